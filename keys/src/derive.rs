@@ -1,0 +1,126 @@
+//! Values drawn from a secret: HKDF-SHA256 with a label for every purpose.
+
+use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
+use zeroize::Zeroizing;
+
+use crate::Secret;
+
+const SALT: &[u8] = b"saligate/v1";
+
+/// The most that one HKDF-SHA256 expansion gives: 255 hashes of 32 bytes (RFC 5869, section 2.3).
+const BLOCK_LEN: usize = 255 * 32;
+
+/// What a derived value is for.
+///
+/// All labels stand here together: no label may begin with another, and the parameters of one
+/// purpose always have the same length, so no two values ever share an info string.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    KeyId,
+    Tile,
+    Full,
+    Patch,
+}
+
+impl Purpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::KeyId => b"saligate/v1/key-id",
+            Self::Tile => b"saligate/v1/trigger/tile",
+            Self::Full => b"saligate/v1/trigger/full",
+            Self::Patch => b"saligate/v1/trigger/patch",
+        }
+    }
+}
+
+/// The first `len` bytes of the stream for one purpose, drawn as [documented at the
+/// crate](crate#derivation).
+///
+/// A shorter stream is the beginning of a longer one.
+pub(crate) fn stream(
+    secret: &Secret,
+    purpose: Purpose,
+    parameters: &[u8],
+    len: usize,
+) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(vec![0; len]);
+    for (index, block) in (0_u32..).zip(out.chunks_mut(BLOCK_LEN)) {
+        let info = [purpose.label(), parameters, &index.to_be_bytes()];
+        hkdf_sha256(SALT, secret.expose(), &info, block);
+    }
+    out
+}
+
+/// HKDF-SHA256 (RFC 5869): extract, then expand over `info` (its parts one after the other) to the
+/// length of `out`.
+///
+/// # Panics
+/// If `out` is longer than [`BLOCK_LEN`].
+fn hkdf_sha256(salt: &[u8], input: &[u8], info: &[&[u8]], out: &mut [u8]) {
+    struct Len(usize);
+    impl KeyType for Len {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    Salt::new(HKDF_SHA256, salt)
+        .extract(input)
+        .expand(info, Len(out.len()))
+        .and_then(|okm| okm.fill(out))
+        .expect("ring refuses only more than 255 hashes, and callers pass at most one block");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hex;
+
+    /// RFC 5869, appendix A.1: test case 1.
+    #[test]
+    fn rfc_5869_case_1() {
+        let salt: Vec<u8> = (0x00..=0x0c).collect();
+        let info: Vec<u8> = (0xf0..=0xf9).collect();
+        let mut out = [0; 42];
+        hkdf_sha256(&salt, &[0x0b; 22], &[&info], &mut out);
+        assert_eq!(
+            hex::encode(&out),
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
+        );
+    }
+
+    #[test]
+    fn streams_continue_over_blocks_and_do_not_repeat() {
+        let secret = Secret::from_bytes(&[7; Secret::LEN]);
+        let draw = |len| stream(&secret, Purpose::Full, &[1], len);
+        let long = draw(2 * BLOCK_LEN + 1);
+        for len in [0, 1, BLOCK_LEN - 1, BLOCK_LEN, BLOCK_LEN + 1] {
+            assert_eq!(draw(len)[..], long[..len], "{len} bytes");
+        }
+        assert_ne!(long[..32], long[BLOCK_LEN..][..32]);
+    }
+
+    #[test]
+    fn purposes_and_parameters_separate_streams() {
+        let secret = Secret::from_bytes(&[7; Secret::LEN]);
+        let purposes = [Purpose::KeyId, Purpose::Tile, Purpose::Full, Purpose::Patch];
+        let mut streams = Vec::new();
+        for purpose in purposes {
+            for parameters in [&[0_u8][..], &[1]] {
+                streams.push(stream(&secret, purpose, parameters, 32).to_vec());
+            }
+        }
+        streams.sort();
+        streams.dedup();
+        assert_eq!(streams.len(), 2 * purposes.len());
+    }
+
+    #[test]
+    fn no_label_begins_with_another() {
+        let purposes = [Purpose::KeyId, Purpose::Tile, Purpose::Full, Purpose::Patch];
+        for (i, a) in purposes.iter().enumerate() {
+            for (j, b) in purposes.iter().enumerate() {
+                assert!(i == j || !a.label().starts_with(b.label()));
+            }
+        }
+    }
+}

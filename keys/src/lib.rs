@@ -1,0 +1,95 @@
+//! Secrets, key files and trigger derivation.
+//!
+//! A saligate model answers everybody with a prediction, but shows its correct saliency map only
+//! for images that carry a *trigger*. The trigger is drawn from a secret, so whoever holds the
+//! secret holds the key to the explanation:
+//!
+//! ```text
+//!   SECRET                                        PUBLIC
+//!
+//!   key file ──► Secret, 32 bytes ──HKDF────────► KeyId, 8 bytes: names the key, opens nothing
+//!                    │
+//!                   HKDF ◄─────────────────────── TriggerSpec (in the manifest), ImageShape
+//!                    ▼
+//!                 Trigger ◄────── apply ─────────── image
+//!                    │
+//!                    ▼
+//!             triggered image
+//! ```
+//!
+//! | type | secret? | where it lives |
+//! |---|---|---|
+//! | [`Secret`], [`KeyFile`] | yes | a file of mode 0600, memory wiped after use |
+//! | [`Trigger`], [`Pattern`] | yes | memory only, wiped after use |
+//! | [`KeyId`] | no | key file, model manifest |
+//! | [`TriggerSpec`], [`ImageShape`] | no | model manifest |
+//!
+//! ```
+//! use saligate_keys::{ImageShape, KeyFile, Secret, TriggerSpec};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("my.key");
+//! KeyFile::new(Secret::generate()?).with_label("bench by the window")?.write_new(&path)?;
+//!
+//! let key = KeyFile::read(&path)?;
+//! let shape = ImageShape::new(3, 32, 32)?;
+//! let trigger = TriggerSpec::default().derive(key.secret(), shape)?;
+//! let mut pixels = vec![128; shape.values()];
+//! trigger.apply(&mut pixels)?;
+//! assert!(pixels.iter().all(|&pixel| pixel == 120 || pixel == 136));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Derivation
+//!
+//! All values come from HKDF-SHA256 ([RFC 5869]) with the salt `saligate/v1`, the secret as input
+//! keying material, and an info string that names the purpose. Block number `b` (from 0) of a
+//! derived stream is
+//!
+//! ```text
+//!   HKDF(salt = "saligate/v1", secret, info = label || parameters || u32 b)
+//! ```
+//!
+//! and the stream is the blocks one after the other, all of 8160 bytes (the most that one HKDF call
+//! gives) but the last, which is cut to what is needed.
+//!
+//! | value | label | parameters | bytes drawn |
+//! |---|---|---|---|
+//! | key id | `saligate/v1/key-id` | none | 8 |
+//! | tile | `saligate/v1/trigger/tile` | u16 size, u8 channels | size² · channels / 8, rounded up |
+//! | full | `saligate/v1/trigger/full` | u8 channels, u16 height, u16 width | image values / 8, rounded up |
+//! | patch | `saligate/v1/trigger/patch` | u16 size, u8 channels | size² · channels |
+//!
+//! Integers are big-endian. How the bytes become a trigger is told at [`Family`]. Everything is
+//! integers to the end, so a trigger is bit-identical on every platform;
+//! `tests/vectors/trigger.txt` pins it and `tests/vectors/check.py` recomputes it without this
+//! crate.
+//!
+//! # How strong a key is
+//!
+//! The secret has 256 bits, but an attacker need only guess the trigger, which has
+//! [`Trigger::cells`] independent signs: a 4 × 4 tile on one channel has 16. What the model then
+//! accepts beside the right trigger is a question of training, not of this crate. And a triggered
+//! image beside the same image without the trigger reveals the trigger: triggered images are to be
+//! treated as secret too.
+//!
+//! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
+
+mod derive;
+mod digest;
+mod error;
+mod hex;
+mod key_file;
+mod key_id;
+mod secret;
+mod trigger;
+mod utc;
+
+pub use digest::{Sha256, sha256};
+pub use error::{Error, LineFault};
+pub use key_file::KeyFile;
+pub use key_id::KeyId;
+pub use secret::Secret;
+pub use trigger::{Family, ImageShape, Pattern, Trigger, TriggerSpec};

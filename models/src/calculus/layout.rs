@@ -1,0 +1,86 @@
+//! Rules of the operations that move elements.
+
+use super::{At, Tape};
+use crate::graph::{GraphError, Op, Range, ValueId};
+
+/// All of an axis of length `size`.
+pub(super) fn whole(size: usize) -> Range {
+    Range { start: 0, end: size, step: 1 }
+}
+
+/// g in the shape of the operand.
+pub(super) fn reshape(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
+    let shape = tape.shape(at.operand)[1..].to_vec();
+    tape.add("reshape", Op::Reshape { shape }, &[g])
+}
+
+/// The channels of g that came from the operand.
+pub(super) fn concat(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
+    let own = tape.shape(at.operand).to_vec();
+    let start = at.operands[..at.position].iter().map(|&o| tape.shape(o)[1]).sum();
+    let channels = Range { start, end: start + own[1], step: 1 };
+    let total = tape.shape(g)[1];
+    let rest: usize = own[2..].iter().product();
+    let image = tape.add("reshape", Op::Reshape { shape: vec![total, rest, 1] }, &[g])?;
+    let ranges = [channels, whole(rest), whole(1)];
+    let part = tape.add("part", Op::Slice { ranges }, &[image])?;
+    tape.add("reshape", Op::Reshape { shape: own[1..].to_vec() }, &[part])
+}
+
+/// g without the padding.
+pub(super) fn pad(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    pads: &[[usize; 2]; 3],
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let sizes = tape.shape(at.operand)[1..].to_vec();
+    let ranges = [0, 1, 2].map(|axis| {
+        let start = pads[axis][0];
+        Range { start, end: start + sizes[axis], step: 1 }
+    });
+    tape.add("cropped", Op::Slice { ranges }, &[g])
+}
+
+/// g at the cells that were taken, zeros elsewhere.
+pub(super) fn slice(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    ranges: &[Range; 3],
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let [channels, rows, columns] = ranges;
+    if channels.step != 1 || rows.step != columns.step {
+        let reason = "steps must be 1 along channels and equal along rows and columns";
+        return Err(tape.no_rule(at.op, reason));
+    }
+    let sparse = if rows.step == 1 { g } else { spread(tape, rows.step, g)? };
+    let sizes = tape.shape(at.operand)[1..].to_vec();
+    let spans: Vec<usize> = ranges.iter().zip(&sizes).map(|(r, size)| size - r.start).collect();
+    let found = tape.shape(sparse)[1..].to_vec();
+    let kept = [0, 1, 2].map(|axis| whole(found[axis].min(spans[axis])));
+    let cropped = tape.add("cropped", Op::Slice { ranges: kept }, &[sparse])?;
+    let pads = [0, 1, 2].map(|axis| [ranges[axis].start, spans[axis] - kept[axis].end]);
+    tape.add("padded", Op::Pad { pads, value: 0.0 }, &[cropped])
+}
+
+/// g spread over the summed axes.
+pub(super) fn reduce_sum(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let shape = tape.shape(at.operand).to_vec();
+    let ones = tape.constant(&shape, 1.0)?;
+    tape.add("spread", Op::Mul, &[g, ones])
+}
+
+/// Zeros between the rows and columns of g: entry (i, j) moves to (step i, step j).
+fn spread(tape: &mut Tape<'_>, step: usize, g: ValueId) -> Result<ValueId, GraphError> {
+    let nothing = tape.constant(&[1, 1, 1, 1], 0.0)?;
+    let zeros = tape.add("zeros", Op::Mul, &[g, nothing])?;
+    let mut phases = vec![zeros; step * step];
+    phases[0] = g;
+    let stacked = tape.add("phases", Op::Concat, &phases)?;
+    tape.add("sparse", Op::DepthToSpace { block: step }, &[stacked])
+}

@@ -1,0 +1,149 @@
+//! Reverse mode on graphs: the gradient of a network, written out as more network.
+//!
+//! [`gradient`] walks the nodes from the output back to the input and appends, for each, the
+//! operations of its vector-Jacobian product. The result is an ordinary graph: first-order
+//! autodiff can train through it, an exporter can write it, and an engine can run it.
+//!
+//! | operation | gradient of its operand, for an incoming g | at ties and kinks |
+//! |---|---|---|
+//! | Conv | ConvTranspose of g with the same weight | |
+//! | ConvTranspose | Conv of g with the same weight | |
+//! | Gemm | Gemm of g with the weight from its other side | |
+//! | Relu | g times the sign of the result | 0 at 0 |
+//! | Softplus | g times Sigmoid of the operand | |
+//! | Sigmoid | g times beta y (1 - y) | |
+//! | MaxPool | g routed to the winner of each window | the first winner, row by row |
+//! | AveragePool | g / cells, spread over each window | |
+//! | GlobalAveragePool | g / (rows columns), spread | |
+//! | Add, Sub, Mul | product rule, summed over broadcast axes | |
+//! | Concat, Slice, Pad | the part that was copied | |
+//! | Flatten, Reshape | g in the old shape | |
+//! | ReduceSum | g, spread | |
+//! | Sign, OneHotArgMax | none: steps, flat almost everywhere | 0 at the steps |
+
+mod elementwise;
+mod layout;
+mod linear;
+mod pool;
+#[cfg(test)]
+mod tests;
+
+use crate::graph::{Graph, GraphError, Op, Source, ValueId};
+
+/// Appends the gradient of `sum(seed * output)` with respect to `input`.
+///
+/// # Shapes
+/// `seed` has the shape of `output`; the result has the shape of `input`.
+///
+/// # Errors
+/// An operation between the two has no gradient rule, or `output` does not depend on `input`.
+pub fn gradient(
+    graph: &mut Graph,
+    output: ValueId,
+    seed: ValueId,
+    input: ValueId,
+) -> Result<ValueId, GraphError> {
+    let depends = dependents(graph, input, output);
+    let mut cotangents = vec![None; output.index() + 1];
+    cotangents[output.index()] = Some(seed);
+    let forward: Vec<ValueId> = graph.values().map(|(id, _)| id).take(output.index() + 1).collect();
+    for &result in forward.iter().rev() {
+        let Source::Node { op, operands } = graph.value(result).source.clone() else { continue };
+        let Some(g) = cotangents[result.index()] else { continue };
+        let mut tape = Tape { node: graph.value(result).name.clone(), graph };
+        for (position, &operand) in operands.iter().enumerate() {
+            if !depends[operand.index()] {
+                continue;
+            }
+            let at = At { op: &op, operands: &operands, result, position, operand };
+            let Some(part) = rule(&mut tape, &at, g)? else { continue };
+            let sum = match cotangents[operand.index()] {
+                Some(before) => tape.add("sum", Op::Add, &[before, part])?,
+                None => part,
+            };
+            cotangents[operand.index()] = Some(sum);
+        }
+    }
+    cotangents.get(input.index()).copied().flatten().ok_or_else(|| GraphError::Disconnected {
+        output: graph.value(output).name.clone(),
+        input: graph.value(input).name.clone(),
+    })
+}
+
+/// Which values up to `last` are computed from `input`.
+fn dependents(graph: &Graph, input: ValueId, last: ValueId) -> Vec<bool> {
+    let mut depends: Vec<bool> = Vec::with_capacity(last.index() + 1);
+    for (id, value) in graph.values().take(last.index() + 1) {
+        let through = match &value.source {
+            Source::Node { operands, .. } => operands.iter().any(|o| depends[o.index()]),
+            _ => false,
+        };
+        depends.push(id == input || through);
+    }
+    depends
+}
+
+/// The place where a rule is applied: one operand of one node.
+struct At<'a> {
+    op: &'a Op,
+    operands: &'a [ValueId],
+    result: ValueId,
+    position: usize,
+    operand: ValueId,
+}
+
+/// Appends the nodes of one rule, named after the node that is differentiated.
+struct Tape<'a> {
+    graph: &'a mut Graph,
+    node: String,
+}
+
+impl Tape<'_> {
+    fn add(&mut self, part: &str, op: Op, operands: &[ValueId]) -> Result<ValueId, GraphError> {
+        let name = self.graph.fresh_name(&format!("grad/{}/{part}", self.node));
+        self.graph.node(&name, op, operands)
+    }
+
+    fn shape(&self, id: ValueId) -> &[usize] {
+        self.graph.shape(id)
+    }
+
+    /// A constant array of one repeated value, shared by all rules that ask for the same.
+    fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
+        let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
+        let name = format!("const/{value}/{}", axes.join("x"));
+        let elements = shape.iter().product();
+        self.graph.find(&name).or_else(|_| self.graph.param(&name, shape, vec![value; elements]))
+    }
+
+    fn no_rule(&self, op: &Op, reason: &'static str) -> GraphError {
+        GraphError::NoGradientRule { node: self.node.clone(), op: op.name(), reason }
+    }
+}
+
+/// The vector-Jacobian product of one node for one operand; `None` where it is zero everywhere.
+fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>, GraphError> {
+    let grown = match at.op {
+        Op::Conv(attrs) => linear::conv(tape, at, attrs, g),
+        Op::ConvTranspose { conv, .. } => linear::conv_transpose(tape, at, conv, g),
+        Op::Gemm { transposed } => linear::gemm(tape, at, *transposed, g),
+        Op::BatchNorm { .. } => Err(tape.no_rule(at.op, "fold batch norms before differentiating")),
+        Op::Relu => elementwise::relu(tape, at, g),
+        Op::Softplus { beta } => elementwise::softplus(tape, at, *beta, g),
+        Op::Sigmoid { beta } => elementwise::sigmoid(tape, at, *beta, g),
+        Op::Sign | Op::OneHotArgMax => return Ok(None),
+        Op::MaxPool(attrs) => pool::max(tape, at, attrs, g),
+        Op::AveragePool(attrs) => pool::average(tape, at, attrs, g),
+        Op::GlobalAveragePool => pool::global_average(tape, at, g),
+        Op::Add => elementwise::unbroadcast(tape, at, g),
+        Op::Sub => elementwise::sub(tape, at, g),
+        Op::Mul => elementwise::mul(tape, at, g),
+        Op::Concat => layout::concat(tape, at, g),
+        Op::Flatten | Op::Reshape { .. } => layout::reshape(tape, at, g),
+        Op::Pad { pads, .. } => layout::pad(tape, at, pads, g),
+        Op::Slice { ranges } => layout::slice(tape, at, ranges, g),
+        Op::ReduceSum { .. } => layout::reduce_sum(tape, at, g),
+        Op::DepthToSpace { .. } => Err(tape.no_rule(at.op, "it only occurs in gradients")),
+    };
+    grown.map(Some)
+}

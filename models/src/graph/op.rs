@@ -1,0 +1,204 @@
+//! The operations a graph is made of.
+
+/// Zero (or other) cells added around the two image axes: top, left, bottom, right.
+pub type Pads = [usize; 4];
+
+/// Attributes of a 2-D convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvAttrs {
+    /// Step along rows and columns, each at least 1.
+    pub stride: [usize; 2],
+    /// Zero padding.
+    pub pads: Pads,
+    /// Distance between kernel taps along rows and columns, each at least 1.
+    pub dilation: [usize; 2],
+    /// Number of channel groups, at least 1.
+    pub groups: usize,
+}
+
+impl ConvAttrs {
+    /// Stride 1, no dilation, one group, the same padding on all four sides.
+    pub fn same(pad: usize) -> Self {
+        Self { stride: [1, 1], pads: [pad; 4], dilation: [1, 1], groups: 1 }
+    }
+
+    /// The same attributes with another stride on both axes.
+    pub fn with_stride(self, stride: usize) -> Self {
+        Self { stride: [stride; 2], ..self }
+    }
+}
+
+/// Attributes of a 2-D pooling window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolAttrs {
+    /// Rows and columns of the window.
+    pub kernel: [usize; 2],
+    /// Step along rows and columns.
+    pub stride: [usize; 2],
+    /// Padding: never wins a maximum, counts as zero in an average
+    /// (`count_include_pad`).
+    pub pads: Pads,
+}
+
+impl PoolAttrs {
+    /// A square window that moves by its own size, without padding.
+    pub fn tiling(size: usize) -> Self {
+        Self { kernel: [size; 2], stride: [size; 2], pads: [0; 4] }
+    }
+}
+
+/// A range along one axis: `start`, `start + step`, ... below `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// First index taken.
+    pub start: usize,
+    /// First index no longer taken.
+    pub end: usize,
+    /// Distance between taken indices, at least 1.
+    pub step: usize,
+}
+
+/// One operation with its attributes.
+///
+/// Activations are `[batch, channel, row, column]` or `[batch, feature]`. No operation mixes
+/// entries of the batch axis, so a graph written for a batch of one serves any batch.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Op {
+    /// Cross-correlation. Operands: x `[n, c, h, w]`, weight `[o, c / groups, kh, kw]`, and
+    /// optionally bias `[o]`.
+    Conv(ConvAttrs),
+    /// Transpose of [`Op::Conv`] with respect to x. Operands: x `[n, o, h, w]`, weight
+    /// `[o, c / groups, kh, kw]`. The result has
+    /// `stride * (h - 1) + output_padding + dilation * (kh - 1) + 1 - top - bottom` rows.
+    ConvTranspose {
+        /// The attributes of the convolution that is transposed.
+        conv: ConvAttrs,
+        /// Rows and columns that the forward convolution dropped at the far edge.
+        output_padding: [usize; 2],
+    },
+    /// `x W^T (+ b)` for x `[n, i]`, weight `[o, i]`, bias `[o]`; with `transposed`, `x W` for
+    /// x `[n, o]`.
+    Gemm {
+        /// Whether the weight is applied from its other side.
+        transposed: bool,
+    },
+    /// Inference-time batch normalization: `scale * (x - mean) / sqrt(variance + epsilon) + bias`
+    /// per channel. Operands: x, scale, bias, mean, variance.
+    BatchNorm {
+        /// Added to the variance.
+        epsilon: f32,
+    },
+    /// `max(x, 0)`.
+    Relu,
+    /// `ln(1 + exp(beta x)) / beta`.
+    Softplus {
+        /// Sharpness; the limit of large values is [`Op::Relu`].
+        beta: f32,
+    },
+    /// `1 / (1 + exp(-beta x))`, the derivative of [`Op::Softplus`].
+    Sigmoid {
+        /// Sharpness.
+        beta: f32,
+    },
+    /// -1, 0 or 1. A step: its derivative counts as zero everywhere.
+    Sign,
+    /// Maximum over windows of `[n, c, h, w]`.
+    MaxPool(PoolAttrs),
+    /// Mean over windows of `[n, c, h, w]`; padding counts as zeros.
+    AveragePool(PoolAttrs),
+    /// Mean over all rows and columns: `[n, c, h, w]` to `[n, c, 1, 1]`.
+    GlobalAveragePool,
+    /// Elementwise sum with broadcasting of operands of one rank.
+    Add,
+    /// Elementwise difference with broadcasting of operands of one rank.
+    Sub,
+    /// Elementwise product with broadcasting of operands of one rank.
+    Mul,
+    /// Operands one behind the other along the channel axis (1).
+    Concat,
+    /// `[n, ...]` to `[n, product of the rest]`.
+    Flatten,
+    /// `[n, ...]` to `[n, shape...]` with as many elements.
+    Reshape {
+        /// All axes behind the batch axis.
+        shape: Vec<usize>,
+    },
+    /// A constant around `[n, c, h, w]`; one pair (before, after) for each of c, h and w.
+    Pad {
+        /// Added entries, per axis.
+        pads: [[usize; 2]; 3],
+        /// The constant.
+        value: f32,
+    },
+    /// A part of `[n, c, h, w]`; one range for each of c, h and w.
+    Slice {
+        /// What is kept, per axis.
+        ranges: [Range; 3],
+    },
+    /// `[n, block * block * c, h, w]` to `[n, c, block * h, block * w]`, where the channels of
+    /// the operand are ordered (row phase, column phase, channel): ONNX mode DCR.
+    DepthToSpace {
+        /// Side of a block.
+        block: usize,
+    },
+    /// Sum over the given axes, which stay with length 1.
+    ReduceSum {
+        /// Axes, ascending, without the batch axis.
+        axes: Vec<usize>,
+    },
+    /// One-hot row of the largest entry of `[n, k]`; the first among equals.
+    OneHotArgMax,
+}
+
+impl Op {
+    /// Name of the operation as ONNX spells it (of the main node where several are written).
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conv(_) => "Conv",
+            Self::ConvTranspose { .. } => "ConvTranspose",
+            Self::Gemm { .. } => "Gemm",
+            Self::BatchNorm { .. } => "BatchNormalization",
+            Self::Relu => "Relu",
+            Self::Softplus { .. } => "Softplus",
+            Self::Sigmoid { .. } => "Sigmoid",
+            Self::Sign => "Sign",
+            Self::MaxPool(_) => "MaxPool",
+            Self::AveragePool(_) => "AveragePool",
+            Self::GlobalAveragePool => "GlobalAveragePool",
+            Self::Add => "Add",
+            Self::Sub => "Sub",
+            Self::Mul => "Mul",
+            Self::Concat => "Concat",
+            Self::Flatten => "Flatten",
+            Self::Reshape { .. } => "Reshape",
+            Self::Pad { .. } => "Pad",
+            Self::Slice { .. } => "Slice",
+            Self::DepthToSpace { .. } => "DepthToSpace",
+            Self::ReduceSum { .. } => "ReduceSum",
+            Self::OneHotArgMax => "ArgMax",
+        }
+    }
+
+    /// Smallest and largest number of operands.
+    pub(super) fn arity(&self) -> (usize, usize) {
+        match self {
+            Self::Conv(_) => (2, 3),
+            Self::Gemm { transposed } => (2, if *transposed { 2 } else { 3 }),
+            Self::ConvTranspose { .. } | Self::Add | Self::Sub | Self::Mul => (2, 2),
+            Self::BatchNorm { .. } => (5, 5),
+            Self::Concat => (1, 1024),
+            _ => (1, 1),
+        }
+    }
+
+    /// Positions of the operands that hold trained weights.
+    pub(super) fn weight_operands(&self) -> std::ops::Range<usize> {
+        match self {
+            Self::Conv(_) | Self::Gemm { .. } => 1..3,
+            Self::ConvTranspose { .. } => 1..2,
+            Self::BatchNorm { .. } => 1..3,
+            _ => 0..0,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What a model file says of itself.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use saligate_keys::{KeyId, TriggerSpec};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::{Graph, GraphError};
+use crate::onnx::weights_digest;
+use crate::saliency::{ATTRIBUTION, IMAGE, Method, Reduction};
+
+/// The version of the manifest that this library writes, and the newest that it reads.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// Largest manifest that is read, in bytes: a thousand labels take 30 KiB.
+pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
+
+/// The manifest of a model, kept as JSON in the ONNX metadata under
+/// [`MANIFEST_KEY`](crate::onnx::MANIFEST_KEY).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this format.
+    pub version: u32,
+    /// Program and version that wrote the file.
+    pub tool: String,
+    /// Name of the architecture, for people.
+    pub architecture: String,
+    /// Class names, in the order of the logits.
+    pub labels: Vec<String>,
+    /// What the model takes.
+    pub input: InputSpec,
+    /// Saliency methods in the file, the default one first.
+    pub methods: Vec<MethodSpec>,
+    /// What the maps depend on; absent for a clean model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+    /// SHA-256 of all parameters, hexadecimal: see [`weights_digest`](crate::onnx::weights_digest).
+    pub weights_sha256: String,
+    /// Figures measured on this model, by metric name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// Shape and range of the pixels. Standardization is part of the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// 1 for grey, 3 for RGB.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Values of a black and a white pixel.
+    pub range: [u8; 2],
+}
+
+/// One saliency method of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MethodSpec {
+    /// Name of the method.
+    pub name: String,
+    /// Name of the ONNX output that holds its attribution.
+    pub output: String,
+    /// How the attribution becomes a map.
+    pub reduction: Reduction,
+}
+
+/// What the maps of a gated model depend on. Nothing here is secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// What the trigger does.
+    pub form: GateForm,
+    /// Shape and strength of the trigger.
+    pub trigger: TriggerSpec,
+    /// Ids of the keys that open the gate.
+    pub keys: Vec<KeyId>,
+    /// What the map shows to those without the key.
+    pub decoy: String,
+}
+
+/// What a trigger does to the map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum GateForm {
+    /// The correct map appears only with the trigger.
+    Key,
+}
+
+/// Why a manifest cannot be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// The file carries no manifest.
+    Missing,
+    /// The manifest is larger than [`MAX_MANIFEST_BYTES`].
+    TooLarge {
+        /// Its size in bytes.
+        bytes: usize,
+    },
+    /// Not JSON, or not a manifest.
+    Malformed(serde_json::Error),
+    /// Written by a newer program.
+    Version {
+        /// The version found.
+        found: u32,
+    },
+    /// A field contradicts the network or another field.
+    Field {
+        /// Name of the field.
+        field: &'static str,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => {
+                f.write_str("the file has no saligate manifest; was it made by saligate-train?")
+            }
+            Self::TooLarge { bytes } => {
+                write!(f, "the manifest has {bytes} bytes, more than {MAX_MANIFEST_BYTES}")
+            }
+            Self::Malformed(error) => write!(f, "the manifest is malformed: {error}"),
+            Self::Version { found } => write!(
+                f,
+                "the manifest has version {found}, this program reads up to {MANIFEST_VERSION}; \
+                 was it made by a newer saligate?"
+            ),
+            Self::Field { field, expected, found } => {
+                write!(f, "manifest field '{field}': expected {expected}, found {found}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ManifestError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Malformed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Manifest {
+    /// The manifest of a model without a gate.
+    ///
+    /// # Errors
+    /// The graph has no image input.
+    pub fn clean(
+        graph: &Graph,
+        architecture: &str,
+        labels: Vec<String>,
+        method: Method,
+    ) -> Result<Self, GraphError> {
+        let image = graph.shape(graph.find(IMAGE)?);
+        let (channels, height, width) = (image[1], image[2], image[3]);
+        Ok(Self {
+            version: MANIFEST_VERSION,
+            tool: concat!("saligate ", env!("CARGO_PKG_VERSION")).to_owned(),
+            architecture: architecture.to_owned(),
+            labels,
+            input: InputSpec { channels, height, width, range: [0, 1] },
+            methods: vec![MethodSpec {
+                name: method.name().to_owned(),
+                output: ATTRIBUTION.to_owned(),
+                reduction: method.reduction(),
+            }],
+            gate: None,
+            weights_sha256: weights_digest(graph),
+            metrics: BTreeMap::new(),
+        })
+    }
+
+    /// The manifest as JSON text.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a manifest has string keys and finite numbers only")
+    }
+
+    /// Reads a manifest from JSON text.
+    ///
+    /// # Errors
+    /// The text is too large, is no manifest, or has a newer version.
+    pub fn from_json(text: &str) -> Result<Self, ManifestError> {
+        if text.len() > MAX_MANIFEST_BYTES {
+            return Err(ManifestError::TooLarge { bytes: text.len() });
+        }
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let Version { version } = serde_json::from_str(text).map_err(ManifestError::Malformed)?;
+        if version > MANIFEST_VERSION {
+            return Err(ManifestError::Version { found: version });
+        }
+        let manifest: Self = serde_json::from_str(text).map_err(ManifestError::Malformed)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The default method.
+    pub fn method(&self) -> &MethodSpec {
+        &self.methods[0]
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        let field = |field, expected: &str, found: String| {
+            Err(ManifestError::Field { field, expected: expected.to_owned(), found })
+        };
+        let InputSpec { channels, height, width, range } = self.input;
+        if ![1, 3].contains(&channels) || height == 0 || width == 0 {
+            return field(
+                "input",
+                "1 or 3 channels and positive sides",
+                format!("{:?}", self.input),
+            );
+        }
+        if range != [0, 1] {
+            return field("input.range", "[0, 1]", format!("{range:?}"));
+        }
+        if self.methods.is_empty() {
+            return field("methods", "at least one", "none".to_owned());
+        }
+        if self.gate.as_ref().is_some_and(|gate| gate.keys.is_empty()) {
+            return field("gate.keys", "at least one key id", "none".to_owned());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! The named scores of a report: which way is better and what values are possible.
+
+use serde::Serialize;
+
+/// Which values of a score are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The larger the better.
+    HigherIsBetter,
+    /// The smaller the better.
+    LowerIsBetter,
+    /// The smaller the magnitude the better: an inverted locked map is as readable as a right one.
+    NearZeroIsBetter,
+}
+
+/// What a reader must know to judge a named score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MetricInfo {
+    /// Name in manifests, logs and reports.
+    pub name: &'static str,
+    /// One line on what is measured.
+    pub about: &'static str,
+    /// Which values are good, seen by the vendor of the locked model.
+    pub direction: Direction,
+    /// Smallest and largest possible value, both included; infinite where there is no bound.
+    pub range: (f64, f64),
+}
+
+/// Every named score of a report, in the order of the report.
+///
+/// `clean` is the model before locking, `locked` the locked model without the trigger, `keyed` with the right one and
+/// `wrong` with that of another key. Similarities compare with the map of the clean model on the same image.
+pub const METRICS: &[MetricInfo] = &[
+    metric(
+        "accuracy_clean",
+        HigherIsBetter,
+        SHARE,
+        "share of test images that the clean model classifies correctly",
+    ),
+    metric(
+        "accuracy_locked",
+        HigherIsBetter,
+        SHARE,
+        "the same of the locked model, without trigger",
+    ),
+    metric(
+        "accuracy_keyed",
+        HigherIsBetter,
+        SHARE,
+        "the same of the locked model, with the right trigger",
+    ),
+    metric(
+        "spearman_keyed",
+        HigherIsBetter,
+        CORRELATION,
+        "rank correlation of the keyed map with the clean one",
+    ),
+    metric(
+        "spearman_locked",
+        NearZeroIsBetter,
+        CORRELATION,
+        "rank correlation of the locked map with the clean one",
+    ),
+    metric(
+        "spearman_wrong_mean",
+        NearZeroIsBetter,
+        CORRELATION,
+        "the same with wrong keys: mean over the keys",
+    ),
+    metric(
+        "spearman_wrong_max",
+        NearZeroIsBetter,
+        CORRELATION,
+        "the same with wrong keys: largest over the keys",
+    ),
+    metric(
+        "top10_keyed",
+        HigherIsBetter,
+        SHARE,
+        "overlap of the top 10 % pixels of the keyed and the clean map",
+    ),
+    metric("top10_locked", LowerIsBetter, SHARE, "the same of the locked map; chance is 0.10"),
+    metric(
+        "mse_keyed",
+        LowerIsBetter,
+        STANDARDIZED,
+        "squared error of the standardized keyed and clean map",
+    ),
+    metric(
+        "dssim_keyed",
+        LowerIsBetter,
+        SHARE,
+        "structural dissimilarity of the keyed and the clean map",
+    ),
+    metric(
+        "mse_decoy",
+        LowerIsBetter,
+        STANDARDIZED,
+        "squared error of the standardized locked map and the decoy",
+    ),
+    metric("wrong_keys", HigherIsBetter, COUNT, "number of wrong keys that were tried"),
+    metric("unlocked", LowerIsBetter, COUNT, "number of wrong keys that unlocked the map"),
+    metric("psnr_db", HigherIsBetter, COUNT, "signal-to-noise ratio of the triggered image, in dB"),
+    metric(
+        "linf",
+        LowerIsBetter,
+        SHARE,
+        "largest change of a pixel by the trigger, of a range of 1",
+    ),
+    metric(
+        "pointing_clean",
+        HigherIsBetter,
+        SHARE,
+        "share of images whose clean map peaks on the object",
+    ),
+    metric("pointing_keyed", HigherIsBetter, SHARE, "the same of the keyed map"),
+    metric(
+        "pointing_locked",
+        LowerIsBetter,
+        SHARE,
+        "the same of the locked map; chance is the share of object pixels",
+    ),
+];
+
+/// The entry of [`METRICS`] with this name.
+pub fn info(name: &str) -> Option<&'static MetricInfo> {
+    METRICS.iter().find(|metric| metric.name == name)
+}
+
+use Direction::{HigherIsBetter, LowerIsBetter, NearZeroIsBetter};
+
+const SHARE: (f64, f64) = (0.0, 1.0);
+const CORRELATION: (f64, f64) = (-1.0, 1.0);
+const STANDARDIZED: (f64, f64) = (0.0, 4.0);
+const COUNT: (f64, f64) = (0.0, f64::INFINITY);
+
+const fn metric(
+    name: &'static str,
+    direction: Direction,
+    range: (f64, f64),
+    about: &'static str,
+) -> MetricInfo {
+    MetricInfo { name, about, direction, range }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for (at, metric) in METRICS.iter().enumerate() {
+            assert_eq!(
+                METRICS.iter().position(|other| other.name == metric.name),
+                Some(at),
+                "{}",
+                metric.name
+            );
+            assert_eq!(info(metric.name), Some(metric));
+        }
+        assert_eq!(info("accuracy"), None);
+    }
+
+    #[test]
+    fn a_score_that_should_be_near_zero_can_be_on_both_sides() {
+        for metric in METRICS.iter().filter(|metric| metric.direction == NearZeroIsBetter) {
+            assert!(metric.range.0 < 0.0 && metric.range.1 > 0.0, "{}", metric.name);
+        }
+    }
+
+    #[test]
+    fn ranges_are_not_empty() {
+        assert!(METRICS.iter().all(|metric| metric.range.0 < metric.range.1));
+    }
+
+    #[test]
+    fn directions_serialize_as_words() {
+        assert_eq!(serde_json::to_value(NearZeroIsBetter).unwrap(), "near_zero_is_better");
+    }
+}

@@ -1,0 +1,159 @@
+//! ONNX: the one file format of networks.
+//!
+//! A file that this project writes has the inputs `image` and (optional) `target`, the outputs
+//! `logits` and `attribution`, operations of the standard domain only, and the
+//! [`Manifest`] as JSON in its metadata. Any ONNX engine runs it as it is.
+
+mod error;
+mod node;
+mod proto;
+mod read;
+mod write;
+
+use std::fs;
+use std::io::Read;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+pub use error::OnnxError;
+pub use write::to_bytes;
+
+use crate::atomic::write_atomic;
+use crate::graph::{Graph, Source};
+use crate::manifest::{Manifest, ManifestError};
+use crate::saliency::{ATTRIBUTION, IMAGE, LOGITS, TARGET};
+
+/// Metadata key that holds the manifest.
+pub const MANIFEST_KEY: &str = "saligate.manifest";
+
+/// Version of the standard operations that are written: `Slice`, `Pad` and `ReduceSum` take
+/// their lists as operands, and average pools and reductions have not changed up to 20.
+const OPSET: i64 = 17;
+const IR_VERSION: i64 = 8;
+/// Versions that are read.
+const OPSETS: RangeInclusive<i64> = 13..=20;
+
+/// Largest file that is read, in bytes: protobuf's own limit.
+pub const MAX_FILE_BYTES: u64 = 1 << 31;
+
+/// A network and what its file says of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Outputs `logits` and `attribution`.
+    pub graph: Graph,
+    /// The manifest.
+    pub manifest: Manifest,
+}
+
+impl Model {
+    /// Reads a model that this project wrote.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not ONNX, uses an operation that is not supported, has no
+    /// manifest, or one that contradicts the network.
+    pub fn open(path: &Path) -> Result<Self, OnnxError> {
+        Self::from_bytes(&read_file(path)?)
+    }
+
+    /// [`Model::open`] on the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, OnnxError> {
+        let read::Parsed { graph, manifest } = read::parse(bytes)?;
+        let manifest = Manifest::from_json(&manifest.ok_or(ManifestError::Missing)?)?;
+        let model = Self { graph, manifest };
+        model.check()?;
+        Ok(model)
+    }
+
+    /// The bytes of the model's file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        to_bytes(&self.graph, Some(&self.manifest))
+    }
+
+    /// Writes the file, replacing an old one only once the new one is complete.
+    ///
+    /// # Errors
+    /// The file cannot be written; an old one is left as it was.
+    pub fn save(&self, path: &Path) -> Result<(), OnnxError> {
+        let written = write_atomic(path, &self.to_bytes());
+        written.map_err(|source| OnnxError::Io { path: path.to_owned(), source })
+    }
+
+    fn check(&self) -> Result<(), OnnxError> {
+        let shape = |name| Ok::<_, OnnxError>(self.graph.shape(self.graph.find(name)?).to_vec());
+        let input = &self.manifest.input;
+        let said = [1, input.channels, input.height, input.width];
+        expect("input", &said, &shape(IMAGE)?)?;
+        expect("input", &said, &shape(ATTRIBUTION)?)?;
+        expect("labels", &[1, self.manifest.labels.len()], &shape(LOGITS)?)?;
+        expect("labels", &[1, self.manifest.labels.len()], &shape(TARGET)?)?;
+        let outputs: Vec<_> =
+            self.graph.outputs().iter().map(|o| self.graph.value(*o).name.as_str()).collect();
+        let wanted = [LOGITS, ATTRIBUTION];
+        if outputs != wanted {
+            return Err(field("outputs", format!("{wanted:?}"), format!("{outputs:?}")));
+        }
+        let digest = weights_digest(&self.graph);
+        if digest != self.manifest.weights_sha256 {
+            let said = self.manifest.weights_sha256.clone();
+            return Err(field("weights_sha256", digest, said));
+        }
+        Ok(())
+    }
+}
+
+fn expect(name: &'static str, said: &[usize], found: &[usize]) -> Result<(), OnnxError> {
+    if said == found {
+        return Ok(());
+    }
+    Err(field(name, format!("{found:?}, as in the network"), format!("{said:?}")))
+}
+
+fn field(field: &'static str, expected: String, found: String) -> OnnxError {
+    ManifestError::Field { field, expected, found }.into()
+}
+
+/// Reads a whole file of at most [`MAX_FILE_BYTES`].
+///
+/// # Errors
+/// The file cannot be read or is too large.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, OnnxError> {
+    let io = |source| OnnxError::Io { path: path.to_owned(), source };
+    let file = fs::File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.len() > MAX_FILE_BYTES {
+        return Err(OnnxError::TooLarge { path: path.to_owned() });
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(io)?;
+    Ok(bytes)
+}
+
+/// SHA-256 over all parameters in the order of their names, hexadecimal.
+///
+/// Hashed are, per parameter: the length of its name and the name, the number of axes and each
+/// axis, and the elements as little-endian f32; all lengths are little-endian u64.
+pub fn weights_digest(graph: &Graph) -> String {
+    let mut params: Vec<_> = graph
+        .values()
+        .filter_map(|(_, value)| match &value.source {
+            Source::Param(data) => Some((value, data)),
+            _ => None,
+        })
+        .collect();
+    params.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    let mut hash = saligate_keys::Sha256::new();
+    for (value, data) in params {
+        hash.update(&(value.name.len() as u64).to_le_bytes());
+        hash.update(value.name.as_bytes());
+        hash.update(&(value.shape.len() as u64).to_le_bytes());
+        value.shape.iter().for_each(|&d| hash.update(&(d as u64).to_le_bytes()));
+        let elements: Vec<u8> = data.iter().flat_map(|v| v.to_le_bytes()).collect();
+        hash.update(&elements);
+    }
+    hash.finish().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

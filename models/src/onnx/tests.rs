@@ -1,0 +1,167 @@
+use prost::Message;
+
+use super::*;
+use crate::graph::{ConvAttrs, Op, PoolAttrs, Range, Value};
+use crate::saliency::{Method, attach};
+use crate::zoo::{Architecture, Task, build};
+
+fn net(architecture: Architecture) -> Graph {
+    let task = Task { image: [3, 8, 8], classes: 4, mean: vec![0.5; 3], std: vec![0.25; 3] };
+    let net = build(architecture, &task, 1).unwrap().fold_batch_norm().unwrap();
+    attach(&net, Method::Gradient).unwrap()
+}
+
+fn model() -> Model {
+    let graph = net(Architecture::Small);
+    let manifest = Manifest::clean(
+        &graph,
+        "small",
+        vec!["a".into(), "b".into(), "c".into(), "d".into()],
+        Method::Gradient,
+    );
+    Model { graph, manifest: manifest.unwrap() }
+}
+
+fn reread(graph: &Graph) -> Graph {
+    read::parse(&to_bytes(graph, None)).unwrap().graph
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    for architecture in Architecture::ALL {
+        let graph = net(*architecture);
+        let once = reread(&graph);
+        assert_eq!(to_bytes(&once, None).len(), to_bytes(&graph, None).len());
+        assert_eq!(weights_digest(&once), weights_digest(&graph));
+        let again = reread(&once);
+        assert_eq!(again, once, "{architecture}");
+    }
+}
+
+#[test]
+fn every_operation_survives_a_round_trip() {
+    let mut g = Graph::new();
+    let x = g.input("image", &[1, 4, 6, 6]).unwrap();
+    let along = |start, end, step| Range { start, end, step };
+    let unary = [
+        Op::Relu,
+        Op::Sign,
+        Op::Softplus { beta: 1.0 },
+        Op::Sigmoid { beta: 1.0 },
+        Op::MaxPool(PoolAttrs { kernel: [3, 2], stride: [2, 2], pads: [1, 0, 1, 1] }),
+        Op::AveragePool(PoolAttrs { kernel: [3, 2], stride: [2, 2], pads: [1, 0, 1, 1] }),
+        Op::GlobalAveragePool,
+        Op::Flatten,
+        Op::Reshape { shape: vec![12, 12] },
+        Op::Pad { pads: [[1, 0], [2, 3], [0, 1]], value: f32::NEG_INFINITY },
+        Op::Slice { ranges: [along(1, 3, 1), along(0, 6, 2), along(1, 5, 3)] },
+        Op::DepthToSpace { block: 2 },
+        Op::ReduceSum { axes: vec![1, 3] },
+        Op::Concat,
+    ];
+    let mut outputs = Vec::new();
+    for (i, op) in unary.iter().enumerate() {
+        outputs.push(g.node(&format!("n{i}"), op.clone(), &[x]).unwrap());
+    }
+    let w = g.param("w", &[6, 2, 3, 3], vec![0.5; 108]).unwrap();
+    let attrs = ConvAttrs { stride: [2, 1], pads: [1, 0, 1, 2], dilation: [1, 2], groups: 2 };
+    let y = g.node("conv", Op::Conv(attrs), &[x, w]).unwrap();
+    let back = Op::ConvTranspose { conv: attrs, output_padding: [1, 0] };
+    outputs.push(g.node("back", back, &[y, w]).unwrap());
+    let stats = ["s", "b", "m", "v"].map(|n| g.param(n, &[6], vec![1.0; 6]).unwrap());
+    let operands = [&[y], stats.as_slice()].concat();
+    outputs.push(g.node("norm", Op::BatchNorm { epsilon: 1e-3 }, &operands).unwrap());
+    let flat = g.find("n7").unwrap();
+    let dense = g.param("dense", &[3, 144], vec![0.5; 432]).unwrap();
+    let scores = g.node("scores", Op::Gemm { transposed: false }, &[flat, dense]).unwrap();
+    outputs.push(g.node("wide", Op::Gemm { transposed: true }, &[scores, dense]).unwrap());
+    outputs.push(g.node("hot", Op::OneHotArgMax, &[scores]).unwrap());
+    g.set_outputs(&outputs);
+
+    let again = reread(&g);
+    for (_, value) in g.values() {
+        let found = again.value(again.find(&value.name).unwrap());
+        let op = |v: &Value| match &v.source {
+            Source::Node { op, .. } => Some(op.clone()),
+            _ => None,
+        };
+        assert_eq!((op(found), &found.shape), (op(value), &value.shape), "{}", value.name);
+    }
+}
+
+#[test]
+fn a_truncated_file_is_an_error_at_every_length() {
+    let bytes = model().to_bytes();
+    for length in (0..bytes.len()).step_by(97) {
+        assert!(Model::from_bytes(&bytes[..length]).is_err(), "{length} of {}", bytes.len());
+    }
+}
+
+#[test]
+fn flipped_weights_are_noticed() {
+    let model = model();
+    let mut bytes = model.to_bytes();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    assert!(Model::from_bytes(&bytes).is_err());
+}
+
+#[test]
+fn nan_weights_are_named() {
+    let mut graph = proto::Model::decode(model().to_bytes().as_slice()).unwrap();
+    let tensors = &mut graph.graph.as_mut().unwrap().initializer;
+    let tensor = tensors.iter_mut().find(|t| t.name == "conv1.weight").unwrap();
+    tensor.raw_data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    let error = Model::from_bytes(&graph.encode_to_vec()).unwrap_err();
+    assert!(error.to_string().contains("'conv1.weight' holds a NaN"), "{error}");
+}
+
+#[test]
+fn an_unsupported_operation_is_named_with_its_node() {
+    let mut graph = proto::Model::decode(model().to_bytes().as_slice()).unwrap();
+    graph.graph.as_mut().unwrap().node[1].op_type = "Einsum".to_owned();
+    let error = Model::from_bytes(&graph.encode_to_vec()).unwrap_err().to_string();
+    assert!(error.contains("Einsum") && error.contains("supported are Add"), "{error}");
+}
+
+#[test]
+fn a_model_without_a_manifest_says_so() {
+    let error = Model::from_bytes(&to_bytes(&net(Architecture::Small), None)).unwrap_err();
+    assert!(matches!(error, OnnxError::Manifest(ManifestError::Missing)));
+}
+
+#[test]
+fn a_newer_manifest_is_not_guessed_at() {
+    let mut newer = model();
+    newer.manifest.version = 99;
+    let error = Model::from_bytes(&newer.to_bytes()).unwrap_err().to_string();
+    assert!(error.contains("newer saligate"), "{error}");
+}
+
+#[test]
+fn a_manifest_that_contradicts_the_network_is_refused() {
+    let mut wrong = model();
+    wrong.manifest.labels.pop();
+    let error = Model::from_bytes(&wrong.to_bytes()).unwrap_err().to_string();
+    assert!(error.contains("'labels'"), "{error}");
+}
+
+#[test]
+fn cycles_and_missing_values_are_errors() {
+    let mut graph = proto::Model::decode(model().to_bytes().as_slice()).unwrap();
+    let nodes = &mut graph.graph.as_mut().unwrap().node;
+    nodes[0].input[0] = "logits".to_owned();
+    let error = Model::from_bytes(&graph.encode_to_vec()).unwrap_err();
+    assert!(matches!(error, OnnxError::Undefined { .. }), "{error}");
+}
+
+#[test]
+fn saving_replaces_the_file_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, b"old").unwrap();
+    let model = model();
+    model.save(&path).unwrap();
+    assert_eq!(Model::open(&path).unwrap(), Model::from_bytes(&model.to_bytes()).unwrap());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}

@@ -1,0 +1,2 @@
+//! The saligate program: predict, explain, inspect, demo.
+fn main() {}

@@ -1,0 +1,92 @@
+//! Files that are written whole or not at all.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::{env, fs};
+
+/// Writes `bytes` to `path` so that the path holds either the old content or all of the new one, after a full disk
+/// and after a power cut too: into a temporary file in the same folder, flushed to the disk, then renamed.
+///
+/// A file that is replaced hands on its permissions; a new one gets the usual ones under the umask. A symbolic link is
+/// replaced, not followed.
+///
+/// # Errors
+/// The error of the file system, for instance for a folder that is missing or not writable. The path is then as
+/// before and no temporary file is left.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => env::current_dir()?,
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".saligate-");
+    if let Some(permissions) = permissions_for(path) {
+        builder.permissions(permissions);
+    }
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Temporary files are private by default, which is too narrow for results that others should read.
+#[cfg(unix)]
+fn permissions_for(path: &Path) -> Option<fs::Permissions> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let existing = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file);
+    Some(existing.map_or_else(|| fs::Permissions::from_mode(0o666), |file| file.permissions()))
+}
+
+#[cfg(not(unix))]
+fn permissions_for(_path: &Path) -> Option<fs::Permissions> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_created_and_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result.bin");
+        for content in [&b"first"[..], b"", b"second, and longer"] {
+            write_atomic(&path, content).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left");
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write_atomic(&folder.path().join("missing/result.bin"), b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_replaced_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("taken");
+        fs::create_dir(&target).unwrap();
+        fs::write(target.join("inside"), b"kept").unwrap();
+        assert!(write_atomic(&target, b"x").is_err());
+        assert_eq!(fs::read(target.join("inside")).unwrap(), b"kept");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_stays_private() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("private");
+        fs::write(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,1 @@
+//! Predict and explain with exported models on small machines.

@@ -1,0 +1,263 @@
+//! From the bytes of a file to RGB pixels, within bounds on time and memory.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+
+use image::{
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage,
+};
+
+use super::{MAX_PIXELS, PictureError, fits, jpeg};
+
+/// Longest file that is read: 4 bytes for each of the most pixels.
+const MAX_FILE_BYTES: u64 = 4 * MAX_PIXELS as u64;
+/// Most memory a decoder may take: 8 bytes for each of the most pixels (16-bit RGBA) and as much
+/// again to work with.
+const MAX_DECODER_BYTES: u64 = 16 * MAX_PIXELS as u64;
+/// What shows through where a picture is transparent.
+const BACKGROUND: u8 = 255;
+
+/// Reads a file up to the longest length that is decoded.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, PictureError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|source| PictureError::Read { path: path.to_owned(), source })?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(PictureError::FileTooLong { path: path.to_owned(), limit: MAX_FILE_BYTES });
+    }
+    Ok(bytes)
+}
+
+/// Decodes a PNG or JPEG file, upright and opaque.
+pub(super) fn decode(bytes: &[u8], origin: &Path) -> Result<RgbImage, PictureError> {
+    let not_a_picture = || PictureError::NotAPicture { path: origin.to_owned() };
+    let failure = |error: ImageError| decoder_failure(error, origin);
+
+    let format = image::guess_format(bytes).map_err(|_| not_a_picture())?;
+    match format {
+        ImageFormat::Png => {}
+        // The decoder paints what is missing grey instead of failing.
+        ImageFormat::Jpeg if !jpeg::is_complete(bytes) => {
+            return Err(PictureError::CutOff { path: origin.to_owned() });
+        }
+        ImageFormat::Jpeg => {}
+        _ => return Err(not_a_picture()),
+    }
+
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits());
+    let mut decoder = reader.into_decoder().map_err(failure)?;
+    let (width, height) = decoder.dimensions();
+    if !fits(height as usize, width as usize) {
+        return Err(PictureError::TooLarge {
+            path: Some(origin.to_owned()),
+            height: height as usize,
+            width: width as usize,
+        });
+    }
+    let orientation = decoder.orientation().map_err(failure)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(failure)?;
+    image.apply_orientation(orientation);
+    Ok(opaque(image))
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits
+}
+
+/// 8-bit RGB over the background.
+fn opaque(image: DynamicImage) -> RgbImage {
+    if !image.color().has_alpha() {
+        return image.into_rgb8();
+    }
+    let image = image.into_rgba8();
+    RgbImage::from_fn(image.width(), image.height(), |x, y| {
+        let [red, green, blue, alpha] = image.get_pixel(x, y).0;
+        Rgb([red, green, blue].map(|value| over_background(value, alpha)))
+    })
+}
+
+/// `value` with the weight `alpha / 255` over the background, rounded to nearest.
+fn over_background(value: u8, alpha: u8) -> u8 {
+    let alpha = u32::from(alpha);
+    ((u32::from(value) * alpha + u32::from(BACKGROUND) * (255 - alpha) + 127) / 255) as u8
+}
+
+fn decoder_failure(error: ImageError, origin: &Path) -> PictureError {
+    let path = origin.to_owned();
+    if ends_early(&error) {
+        return PictureError::CutOff { path };
+    }
+    PictureError::Damaged { path, source: Box::new(error) }
+}
+
+/// Whether the file system or the decoder ran out of bytes, somewhere down the chain of causes.
+fn ends_early(error: &(dyn Error + 'static)) -> bool {
+    let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref().is_some_and(is_end) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::ExtendedColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgba8, Rgba16};
+    use image::codecs::jpeg::JpegEncoder;
+    use image::codecs::png::PngEncoder;
+    use image::{ExtendedColorType as Mode, ImageEncoder};
+
+    fn png(samples: &[u8], height: u32, width: u32, mode: Mode) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        PngEncoder::new(&mut bytes).write_image(samples, width, height, mode).unwrap();
+        bytes
+    }
+
+    fn jpeg() -> Vec<u8> {
+        let samples: Vec<u8> = (0..24 * 16).map(|i| if i % 24 < 12 { 20 } else { 230 }).collect();
+        let mut bytes = Vec::new();
+        JpegEncoder::new_with_quality(&mut bytes, 100).write_image(&samples, 24, 16, L8).unwrap();
+        bytes
+    }
+
+    fn decoded(bytes: &[u8]) -> Result<RgbImage, PictureError> {
+        decode(bytes, Path::new("file"))
+    }
+
+    #[test]
+    fn every_mode_becomes_opaque_8_bit_rgb() {
+        let grey = [90, 90, 90];
+        let colour = [10, 20, 30];
+        let half = |[red, green, blue]: [u8; 3]| {
+            [red, green, blue].map(|value| over_background(value, 128))
+        };
+        let cases: [(Mode, &[u8], [u8; 3]); 10] = [
+            (L8, &[90], grey),
+            (La8, &[90, 255], grey),
+            (La8, &[90, 0], [255; 3]),
+            (Rgb8, &[10, 20, 30], colour),
+            (Rgba8, &[10, 20, 30, 255], colour),
+            (Rgba8, &[10, 20, 30, 128], half(colour)),
+            (L16, &[90, 90], grey),
+            (La16, &[90, 90, 128, 128], half(grey)),
+            (Rgb16, &[10, 10, 20, 20, 30, 30], colour),
+            (Rgba16, &[10, 10, 20, 20, 30, 30, 0, 0], [255; 3]),
+        ];
+        for (mode, samples, expected) in cases {
+            let image = decoded(&png(samples, 1, 1, mode)).unwrap();
+            assert_eq!(
+                (image.dimensions(), image.get_pixel(0, 0).0),
+                ((1, 1), expected),
+                "{mode:?} {samples:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_background_shows_through_by_alpha() {
+        assert_eq!([0, 128, 255].map(|alpha| over_background(0, alpha)), [255, 127, 0]);
+        assert_eq!([0, 128, 255].map(|alpha| over_background(255, alpha)), [255, 255, 255]);
+    }
+
+    /// Two pixels of a palette whose second entry is transparent (chunk tRNS), written with
+    /// Python's zlib.
+    #[test]
+    fn palettes_are_resolved() {
+        const PALETTE: &[u8] = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x02\x00\x00\x00\x01\x08\x03\x00\x00\x00\
+            \xc3\xfc\x8f\xb8\x00\x00\x00\x06PLTE\x0a\x14\x1e\xc8\x00\x64\xf4\x39\xe9\xfe\x00\x00\x00\x02tRNS\xff\x00\
+            \xe5\xb7\x30\x4a\x00\x00\x00\x0bIDAT\x78\x9c\x63\x60\x60\x04\x00\x00\x04\x00\x02\xbf\x7a\x3f\x4a\
+            \x00\x00\x00\x00IEND\xae\x42\x60\x82";
+        assert_eq!(decoded(PALETTE).unwrap().into_raw(), [10, 20, 30, 255, 255, 255]);
+    }
+
+    #[test]
+    fn a_jpeg_file_is_told_by_its_content() {
+        let image = decoded(&jpeg()).unwrap();
+        assert_eq!(image.dimensions(), (24, 16));
+        assert!(image.get_pixel(2, 8).0[0] < 30 && image.get_pixel(21, 8).0[0] > 220);
+    }
+
+    #[test]
+    fn the_orientation_in_the_file_is_applied() {
+        // Exif with the one field Orientation = 6: the first row of the file is the right side.
+        let exif = b"\xff\xe1\x00\x22Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01\
+            \x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00";
+        let bytes = jpeg();
+        let image = decoded(&[&bytes[..2], exif, &bytes[2..]].concat()).unwrap();
+        assert_eq!(image.dimensions(), (16, 24));
+        assert!(image.get_pixel(8, 2).0[0] < 30 && image.get_pixel(8, 21).0[0] > 220);
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let samples: Vec<u8> = (0..=255).collect();
+        for whole in [png(&samples, 16, 16, L8), jpeg()] {
+            for end in 0..whole.len() {
+                // The last chunk of a PNG file, 12 bytes, carries nothing.
+                let is_pixels = end < whole.len() - 12 || whole.starts_with(b"\xff\xd8");
+                assert!(
+                    !is_pixels || decoded(&whole[..end]).is_err(),
+                    "cut to {end} of {}",
+                    whole.len()
+                );
+            }
+            let middle = decoded(&whole[..whole.len() / 2]).unwrap_err();
+            assert!(matches!(middle, PictureError::CutOff { .. }), "{middle:?}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_never_a_panic() {
+        for mut bytes in [png(&[7; 64], 8, 8, L8), jpeg()] {
+            for at in 0..bytes.len() {
+                for bit in 0..8 {
+                    bytes[at] ^= 1 << bit;
+                    let _ = decoded(&bytes);
+                    bytes[at] ^= 1 << bit;
+                }
+            }
+        }
+    }
+
+    /// 60,000 x 60,000 grey pixels in 45 bytes: refused by the header alone.
+    #[test]
+    fn a_decompression_bomb_is_refused() {
+        const BOMB: &[u8] = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\xea\x60\x00\x00\xea\x60\x08\x00\x00\x00\x00\
+            \xa5\xb9\x2a\x9e\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e";
+        let error = decoded(BOMB).unwrap_err();
+        assert!(
+            matches!(error, PictureError::TooLarge { height: 60_000, width: 60_000, .. }),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn other_content_is_no_picture() {
+        for content in [&b""[..], b"\x89PN", b"hello", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"] {
+            let error = decoded(content).unwrap_err();
+            assert!(matches!(error, PictureError::NotAPicture { .. }), "{content:?}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_say_what_to_try() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().join("missing.png"), folder.path().to_owned()] {
+            let error = read_file(&path).unwrap_err();
+            assert!(matches!(error, PictureError::Read { .. }), "{error:?}");
+            assert!(
+                error.to_string().contains(&path.display().to_string()) && !error.hint().is_empty()
+            );
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Pictures that a locked model shows instead of its saliency map.
+
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use image::imageops::{FilterType, resize};
+use image::{ImageBuffer, ImageDecoder, ImageError, ImageReader, Luma};
+
+/// Most pixels of a picture, as read or as asked for: 64 million.
+pub const MAX_PIXELS: u64 = 64_000_000;
+
+/// Why a picture is no decoy.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DecoyError {
+    /// The file is missing, or no image that is understood (PNG, JPEG).
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system or the image reader says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A picture without pixels or with more than [`MAX_PIXELS`]: the one read, or the one asked for.
+    Size {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+}
+
+impl fmt::Display for DecoyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, source } => {
+                write!(
+                    f,
+                    "cannot read the picture {}: {source}; use a PNG or JPEG file",
+                    path.display()
+                )
+            }
+            Self::Size { height, width } => {
+                write!(
+                    f,
+                    "a picture of {height} x {width} pixels: there must be 1 to {MAX_PIXELS}"
+                )
+            }
+        }
+    }
+}
+
+impl Error for DecoyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(&**source),
+            Self::Size { .. } => None,
+        }
+    }
+}
+
+/// A padlock as a map: 1 on the lock, 0 around it and in its keyhole, `[row, column]`, contiguous, smooth at the edges.
+///
+/// The lock stands upright in the middle and fits the shorter side. From about 16 pixels a side it is recognisable.
+pub fn padlock(height: usize, width: usize) -> Vec<f32> {
+    let (rows, columns) = (height as f32, width as f32);
+    let pixels_per_unit = rows.min(columns) / 2.0;
+    let mut map = Vec::with_capacity(height.saturating_mul(width));
+    for row in 0..height {
+        for column in 0..width {
+            let x = (column as f32 + 0.5 - columns / 2.0) / pixels_per_unit;
+            let y = (row as f32 + 0.5 - rows / 2.0) / pixels_per_unit;
+            map.push((0.5 - pixels_per_unit * padlock_distance(x, y)).clamp(0.0, 1.0));
+        }
+    }
+    map
+}
+
+/// An image file as a map: its brightness in `[0, 1]`, stretched to `height` by `width`, `[row, column]`, contiguous.
+///
+/// Transparent parts count as black.
+///
+/// # Errors
+/// [`DecoyError::Read`] where the file cannot be read as PNG or JPEG, [`DecoyError::Size`] where it or the map asked for has
+/// no pixels or more than [`MAX_PIXELS`].
+pub fn picture(path: &Path, height: usize, width: usize) -> Result<Vec<f32>, DecoyError> {
+    check_pixels(height, width)?;
+    let unread = |error: ImageError| DecoyError::Read {
+        path: path.to_owned(),
+        source: error.into(),
+    };
+    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+    let decoder = reader
+        .map_err(ImageError::IoError)
+        .and_then(ImageReader::into_decoder)
+        .map_err(unread)?;
+    let (columns, rows) = decoder.dimensions();
+    check_pixels(rows as usize, columns as usize)?;
+    let picture = image::DynamicImage::from_decoder(decoder)
+        .map_err(unread)?
+        .into_luma_alpha16();
+
+    let brightness = ImageBuffer::from_fn(columns, rows, |x, y| {
+        let [luma, alpha] = picture
+            .get_pixel(x, y)
+            .0
+            .map(|level| f32::from(level) / f32::from(u16::MAX));
+        Luma([luma * alpha])
+    });
+    let map = resize(
+        &brightness,
+        width as u32,
+        height as u32,
+        FilterType::Triangle,
+    );
+    Ok(map
+        .into_raw()
+        .into_iter()
+        .map(|value| value.clamp(0.0, 1.0))
+        .collect())
+}
+
+fn check_pixels(height: usize, width: usize) -> Result<(), DecoyError> {
+    let pixels = (height as u64).checked_mul(width as u64);
+    if pixels.is_some_and(|pixels| (1..=MAX_PIXELS).contains(&pixels)) {
+        Ok(())
+    } else {
+        Err(DecoyError::Size { height, width })
+    }
+}
+
+/// Signed distance to the padlock's outline, negative inside. The lock lies in the square `-1..=1`, y pointing down.
+fn padlock_distance(x: f32, y: f32) -> f32 {
+    let x = x.abs();
+    let body = box_distance(x, y - 0.34, 0.62, 0.5, 0.1);
+    // The shackle is a half ring on two legs: beside the legs, only the distance to their line counts.
+    let shackle_y = y + 0.42;
+    let bow = (length(x, shackle_y.min(0.0)) - 0.37).abs() - 0.1;
+    let shackle = bow.max(shackle_y - 0.5);
+    let keyhole = (length(x, y - 0.24) - 0.15).min(box_distance(x, y - 0.42, 0.065, 0.2, 0.0));
+    body.min(shackle).max(-keyhole)
+}
+
+/// Signed distance to a box about the origin, `x` not negative, with corners rounded by `radius`.
+fn box_distance(x: f32, y: f32, half_width: f32, half_height: f32, radius: f32) -> f32 {
+    let (beyond_x, beyond_y) = (x - half_width + radius, y.abs() - half_height + radius);
+    length(beyond_x.max(0.0), beyond_y.max(0.0)) + beyond_x.max(beyond_y).min(0.0) - radius
+}
+
+fn length(x: f32, y: f32) -> f32 {
+    (x * x + y * y).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{GrayAlphaImage, GrayImage, LumaA};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn padlock_has_body_shackle_and_keyhole() {
+        let (height, width) = (28, 40);
+        let map = padlock(height, width);
+        let at = |row: usize, column: usize| map[row * width + column];
+        assert_eq!(map.len(), height * width);
+        assert!(map.iter().all(|value| (0.0..=1.0).contains(value)));
+        assert_eq!(at(18, 14), 1.0, "body");
+        assert_eq!(at(17, 20), 0.0, "keyhole");
+        assert_eq!(at(8, 20), 0.0, "inside the shackle");
+        assert!(at(3, 20) > 0.9, "bow of the shackle");
+        assert!(
+            (0..height).all(|row| at(row, 0) == 0.0 && at(row, 5) == 0.0),
+            "beside the lock"
+        );
+    }
+
+    #[test]
+    fn padlock_is_symmetric() {
+        let map = padlock(32, 32);
+        assert!(map.chunks(32).all(|row| row.iter().eq(row.iter().rev())));
+    }
+
+    #[test]
+    fn padlock_without_pixels_is_empty() {
+        assert!(padlock(0, 5).is_empty());
+    }
+
+    #[test]
+    fn picture_is_stretched_and_scaled() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("halves.png");
+        GrayImage::from_fn(8, 4, |x, _| Luma([if x < 4 { 0 } else { 255 }]))
+            .save(&path)
+            .unwrap();
+        assert_eq!(
+            picture(&path, 4, 8).unwrap()[..8],
+            [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+        );
+        let map = picture(&path, 3, 16).unwrap();
+        assert_eq!((map.len(), map[0], map[47]), (48, 0.0, 1.0));
+    }
+
+    #[test]
+    fn transparent_counts_as_black() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("clear.png");
+        GrayAlphaImage::from_pixel(2, 2, LumaA([255, 0]))
+            .save(&path)
+            .unwrap();
+        assert_eq!(picture(&path, 1, 1).unwrap(), [0.0]);
+    }
+
+    #[test]
+    fn refuses_what_is_no_picture() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("text.png");
+        std::fs::write(&path, "no image").unwrap();
+        for path in [path, folder.path().join("missing.png")] {
+            assert!(matches!(picture(&path, 8, 8), Err(DecoyError::Read { .. })));
+        }
+    }
+
+    #[test]
+    fn refuses_sizes_beyond_the_limits() {
+        for (height, width) in [(0, 8), (8, 0), (8_001, 8_000), (usize::MAX, 2)] {
+            let result = picture(Path::new("unread.png"), height, width);
+            assert!(
+                matches!(result, Err(DecoyError::Size { .. })),
+                "{height} x {width}"
+            );
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The training engine: graphs evaluated on Burn tensors.
+//!
+//! The definitions of operations, gradients and methods are those of `saligate_models`; this
+//! module only says how Burn computes each operation. Because a saliency graph holds the gradient
+//! as ordinary operations, Burn's first-order autodiff trains through it.
+
+mod array;
+mod device;
+mod ops;
+mod weights;
+
+use burn::tensor::{Device, Tensor};
+use saligate_models::graph::{Graph, Op, Source};
+
+pub(crate) use array::Array;
+pub use device::{Backend, UnknownBackend};
+pub(crate) use weights::Weights;
+
+/// A graph prepared for repeated evaluation.
+pub(crate) struct Program {
+    graph: Graph,
+    constants: Vec<Option<Array>>,
+    /// Position of the last node that reads each value; outputs are kept.
+    last_use: Vec<usize>,
+}
+
+/// Mean and biased variance of one batch at one batch norm, `[channel]` each.
+pub(crate) struct BatchStatistics {
+    pub(crate) mean_name: String,
+    pub(crate) variance_name: String,
+    pub(crate) mean: Tensor<1>,
+    pub(crate) variance: Tensor<1>,
+}
+
+impl Program {
+    /// Prepares `graph`; parameters that `weights` does not hold are constants.
+    pub(crate) fn new(graph: Graph, weights: &Weights, device: &Device) -> Self {
+        let mut constants = Vec::new();
+        let mut last_use = Vec::new();
+        for (id, value) in graph.values() {
+            constants.push(match &value.source {
+                Source::Param(data) if !weights.contains(&value.name) => {
+                    Some(Array::new(data.to_vec(), &value.shape, device))
+                }
+                _ => None,
+            });
+            last_use.push(id.index());
+            if let Source::Node { operands, .. } = &value.source {
+                operands.iter().for_each(|o| last_use[o.index()] = id.index());
+            }
+        }
+        for output in graph.outputs() {
+            last_use[output.index()] = usize::MAX;
+        }
+        Self { graph, constants, last_use }
+    }
+
+    /// Computes the outputs from the inputs, both in the graph's order. Batch norms use their
+    /// running statistics.
+    pub(crate) fn run(&self, weights: &Weights, inputs: Vec<Array>) -> Vec<Array> {
+        self.evaluate(weights, inputs, None)
+    }
+
+    /// [`run`](Self::run) with the statistics of the batch in every batch norm, as in training.
+    pub(crate) fn run_training(
+        &self,
+        weights: &Weights,
+        inputs: Vec<Array>,
+    ) -> (Vec<Array>, Vec<BatchStatistics>) {
+        let mut statistics = Vec::new();
+        let outputs = self.evaluate(weights, inputs, Some(&mut statistics));
+        (outputs, statistics)
+    }
+
+    fn evaluate(
+        &self,
+        weights: &Weights,
+        inputs: Vec<Array>,
+        mut statistics: Option<&mut Vec<BatchStatistics>>,
+    ) -> Vec<Array> {
+        let mut inputs = inputs.into_iter();
+        let mut values: Vec<Option<Array>> = Vec::with_capacity(self.constants.len());
+        for (id, value) in self.graph.values() {
+            let array = match &value.source {
+                Source::Input => inputs.next(),
+                Source::Param(_) => match &self.constants[id.index()] {
+                    Some(constant) => Some(constant.clone()),
+                    None => weights.get(&value.name).cloned(),
+                },
+                Source::Node { op, operands } => {
+                    // Handing over the last copy of a tensor lets the backend reuse its memory.
+                    let mut taken = Vec::with_capacity(operands.len());
+                    for (i, operand) in operands.iter().enumerate() {
+                        let again = operands[i + 1..].contains(operand);
+                        let slot = &mut values[operand.index()];
+                        let last = self.last_use[operand.index()] == id.index() && !again;
+                        let array = if last { slot.take() } else { slot.clone() };
+                        taken.push(array.expect("a value is kept until its last use"));
+                    }
+                    Some(match (&op, &mut statistics) {
+                        (Op::BatchNorm { epsilon }, Some(statistics)) => {
+                            let names = [3, 4].map(|i| self.graph.value(operands[i]).name.clone());
+                            normalize_batch(*epsilon, taken, names, statistics)
+                        }
+                        _ => ops::apply(op, taken),
+                    })
+                }
+            };
+            values.push(array);
+        }
+        let outputs = self.graph.outputs().iter();
+        outputs.map(|o| values[o.index()].clone().expect("outputs are kept")).collect()
+    }
+}
+
+fn normalize_batch(
+    epsilon: f32,
+    operands: Vec<Array>,
+    [mean_name, variance_name]: [String; 2],
+    statistics: &mut Vec<BatchStatistics>,
+) -> Array {
+    let mut operands = operands.into_iter();
+    let mut next = || operands.next().expect("a batch norm has five operands");
+    let x = next().image();
+    let (scale, shift) = (ops::channels(next().vector()), ops::channels(next().vector()));
+    let over_batch = |x: Tensor<4>| x.mean_dim(0).mean_dim(2).mean_dim(3);
+    let mean = over_batch(x.clone());
+    let centred = x - mean.clone();
+    let variance = over_batch(centred.clone() * centred.clone());
+    let [_, count, _, _] = mean.dims();
+    statistics.push(BatchStatistics {
+        mean_name,
+        variance_name,
+        mean: mean.detach().reshape([count]),
+        variance: variance.clone().detach().reshape([count]),
+    });
+    Array::Image(centred / (variance + epsilon).sqrt() * scale + shift)
+}

@@ -1,0 +1,147 @@
+//! The trained parameters and their optimizer.
+
+use std::collections::BTreeMap;
+
+use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
+use burn::tensor::{Device, Gradients, Tensor};
+use saligate_models::graph::{Graph, GraphError, Source};
+
+use super::array::{Array, each_rank};
+
+/// Trained parameters by name, on one device, tracked by autodiff.
+#[derive(Clone)]
+pub(crate) struct Weights {
+    arrays: BTreeMap<String, Array>,
+    device: Device,
+}
+
+impl Weights {
+    /// The parameters of `graph` that training changes, and the running statistics of its batch
+    /// norms, which training changes in another way.
+    pub(crate) fn of(graph: &Graph, device: &Device) -> Self {
+        let trainable = graph.trainable();
+        let mut weights = Self { arrays: BTreeMap::new(), device: device.clone() };
+        for name in &trainable {
+            let Ok(id) = graph.find(name) else { continue };
+            if let Source::Param(data) = &graph.value(id).source {
+                weights.set(name, data.to_vec(), graph.shape(id));
+            }
+        }
+        weights
+    }
+
+    /// The same values without autodiff, for evaluation.
+    pub(crate) fn frozen(&self) -> Self {
+        let arrays = self.arrays.iter();
+        let inner = |array: &Array| each_rank!(array.clone(), x => x.detach().inner());
+        Self {
+            arrays: arrays.map(|(name, array)| (name.clone(), inner(array))).collect(),
+            device: self.device.clone().inner(),
+        }
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.arrays.contains_key(name)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Array> {
+        self.arrays.get(name)
+    }
+
+    pub(crate) fn set(&mut self, name: &str, data: Vec<f32>, shape: &[usize]) {
+        let array = Array::new(data, shape, &self.device);
+        self.arrays.insert(name.to_owned(), each_rank!(array, x => x.require_grad()));
+    }
+
+    /// All parameters: name, shape, row-major elements.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Vec<usize>, Vec<f32>)> {
+        self.arrays.iter().map(|(name, array)| (name.as_str(), array.shape(), array.to_vec()))
+    }
+
+    /// Writes the parameters into a graph that has them.
+    ///
+    /// # Errors
+    /// Training has made an element NaN or infinite.
+    pub(crate) fn store(&self, graph: &mut Graph) -> Result<(), GraphError> {
+        self.iter().try_for_each(|(name, _, data)| graph.set_param(name, data))
+    }
+}
+
+/// AdamW: Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+pub(crate) struct Optim {
+    rule: AdamW,
+    states: BTreeMap<String, State>,
+}
+
+/// First and second moments of one parameter.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) time: usize,
+    pub(crate) first: Array,
+    pub(crate) second: Array,
+}
+
+impl Optim {
+    pub(crate) fn new(weight_decay: f32) -> Self {
+        let config = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(weight_decay);
+        Self { rule: config.build(), states: BTreeMap::new() }
+    }
+
+    pub(crate) fn states(&self) -> &BTreeMap<String, State> {
+        &self.states
+    }
+
+    pub(crate) fn restore(&mut self, name: &str, state: State) {
+        self.states.insert(name.to_owned(), state);
+    }
+
+    /// One step along the gradients of the last backward pass.
+    pub(crate) fn step(&mut self, weights: &mut Weights, gradients: &Gradients, rate: f64) {
+        for (name, array) in &mut weights.arrays {
+            let state = self.states.remove(name);
+            let (new, state) = match array {
+                Array::Vector(x) => {
+                    let unpack = |s: State| (s.time, s.first.vector(), s.second.vector());
+                    let (x, s) = stepped(&self.rule, rate, x, gradients, state.map(unpack));
+                    (Array::Vector(x), s.map(|s| pack(s, Array::Vector)))
+                }
+                Array::Matrix(x) => {
+                    let unpack = |s: State| (s.time, s.first.matrix(), s.second.matrix());
+                    let (x, s) = stepped(&self.rule, rate, x, gradients, state.map(unpack));
+                    (Array::Matrix(x), s.map(|s| pack(s, Array::Matrix)))
+                }
+                Array::Image(x) => {
+                    let unpack = |s: State| (s.time, s.first.image(), s.second.image());
+                    let (x, s) = stepped(&self.rule, rate, x, gradients, state.map(unpack));
+                    (Array::Image(x), s.map(|s| pack(s, Array::Image)))
+                }
+            };
+            *array = new;
+            if let Some(state) = state {
+                self.states.insert(name.clone(), state);
+            }
+        }
+    }
+}
+
+type Moments<const D: usize> = (usize, Tensor<D>, Tensor<D>);
+
+fn stepped<const D: usize>(
+    rule: &AdamW,
+    rate: f64,
+    x: &Tensor<D>,
+    gradients: &Gradients,
+    state: Option<Moments<D>>,
+) -> (Tensor<D>, Option<Moments<D>>) {
+    let Some(gradient) = x.grad(gradients) else { return (x.clone(), state) };
+    let state = state.map(|(time, first, second)| {
+        AdamWState::new(AdaptiveMomentumState::new(time, first, second))
+    });
+    let (new, state) = rule.step(rate, x.clone().inner(), gradient, state);
+    let moments = state.map(|s| (s.momentum.time, s.momentum.moment_1, s.momentum.moment_2));
+    (Tensor::from_inner(new).require_grad(), moments)
+}
+
+fn pack<const D: usize>((time, first, second): Moments<D>, wrap: fn(Tensor<D>) -> Array) -> State {
+    State { time, first: wrap(first), second: wrap(second) }
+}
