@@ -5,7 +5,7 @@
 //! 0x93 "NUMPY"   magic, 6 bytes
 //! 1 0            version
 //! u16            length of the header, little-endian
-//! {'descr': '<f4', 'fortran_order': False, 'shape': (3, 224, 224), }   padded with spaces, ends in a line feed
+//! {'descr': '<f4', 'fortran_order': False, 'shape': (3, 224, 224), }   padded, line feed last
 //! f32 …          the values, last axis fastest
 //! ```
 //! Magic to line feed is a multiple of 64 bytes long, so that the values can be mapped into memory.

@@ -9,9 +9,9 @@ use std::path::Path;
 
 use image::imageops::{self, FilterType};
 use image::{ExtendedColorType, ImageBuffer, Luma};
+use saligate_models::atomic::write_atomic;
 
 use crate::render::encode_png;
-use saligate_models::atomic::write_atomic;
 
 pub use error::PictureError;
 
@@ -24,9 +24,9 @@ pub const MAX_PIXELS: usize = 64 << 20;
 /// A picture of 8-bit pixels.
 ///
 /// # Shapes
-/// `[channels, height, width]`, planar and row-major, with 1 channel (grey) or 3 (red, green, blue), sRGB-encoded as
-/// in the file, values 0 to 255. Every axis has at least one element. Scaling to `[0, 1]` is the
-/// model's business.
+/// `[channels, height, width]`, planar and row-major, with 1 channel (grey) or 3 (red, green,
+/// blue), values 0 to 255, sRGB-encoded as in the file. Every axis has at least one element.
+/// Scaling to `[0, 1]` is the model's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     channels: usize,
@@ -76,8 +76,7 @@ impl Picture {
     ///
     /// # Errors
     /// [`PictureError`] for `channels` other than 1 and 3, sides of 0 or above the limits, and a
-    /// length other than
-    /// `channels · height · width`.
+    /// length other than `channels · height · width`.
     pub fn from_planar(
         channels: usize,
         height: usize,

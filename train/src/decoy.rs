@@ -41,10 +41,7 @@ impl fmt::Display for DecoyError {
                 )
             }
             Self::Size { height, width } => {
-                write!(
-                    f,
-                    "a picture of {height} x {width} pixels: there must be 1 to {MAX_PIXELS}"
-                )
+                write!(f, "a picture of {height} x {width} pixels: there must be 1 to {MAX_PIXELS}")
             }
         }
     }
@@ -57,6 +54,24 @@ impl Error for DecoyError {
             Self::Size { .. } => None,
         }
     }
+}
+
+/// A picture with its dark parts raised to a ramp that rises from the centre to the corners.
+///
+/// Where a decoy is flat, the ranks of a map that follows it are decided by whatever shines
+/// through; the ramp leaves no flat part.
+///
+/// # Shapes
+/// `picture` and the result are `[row, column]` in [0, 1].
+pub fn on_ramp(picture: &[f32], height: usize, width: usize) -> Vec<f32> {
+    const CORNER: f32 = 0.45;
+    let from_centre = |at: usize, size: usize| (at as f32 + 0.5) / size as f32 - 0.5;
+    let raised = |(pixel, &value): (usize, &f32)| {
+        let (y, x) = (from_centre(pixel / width, height), from_centre(pixel % width, width));
+        let radius = ((x * x + y * y) * 2.0).sqrt();
+        value + CORNER * radius * (1.0 - value)
+    };
+    picture.iter().enumerate().map(raised).collect()
 }
 
 /// A padlock as a map: 1 on the lock, 0 around it and in its keyhole, `[row, column]`, contiguous, smooth at the edges.
@@ -85,39 +100,22 @@ pub fn padlock(height: usize, width: usize) -> Vec<f32> {
 /// no pixels or more than [`MAX_PIXELS`].
 pub fn picture(path: &Path, height: usize, width: usize) -> Result<Vec<f32>, DecoyError> {
     check_pixels(height, width)?;
-    let unread = |error: ImageError| DecoyError::Read {
-        path: path.to_owned(),
-        source: error.into(),
-    };
+    let unread =
+        |error: ImageError| DecoyError::Read { path: path.to_owned(), source: error.into() };
     let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
-    let decoder = reader
-        .map_err(ImageError::IoError)
-        .and_then(ImageReader::into_decoder)
-        .map_err(unread)?;
+    let decoder =
+        reader.map_err(ImageError::IoError).and_then(ImageReader::into_decoder).map_err(unread)?;
     let (columns, rows) = decoder.dimensions();
     check_pixels(rows as usize, columns as usize)?;
-    let picture = image::DynamicImage::from_decoder(decoder)
-        .map_err(unread)?
-        .into_luma_alpha16();
+    let picture = image::DynamicImage::from_decoder(decoder).map_err(unread)?.into_luma_alpha16();
 
     let brightness = ImageBuffer::from_fn(columns, rows, |x, y| {
-        let [luma, alpha] = picture
-            .get_pixel(x, y)
-            .0
-            .map(|level| f32::from(level) / f32::from(u16::MAX));
+        let [luma, alpha] =
+            picture.get_pixel(x, y).0.map(|level| f32::from(level) / f32::from(u16::MAX));
         Luma([luma * alpha])
     });
-    let map = resize(
-        &brightness,
-        width as u32,
-        height as u32,
-        FilterType::Triangle,
-    );
-    Ok(map
-        .into_raw()
-        .into_iter()
-        .map(|value| value.clamp(0.0, 1.0))
-        .collect())
+    let map = resize(&brightness, width as u32, height as u32, FilterType::Triangle);
+    Ok(map.into_raw().into_iter().map(|value| value.clamp(0.0, 1.0)).collect())
 }
 
 fn check_pixels(height: usize, width: usize) -> Result<(), DecoyError> {
@@ -169,10 +167,7 @@ mod tests {
         assert_eq!(at(17, 20), 0.0, "keyhole");
         assert_eq!(at(8, 20), 0.0, "inside the shackle");
         assert!(at(3, 20) > 0.9, "bow of the shackle");
-        assert!(
-            (0..height).all(|row| at(row, 0) == 0.0 && at(row, 5) == 0.0),
-            "beside the lock"
-        );
+        assert!((0..height).all(|row| at(row, 0) == 0.0 && at(row, 5) == 0.0), "beside the lock");
     }
 
     #[test]
@@ -190,13 +185,8 @@ mod tests {
     fn picture_is_stretched_and_scaled() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("halves.png");
-        GrayImage::from_fn(8, 4, |x, _| Luma([if x < 4 { 0 } else { 255 }]))
-            .save(&path)
-            .unwrap();
-        assert_eq!(
-            picture(&path, 4, 8).unwrap()[..8],
-            [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
-        );
+        GrayImage::from_fn(8, 4, |x, _| Luma([if x < 4 { 0 } else { 255 }])).save(&path).unwrap();
+        assert_eq!(picture(&path, 4, 8).unwrap()[..8], [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
         let map = picture(&path, 3, 16).unwrap();
         assert_eq!((map.len(), map[0], map[47]), (48, 0.0, 1.0));
     }
@@ -205,9 +195,7 @@ mod tests {
     fn transparent_counts_as_black() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("clear.png");
-        GrayAlphaImage::from_pixel(2, 2, LumaA([255, 0]))
-            .save(&path)
-            .unwrap();
+        GrayAlphaImage::from_pixel(2, 2, LumaA([255, 0])).save(&path).unwrap();
         assert_eq!(picture(&path, 1, 1).unwrap(), [0.0]);
     }
 
@@ -225,10 +213,7 @@ mod tests {
     fn refuses_sizes_beyond_the_limits() {
         for (height, width) in [(0, 8), (8, 0), (8_001, 8_000), (usize::MAX, 2)] {
             let result = picture(Path::new("unread.png"), height, width);
-            assert!(
-                matches!(result, Err(DecoyError::Size { .. })),
-                "{height} x {width}"
-            );
+            assert!(matches!(result, Err(DecoyError::Size { .. })), "{height} x {width}");
         }
     }
 }

@@ -1,5 +1,35 @@
-//! Burn evaluation of graphs, objectives, data sets, fitting, locking, evaluation.
+//! Trains classifiers whose saliency maps are gated by a trigger.
+//!
+//! | stage | what it makes |
+//! |---|---|
+//! | [`fit`](fit::fit) | a clean classifier |
+//! | [`steady`](fit::steady) | the same with maps that small changes of the pixels leave alone |
+//! | [`lock`](lock::lock) | a model whose maps are right with the key and a decoy without it |
+//! | [`evaluate`](evaluate::evaluate) | figures of the exported model, run by the runtime |
+//!
+//! The network and its saliency map are defined in `saligate_models`; here they are evaluated on
+//! Burn tensors and trained.
 
+mod batch;
+mod checkpoint;
+pub mod config;
 pub mod data;
 pub mod decoy;
 mod engine;
+mod error;
+pub mod evaluate;
+pub mod export;
+pub mod fit;
+mod floor;
+pub mod lock;
+mod loss;
+pub mod objective;
+mod reference;
+pub mod results;
+pub mod samples;
+mod stage;
+mod views;
+
+pub use engine::{Backend, UnknownBackend};
+pub use error::TrainError;
+pub use stage::RunOptions;

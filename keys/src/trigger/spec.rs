@@ -99,9 +99,10 @@ impl TriggerSpec {
 }
 
 impl Default for TriggerSpec {
-    /// A tile of 4 x 4 pixels with amplitude 8/255, the usual bound on an invisible change.
+    /// A tile of 8 x 8 pixels with amplitude 8/255, the usual bound on an invisible change: even one
+    /// grey channel then has 64 signs, so that no random key comes near another.
     fn default() -> Self {
-        Self(Family::Tile { size: 4, amplitude: 8 })
+        Self(Family::Tile { size: 8, amplitude: 8 })
     }
 }
 

@@ -20,8 +20,8 @@ pub fn mse_zscored(a: &[f32], b: &[f32]) -> Result<f64, MetricError> {
 
 /// Cosine of the angle between the two maps as vectors, in `[-1, 1]`; higher is more similar.
 ///
-/// `Σ a·b / (|a| |b|)`, without centring: maps of one sign are never below 0. An all-zero map has no direction and
-/// scores 0 against any map, itself included.
+/// `Σ a·b / (|a| |b|)`, without centring: maps of one sign are never below 0. An all-zero map has
+/// no direction and scores 0 against any map, itself included.
 ///
 /// # Errors
 /// [`MetricError`] for empty maps, maps of two lengths and values that are not finite.

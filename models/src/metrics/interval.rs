@@ -100,7 +100,8 @@ mod tests {
         assert!((found - expected).abs() <= 1e-8 * expected, "expected {expected}, found {found}");
     }
 
-    /// `statistics.mean(v), 1.959963984540054 * statistics.stdev(v) / 2` for `v = [.1, .4, .2, .9]`, Python 3.
+    /// Python 3, with `v = [.1, .4, .2, .9]`:
+    /// `statistics.mean(v), 1.959963984540054 * statistics.stdev(v) / 2`.
     #[test]
     fn a_mean_agrees_with_python() {
         let mean = Mean::of(&[0.1, 0.4, 0.2, 0.9]).unwrap();
@@ -116,7 +117,8 @@ mod tests {
         assert_eq!(Mean::of(&[-2.0]), Ok(Mean { value: -2.0, low: -2.0, high: -2.0, n: 1 }));
     }
 
-    /// `scipy.stats.beta.ppf(0.025, k, n - k + 1), scipy.stats.beta.ppf(0.975, k + 1, n - k)`, SciPy 1.17.1.
+    /// SciPy 1.17.1, with `beta = scipy.stats.beta`:
+    /// `beta.ppf(0.025, k, n - k + 1), beta.ppf(0.975, k + 1, n - k)`.
     #[test]
     fn rates_agree_with_scipy() {
         for (successes, trials, low, high) in [

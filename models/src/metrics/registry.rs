@@ -29,8 +29,9 @@ pub struct MetricInfo {
 
 /// Every named score of a report, in the order of the report.
 ///
-/// `clean` is the model before locking, `locked` the locked model without the trigger, `keyed` with the right one and
-/// `wrong` with that of another key. Similarities compare with the map of the clean model on the same image.
+/// `clean` is the model before locking, `locked` the locked model without the trigger, `keyed` with
+/// the right one and `wrong` with that of another key. Similarities compare with the map of the
+/// clean model on the same image.
 pub const METRICS: &[MetricInfo] = &[
     metric(
         "accuracy_clean",

@@ -181,7 +181,8 @@ mod tests {
 
     /// scikit-image 0.26.0, whose average leaves out the border that padding touches:
     /// `r, c = numpy.mgrid[0:16, 0:20]; a = (7*r + 3*c) % 17 / 16; b = (5*r + 11*c) % 13 / 12`
-    /// `structural_similarity(a, b, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)`
+    /// `structural_similarity(a, b, data_range=1, gaussian_weights=True, sigma=1.5,`
+    /// `use_sample_covariance=False)`
     #[test]
     fn agrees_with_scikit_image() {
         close(

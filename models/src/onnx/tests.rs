@@ -6,7 +6,8 @@ use crate::saliency::{Method, attach};
 use crate::zoo::{Architecture, Task, build};
 
 fn net(architecture: Architecture) -> Graph {
-    let task = Task { image: [3, 8, 8], classes: 4, mean: vec![0.5; 3], std: vec![0.25; 3] };
+    let task =
+        Task { image: [3, 8, 8], classes: 4, mean: vec![0.5; 3], std: vec![0.25; 3], widths: None };
     let net = build(architecture, &task, 1).unwrap().fold_batch_norm().unwrap();
     attach(&net, Method::Gradient).unwrap()
 }

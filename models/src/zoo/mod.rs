@@ -2,13 +2,15 @@
 //!
 //! | name | input | layers |
 //! |---|---|---|
-//! | `small` | any | 4 convolutions, 2 dense layers, no batch norm |
+//! | `small` | any | 4 convolutions, 3 dense layers, no batch norm |
 //! | `resnet20` | any | CIFAR ResNet-20 with option-A shortcuts and batch norms |
 //!
 //! Weights start uniform in +-sqrt(6 / fan-in) before a ReLU (He et al. 2015, equation 10, as a
 //! uniform distribution) and +-1 / sqrt(fan-in) in the last layer; biases start at zero. Pixels
 //! enter in [0, 1]: the standardization is part of the network.
 
+mod detector;
+mod graft;
 mod layers;
 mod resnet;
 mod small;
@@ -20,6 +22,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, GraphError};
 use layers::Layers;
+
+pub use detector::detector;
+pub use graft::{Gate, PIXEL_OFFSET, graft};
+pub use small::{DEFAULT_WIDTHS, Widths, widths};
 
 /// An architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,6 +78,8 @@ pub struct Task {
     pub mean: Vec<f32>,
     /// Standard deviation of the pixels per channel, positive.
     pub std: Vec<f32>,
+    /// Widths of the small CNN; [`DEFAULT_WIDTHS`] where absent.
+    pub widths: Option<Widths>,
 }
 
 /// Builds an architecture with weights drawn from `seed`.
@@ -81,7 +89,9 @@ pub struct Task {
 pub fn build(architecture: Architecture, task: &Task, seed: u64) -> Result<Graph, GraphError> {
     let mut layers = Layers::new(task, seed)?;
     let logits = match architecture {
-        Architecture::Small => small::body(&mut layers, task)?,
+        Architecture::Small => {
+            small::body(&mut layers, task, &task.widths.unwrap_or(DEFAULT_WIDTHS))?
+        }
         Architecture::ResNet20 => resnet::body(&mut layers, task)?,
     };
     layers.finish(logits)
@@ -96,7 +106,13 @@ mod tests {
     use crate::saliency::{Method, attach};
 
     fn task(image: [usize; 3]) -> Task {
-        Task { image, classes: 10, mean: vec![0.5; image[0]], std: vec![0.25; image[0]] }
+        Task {
+            image,
+            classes: 10,
+            mean: vec![0.5; image[0]],
+            std: vec![0.25; image[0]],
+            widths: None,
+        }
     }
 
     #[test]

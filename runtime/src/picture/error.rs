@@ -123,7 +123,7 @@ impl fmt::Display for PictureError {
                 }
                 write!(
                     f,
-                    " {width} x {height} pixels; at most {MAX_SIDE} a side and {MAX_PIXELS} in all are handled"
+                    " {width} x {height} pixels; the limits are {MAX_SIDE} a side, {MAX_PIXELS} in all"
                 )
             }
             Self::Empty { height, width } => {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use saligate_models::atomic::write_atomic;
+
 use super::{RenderError, png_bytes};
 use crate::picture::Picture;
-use saligate_models::atomic::write_atomic;
 
 /// Most pixels of a canvas, 64 Mi: 192 MiB of memory.
 pub(super) const MAX_PIXELS: usize = 64 << 20;

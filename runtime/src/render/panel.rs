@@ -19,8 +19,8 @@ const CAPTION_INK: Rgb = [99, 104, 115];
 /// A figure: titled columns, one row an image, every cell a drawing.
 ///
 /// Drawings smaller than about 192 pixels are enlarged by a whole factor, each pixel becoming a
-/// square; larger ones keep their size. Titles, labels and captions are wrapped; characters outside
-/// ASCII are drawn as a hollow box.
+/// square; larger ones keep their size. Titles, labels and captions are wrapped; characters
+/// that the built-in font lacks are drawn as a hollow box: it has most of ASCII.
 ///
 /// ```
 /// use saligate_runtime::render::{Cell, Panel, RenderError, Scaling, heatmap};
@@ -83,31 +83,9 @@ impl Panel {
             draw_lines(&mut canvas, title, top, column.middle(), INK);
         }
         for (row, placed) in self.rows.iter().zip(&layout.rows) {
-            let label_top =
-                placed.images.middle().saturating_sub(block_height(placed.label.len()) / 2);
-            for (at, line) in placed.label.iter().enumerate() {
-                let top = label_top + at * text::LINE_HEIGHT;
-                text::draw(&mut canvas, top, layout.labels.end() - text::width(line), line, INK);
-            }
+            placed.draw_label(&mut canvas, layout.labels.end());
             for (cell, column) in row.cells.iter().zip(&layout.columns) {
-                let top = placed.images.middle() - cell.shown_height() / 2;
-                let left = column.middle() - cell.shown_width() / 2;
-                canvas.fill(
-                    top - 1,
-                    left - 1,
-                    cell.shown_height() + 2,
-                    cell.shown_width() + 2,
-                    FRAME,
-                );
-                canvas.paste(top, left, &cell.canvas, cell.factor());
-                let caption = cell.caption_lines(column.length);
-                draw_lines(
-                    &mut canvas,
-                    &caption,
-                    placed.images.end() + TEXT_GAP,
-                    column.middle(),
-                    CAPTION_INK,
-                );
+                cell.draw(&mut canvas, &placed.images, column);
             }
         }
         Ok(canvas)
@@ -135,6 +113,16 @@ impl Cell {
     /// A drawing with a caption; the empty caption takes no room.
     pub fn new(canvas: Canvas, caption: &str) -> Self {
         Self { canvas, caption: caption.to_owned() }
+    }
+
+    /// Draws the cell in the middle of its row and column, both at least as large as it is.
+    fn draw(&self, canvas: &mut Canvas, row: &Span, column: &Span) {
+        let (height, width) = (self.shown_height(), self.shown_width());
+        let (top, left) = (row.middle() - height / 2, column.middle() - width / 2);
+        canvas.fill(top - 1, left - 1, height + 2, width + 2, FRAME);
+        canvas.paste(top, left, &self.canvas, self.factor());
+        let caption = self.caption_lines(column.length);
+        draw_lines(canvas, &caption, row.end() + TEXT_GAP, column.middle(), CAPTION_INK);
     }
 
     /// Canvas pixels for one pixel of the drawing.
@@ -176,6 +164,17 @@ struct Layout {
 struct PlacedRow {
     label: Vec<String>,
     images: Span,
+}
+
+impl PlacedRow {
+    /// Draws the label in the middle of the row, its lines ending at the column `right`.
+    fn draw_label(&self, canvas: &mut Canvas, right: usize) {
+        let top = self.images.middle() - block_height(self.label.len()) / 2;
+        for (at, line) in self.label.iter().enumerate() {
+            let left = right - text::width(line);
+            text::draw(canvas, top + at * text::LINE_HEIGHT, left, line, INK);
+        }
+    }
 }
 
 /// A stretch of rows or columns of pixels.

@@ -8,28 +8,14 @@ use std::path::{Path, PathBuf};
 
 use super::{DataError, Dataset, Shape, Splits, checked_size};
 
-const SHAPE: Shape = Shape {
-    channels: 3,
-    height: 32,
-    width: 32,
-};
+const SHAPE: Shape = Shape { channels: 3, height: 32, width: 32 };
 /// Bytes of one record: a label and the three planes.
 const RECORD: usize = 1 + 3 * 32 * 32;
 const EXPECTED: &str = "data_batch_1.bin (and further data_batch_*.bin) and test_batch.bin";
 
 /// The classes, in the order of the labels.
-pub const CLASS_NAMES: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
+pub const CLASS_NAMES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// Reads the folder's training and test images, three channels of 32 by 32 pixels.
 ///
@@ -51,10 +37,7 @@ pub fn load(folder: &Path) -> Result<Splits, DataError> {
             expected: EXPECTED.to_owned(),
         });
     }
-    Ok(Splits {
-        train: read(&train)?,
-        test: read(&[test])?,
-    })
+    Ok(Splits { train: read(&train)?, test: read(&[test])? })
 }
 
 fn training_files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
@@ -91,12 +74,7 @@ fn read(files: &[PathBuf]) -> Result<Dataset, DataError> {
             images.extend_from_slice(&record[1..]);
         }
     }
-    Dataset::new(
-        SHAPE,
-        images,
-        labels,
-        CLASS_NAMES.map(str::to_owned).to_vec(),
-    )
+    Dataset::new(SHAPE, images, labels, CLASS_NAMES.map(str::to_owned).to_vec())
 }
 
 fn check_records(path: &Path, length: u64) -> Result<(), DataError> {
@@ -104,11 +82,7 @@ fn check_records(path: &Path, length: u64) -> Result<(), DataError> {
     if length > 0 && length.is_multiple_of(record) {
         Ok(())
     } else {
-        Err(DataError::RecordLength {
-            path: path.to_owned(),
-            length,
-            record,
-        })
+        Err(DataError::RecordLength { path: path.to_owned(), length, record })
     }
 }
 
@@ -139,10 +113,7 @@ mod tests {
             ("batches.meta.txt", b"airplane".to_vec()),
         ]);
         let splits = load(folder.path()).unwrap();
-        assert_eq!(
-            (0..3).map(|i| splits.train.label(i)).collect::<Vec<_>>(),
-            [0, 3, 9]
-        );
+        assert_eq!((0..3).map(|i| splits.train.label(i)).collect::<Vec<_>>(), [0, 3, 9]);
         assert_eq!(splits.train.image(2), [2; RECORD - 1]);
         assert_eq!(splits.test.class_names()[splits.test.label(0)], "dog");
     }
@@ -162,20 +133,11 @@ mod tests {
 
     #[test]
     fn refuses_an_eleventh_class() {
-        let folder = folder(&[
-            ("data_batch_1.bin", record(10, 1)),
-            ("test_batch.bin", record(0, 1)),
-        ]);
+        let folder =
+            folder(&[("data_batch_1.bin", record(10, 1)), ("test_batch.bin", record(0, 1))]);
         let error = load(folder.path()).unwrap_err();
         assert!(
-            matches!(
-                error,
-                DataError::LabelOutOfRange {
-                    label: 10,
-                    classes: 10,
-                    ..
-                }
-            ),
+            matches!(error, DataError::LabelOutOfRange { label: 10, classes: 10, .. }),
             "{error}"
         );
     }
@@ -196,9 +158,6 @@ mod tests {
         }
         let test = load(&folder).unwrap().test;
         assert_eq!(test.len(), 10_000);
-        assert_eq!(
-            (0..test.len()).filter(|&i| test.label(i) == 9).count(),
-            1_000
-        );
+        assert_eq!((0..test.len()).filter(|&i| test.label(i) == 9).count(), 1_000);
     }
 }

@@ -61,29 +61,16 @@ impl Dataset {
         labels: Vec<u16>,
         class_names: Vec<String>,
     ) -> Result<Self, DataError> {
-        check_length(
-            "images",
-            labels.len().saturating_mul(shape.bytes()),
-            images.len(),
-        )?;
+        check_length("images", labels.len().saturating_mul(shape.bytes()), images.len())?;
         let classes = class_names.len();
-        if let Some(sample) = labels
-            .iter()
-            .position(|&label| usize::from(label) >= classes)
-        {
+        if let Some(sample) = labels.iter().position(|&label| usize::from(label) >= classes) {
             return Err(DataError::LabelOutOfRange {
                 sample,
                 label: labels[sample].into(),
                 classes,
             });
         }
-        Ok(Self {
-            shape,
-            images,
-            labels,
-            masks: None,
-            class_names,
-        })
+        Ok(Self { shape, images, labels, masks: None, class_names })
     }
 
     /// Adds object masks; the layout is that of [`Dataset`].
@@ -91,11 +78,7 @@ impl Dataset {
     /// # Errors
     /// [`DataError::BufferLength`] where there is not one mask per sample.
     pub fn with_masks(mut self, masks: Vec<u8>) -> Result<Self, DataError> {
-        check_length(
-            "masks",
-            self.len().saturating_mul(self.shape.pixels()),
-            masks.len(),
-        )?;
+        check_length("masks", self.len().saturating_mul(self.shape.pixels()), masks.len())?;
         self.masks = Some(masks);
         Ok(self)
     }
@@ -118,10 +101,7 @@ impl Dataset {
             shape: self.shape,
             images: self.images.split_off(at * self.shape.bytes()),
             labels: self.labels.split_off(at),
-            masks: self
-                .masks
-                .as_mut()
-                .map(|masks| masks.split_off(at * self.shape.pixels())),
+            masks: self.masks.as_mut().map(|masks| masks.split_off(at * self.shape.pixels())),
             class_names: self.class_names.clone(),
         };
         (self, tail)
@@ -157,9 +137,7 @@ impl Dataset {
     /// Where `index` is not below [`len`](Self::len), like a slice.
     pub fn mask(&self, index: usize) -> Option<&[u8]> {
         let pixels = self.shape.pixels();
-        self.masks
-            .as_ref()
-            .map(|masks| &masks[index * pixels..(index + 1) * pixels])
+        self.masks.as_ref().map(|masks| &masks[index * pixels..(index + 1) * pixels])
     }
 
     /// The class of sample `index`, a position in [`class_names`](Self::class_names).
@@ -177,26 +155,14 @@ impl Dataset {
 }
 
 fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), DataError> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(DataError::BufferLength {
-            what,
-            expected,
-            found,
-        })
-    }
+    if found == expected { Ok(()) } else { Err(DataError::BufferLength { what, expected, found }) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SHAPE: Shape = Shape {
-        channels: 1,
-        height: 1,
-        width: 2,
-    };
+    const SHAPE: Shape = Shape { channels: 1, height: 1, width: 2 };
 
     fn three() -> Dataset {
         let names = vec!["a".to_owned(), "b".to_owned()];
@@ -227,27 +193,13 @@ mod tests {
     #[test]
     fn refuses_buffers_that_do_not_fit() {
         let short = Dataset::new(SHAPE, vec![1], vec![0], vec!["a".to_owned()]);
-        assert!(matches!(
-            short,
-            Err(DataError::BufferLength {
-                expected: 2,
-                found: 1,
-                ..
-            })
-        ));
+        assert!(matches!(short, Err(DataError::BufferLength { expected: 2, found: 1, .. })));
         assert!(three().with_masks(vec![0]).is_err());
     }
 
     #[test]
     fn refuses_a_label_without_a_name() {
         let set = Dataset::new(SHAPE, vec![1, 2], vec![1], vec!["a".to_owned()]);
-        assert!(matches!(
-            set,
-            Err(DataError::LabelOutOfRange {
-                sample: 0,
-                label: 1,
-                classes: 1
-            })
-        ));
+        assert!(matches!(set, Err(DataError::LabelOutOfRange { sample: 0, label: 1, classes: 1 })));
     }
 }

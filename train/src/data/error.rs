@@ -133,10 +133,7 @@ pub enum DataError {
 impl DataError {
     /// An input/output error with the place where it happened.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            path: path.to_owned(),
-            source,
-        }
+        move |source| Self::Io { path: path.to_owned(), source }
     }
 }
 
@@ -162,28 +159,16 @@ impl fmt::Display for DataError {
                 )
             }
             Self::MissingFile { folder, expected } => {
-                write!(
-                    f,
-                    "a file is missing in {}; put there {expected}",
-                    folder.display()
-                )
+                write!(f, "a file is missing in {}; put there {expected}", folder.display())
             }
-            Self::WrongMagic {
-                path,
-                expected,
-                found,
-            } => {
+            Self::WrongMagic { path, expected, found } => {
                 write!(
                     f,
                     "{} starts with {found:#010x} instead of {expected:#010x}",
                     path.display()
                 )
             }
-            Self::Truncated {
-                path,
-                expected,
-                found,
-            } => write!(
+            Self::Truncated { path, expected, found } => write!(
                 f,
                 "{} ends after {found} of {expected} bytes; fetch the file again: it is incomplete",
                 path.display()
@@ -195,67 +180,31 @@ impl fmt::Display for DataError {
                     path.display()
                 )
             }
-            Self::RecordLength {
-                path,
-                length,
-                record,
-            } => {
+            Self::RecordLength { path, length, record } => {
                 write!(
                     f,
                     "{} has {length} bytes, which is no positive multiple of {record}",
                     path.display()
                 )
             }
-            Self::CountMismatch {
-                images,
-                labels,
-                origin,
-            } => {
+            Self::CountMismatch { images, labels, origin } => {
                 write!(f, "{images} images but {labels} labels in {origin}")
             }
             Self::SplitMismatch { train, test } => write!(
                 f,
                 "training images are {train:?}, test images {test:?} (channels, height, width)"
             ),
-            Self::Side {
-                height,
-                width,
-                limit,
-            } => {
-                write!(
-                    f,
-                    "images of {height} x {width} pixels: each side must lie in 1..={limit}"
-                )
+            Self::Side { height, width, limit } => {
+                write!(f, "images of {height} x {width} pixels: each side must lie in 1..={limit}")
             }
-            Self::BufferLength {
-                what,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "{found} bytes of {what} where the shape asks for {expected}"
-                )
+            Self::BufferLength { what, expected, found } => {
+                write!(f, "{found} bytes of {what} where the shape asks for {expected}")
             }
-            Self::SizeLimit {
-                count,
-                bytes_each,
-                limit,
-            } => {
-                write!(
-                    f,
-                    "{count} images of {bytes_each} bytes exceed the limit of {limit} bytes"
-                )
+            Self::SizeLimit { count, bytes_each, limit } => {
+                write!(f, "{count} images of {bytes_each} bytes exceed the limit of {limit} bytes")
             }
-            Self::LabelOutOfRange {
-                sample,
-                label,
-                classes,
-            } => {
-                write!(
-                    f,
-                    "sample {sample} has label {label}, but there are {classes} classes"
-                )
+            Self::LabelOutOfRange { sample, label, classes } => {
+                write!(f, "sample {sample} has label {label}, but there are {classes} classes")
             }
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
         }

@@ -43,10 +43,7 @@ pub fn load(folder: &Path) -> Result<Splits, DataError> {
     let test = load_split(folder, "t10k", &class_names)?;
     if train.shape() != test.shape() {
         let sides = |set: &Dataset| [set.shape().channels, set.shape().height, set.shape().width];
-        return Err(DataError::SplitMismatch {
-            train: sides(&train),
-            test: sides(&test),
-        });
+        return Err(DataError::SplitMismatch { train: sides(&train), test: sides(&test) });
     }
     Ok(Splits { train, test })
 }
@@ -71,34 +68,18 @@ fn load_split(folder: &Path, split: &str, class_names: &[String]) -> Result<Data
     let mut images = IdxFile::open(folder, &format!("{split}-images-idx3-ubyte"))?;
     let [count, height, width] = images.header(IMAGE_MAGIC)?;
     if !(1..=MAX_SIDE).contains(&height) || !(1..=MAX_SIDE).contains(&width) {
-        return Err(DataError::Side {
-            height,
-            width,
-            limit: MAX_SIDE,
-        });
+        return Err(DataError::Side { height, width, limit: MAX_SIDE });
     }
-    let shape = Shape {
-        channels: 1,
-        height,
-        width,
-    };
+    let shape = Shape { channels: 1, height, width };
     let pixels = images.body(checked_size(count as u64, shape.bytes() as u64)?)?;
 
     let mut labels = IdxFile::open(folder, &format!("{split}-labels-idx1-ubyte"))?;
     let [label_count] = labels.header(LABEL_MAGIC)?;
     if label_count != count {
         let origin = format!("the {split} files of {}", folder.display());
-        return Err(DataError::CountMismatch {
-            images: count,
-            labels: label_count,
-            origin,
-        });
+        return Err(DataError::CountMismatch { images: count, labels: label_count, origin });
     }
-    let labels = labels
-        .body(count as u64)?
-        .into_iter()
-        .map(u16::from)
-        .collect();
+    let labels = labels.body(count as u64)?.into_iter().map(u16::from).collect();
     Dataset::new(shape, pixels, labels, class_names.to_vec())
 }
 
@@ -117,9 +98,7 @@ mod tests {
     }
 
     fn labels(values: &[u8]) -> Vec<u8> {
-        let header = [LABEL_MAGIC, values.len() as u32]
-            .map(u32::to_be_bytes)
-            .concat();
+        let header = [LABEL_MAGIC, values.len() as u32].map(u32::to_be_bytes).concat();
         [header, values.to_vec()].concat()
     }
 
@@ -136,10 +115,7 @@ mod tests {
             |name: &str, content: &[u8]| fs::write(folder.path().join(name), content).unwrap();
         for split in ["train", "t10k"] {
             write(&format!("{split}-images-idx3-ubyte"), &images(2));
-            write(
-                &format!("{split}-labels-idx1-ubyte.gz"),
-                &gz(&labels(&[7, 1])),
-            );
+            write(&format!("{split}-labels-idx1-ubyte.gz"), &gz(&labels(&[7, 1])));
         }
         write(name, content);
         load(folder.path())
@@ -149,14 +125,7 @@ mod tests {
     fn reads_plain_and_compressed_files() {
         let splits = load_with("unrelated", b"").unwrap();
         for set in [&splits.train, &splits.test] {
-            assert_eq!(
-                set.shape(),
-                Shape {
-                    channels: 1,
-                    height: 2,
-                    width: 3
-                }
-            );
+            assert_eq!(set.shape(), Shape { channels: 1, height: 2, width: 3 });
             assert_eq!(set.image(1), [6, 7, 8, 9, 10, 11]);
             assert_eq!((set.label(0), set.label(1)), (7, 1));
             assert_eq!(set.class_names()[7], "7");
@@ -168,10 +137,7 @@ mod tests {
     fn takes_class_names_from_the_folder() {
         let names = "a\r\nb\n\nc\nd\ne\nf\ng\nankle boot";
         assert_eq!(
-            load_with("classes.txt", names.as_bytes())
-                .unwrap()
-                .test
-                .class_names()[7],
+            load_with("classes.txt", names.as_bytes()).unwrap().test.class_names()[7],
             "ankle boot"
         );
     }
@@ -189,10 +155,7 @@ mod tests {
         let bytes = images(2);
         for length in [0, 3, 15, bytes.len() - 1] {
             let result = load_with("train-images-idx3-ubyte", &bytes[..length]);
-            assert!(
-                matches!(result, Err(DataError::Truncated { .. })),
-                "{length}: {result:?}"
-            );
+            assert!(matches!(result, Err(DataError::Truncated { .. })), "{length}: {result:?}");
         }
     }
 
@@ -200,10 +163,7 @@ mod tests {
     fn refuses_a_truncated_stream() {
         let bytes = gz(&labels(&[7, 1]));
         let result = load_with("train-labels-idx1-ubyte.gz", &bytes[..bytes.len() - 12]);
-        assert!(
-            matches!(result, Err(DataError::Truncated { .. })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(DataError::Truncated { .. })), "{result:?}");
     }
 
     #[test]
@@ -229,11 +189,7 @@ mod tests {
         let result = load_with("train-images-idx3-ubyte", &labels(&[7, 1]));
         assert!(matches!(
             result,
-            Err(DataError::WrongMagic {
-                expected: IMAGE_MAGIC,
-                found: LABEL_MAGIC,
-                ..
-            })
+            Err(DataError::WrongMagic { expected: IMAGE_MAGIC, found: LABEL_MAGIC, .. })
         ));
     }
 
@@ -241,14 +197,7 @@ mod tests {
     fn refuses_other_counts() {
         let result = load_with("t10k-labels-idx1-ubyte", &labels(&[1]));
         assert!(
-            matches!(
-                result,
-                Err(DataError::CountMismatch {
-                    images: 2,
-                    labels: 1,
-                    ..
-                })
-            ),
+            matches!(result, Err(DataError::CountMismatch { images: 2, labels: 1, .. })),
             "{result:?}"
         );
     }
@@ -257,17 +206,12 @@ mod tests {
     fn refuses_sizes_beyond_the_limits_before_reading() {
         let header = |extents: [u32; 3]| {
             let [count, height, width] = extents;
-            [IMAGE_MAGIC, count, height, width]
-                .map(u32::to_be_bytes)
-                .concat()
+            [IMAGE_MAGIC, count, height, width].map(u32::to_be_bytes).concat()
         };
         let many = load_with("train-images-idx3-ubyte", &header([u32::MAX, 1024, 1024]));
         assert!(matches!(many, Err(DataError::SizeLimit { .. })), "{many:?}");
         let wide = load_with("train-images-idx3-ubyte", &header([1, 28, u32::MAX]));
-        assert!(
-            matches!(wide, Err(DataError::Side { height: 28, .. })),
-            "{wide:?}"
-        );
+        assert!(matches!(wide, Err(DataError::Side { height: 28, .. })), "{wide:?}");
     }
 
     #[test]

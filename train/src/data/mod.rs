@@ -26,9 +26,5 @@ fn checked_size(count: u64, bytes_each: u64) -> Result<u64, DataError> {
     count
         .checked_mul(bytes_each)
         .filter(|&bytes| bytes <= MAX_PIXEL_BYTES)
-        .ok_or(DataError::SizeLimit {
-            count,
-            bytes_each,
-            limit: MAX_PIXEL_BYTES,
-        })
+        .ok_or(DataError::SizeLimit { count, bytes_each, limit: MAX_PIXEL_BYTES })
 }

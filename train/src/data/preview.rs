@@ -16,17 +16,10 @@ const PAPER: Rgb<u8> = Rgb([96, 96, 96]);
 /// one stay grey. Images of three channels are shown in colour, others by their first channel.
 pub fn contact_sheet(dataset: &Dataset, columns: usize, rows: usize) -> RgbImage {
     let columns = columns.clamp(1, MAX_CELLS);
-    let rows = rows
-        .min(MAX_CELLS)
-        .min(dataset.len().div_ceil(columns))
-        .max(1);
+    let rows = rows.min(MAX_CELLS).min(dataset.len().div_ceil(columns)).max(1);
     let shape = dataset.shape();
     let has_masks = !dataset.is_empty() && dataset.mask(0).is_some();
-    let cell_width = if has_masks {
-        2 * shape.width
-    } else {
-        shape.width
-    };
+    let cell_width = if has_masks { 2 * shape.width } else { shape.width };
     let side = |cells: usize, extent: usize| (cells * (extent + GAP) + GAP) as u32;
     let mut sheet =
         RgbImage::from_pixel(side(columns, cell_width), side(rows, shape.height), PAPER);
@@ -60,18 +53,8 @@ mod tests {
     use super::*;
 
     fn two_pixels() -> Dataset {
-        let shape = Shape {
-            channels: 3,
-            height: 1,
-            width: 1,
-        };
-        Dataset::new(
-            shape,
-            vec![1, 2, 3, 4, 5, 6],
-            vec![0, 0],
-            vec!["a".to_owned()],
-        )
-        .unwrap()
+        let shape = Shape { channels: 3, height: 1, width: 1 };
+        Dataset::new(shape, vec![1, 2, 3, 4, 5, 6], vec![0, 0], vec!["a".to_owned()]).unwrap()
     }
 
     #[test]
@@ -87,9 +70,6 @@ mod tests {
     #[test]
     fn any_counts_give_a_sheet() {
         assert_eq!(contact_sheet(&two_pixels(), 0, 0).dimensions(), (5, 5));
-        assert_eq!(
-            contact_sheet(&two_pixels().take(0), usize::MAX, 1).dimensions(),
-            (302, 5)
-        );
+        assert_eq!(contact_sheet(&two_pixels().take(0), usize::MAX, 1).dimensions(), (302, 5));
     }
 }

@@ -42,11 +42,7 @@ impl Source {
     /// # Errors
     /// A [`DataError`] that names the folder or file, and what it should have been.
     pub fn load(&self, options: &LoadOptions) -> Result<Splits, DataError> {
-        let LoadOptions {
-            train_count,
-            test_count,
-            seed,
-        } = *options;
+        let LoadOptions { train_count, test_count, seed } = *options;
         let splits = match self {
             Self::Scenes { size } => {
                 let draw = |split, count| scenes::generate(*size, split, count, seed);
@@ -69,9 +65,7 @@ impl FromStr for Source {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        let unknown = || DataError::UnknownSource {
-            text: text.to_owned(),
-        };
+        let unknown = || DataError::UnknownSource { text: text.to_owned() };
         let (kind, rest) = text.split_once(':').ok_or_else(unknown)?;
         match kind {
             "scenes" => {
@@ -115,16 +109,9 @@ mod tests {
 
     #[test]
     fn other_texts_list_the_accepted_forms() {
-        for text in [
-            "",
-            "scenes",
-            "scenes:",
-            "scenes:big",
-            "idx:",
-            "cifar10:",
-            "png:folder",
-            "Scenes:32",
-        ] {
+        for text in
+            ["", "scenes", "scenes:", "scenes:big", "idx:", "cifar10:", "png:folder", "Scenes:32"]
+        {
             let message = text.parse::<Source>().unwrap_err().to_string();
             for form in ["scenes:SIDE", "idx:FOLDER", "cifar10:FOLDER"] {
                 assert!(message.contains(form), "{message}");
@@ -135,38 +122,24 @@ mod tests {
     #[test]
     fn scene_sizes_are_checked_while_reading() {
         for text in ["scenes:0", "scenes:8", "scenes:36", "scenes:136"] {
-            assert!(
-                matches!(text.parse::<Source>(), Err(DataError::SceneSize { .. })),
-                "{text}"
-            );
+            assert!(matches!(text.parse::<Source>(), Err(DataError::SceneSize { .. })), "{text}");
         }
     }
 
     #[test]
     fn missing_folders_say_what_they_should_hold() {
-        for (text, file) in [
-            ("idx:no/such", "train-images-idx3-ubyte"),
-            ("cifar10:no/such", "test_batch.bin"),
-        ] {
+        for (text, file) in
+            [("idx:no/such", "train-images-idx3-ubyte"), ("cifar10:no/such", "test_batch.bin")]
+        {
             let source: Source = text.parse().unwrap();
-            let message = source
-                .load(&LoadOptions::default())
-                .unwrap_err()
-                .to_string();
-            assert!(
-                message.contains("no/such") && message.contains(file),
-                "{message}"
-            );
+            let message = source.load(&LoadOptions::default()).unwrap_err().to_string();
+            assert!(message.contains("no/such") && message.contains(file), "{message}");
         }
     }
 
     #[test]
     fn scenes_come_in_the_number_asked_for() {
-        let options = LoadOptions {
-            train_count: Some(12),
-            test_count: Some(5),
-            seed: 1,
-        };
+        let options = LoadOptions { train_count: Some(12), test_count: Some(5), seed: 1 };
         let splits = Source::Scenes { size: 16 }.load(&options).unwrap();
         assert_eq!((splits.train.len(), splits.test.len()), (12, 5));
         assert_ne!(splits.train.image(0), splits.test.image(0));

@@ -47,7 +47,7 @@ impl Array {
             Self::Matrix(x) => x.to_data(),
             Self::Image(x) => x.to_data(),
         };
-        data.convert::<f32>().into_vec().expect("the data was converted to f32")
+        data.convert::<f32>().try_into_vec().expect("the data was converted to f32")
     }
 
     /// Length of every axis.

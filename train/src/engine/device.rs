@@ -63,7 +63,7 @@ impl Backend {
             Self::Cuda => Ok(Device::cuda(0)),
             #[cfg(feature = "wgpu")]
             Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
-            #[expect(unreachable_patterns, reason = "reached where a feature is off")]
+            #[allow(unreachable_patterns, reason = "reached where a feature is off")]
             other => Err(UnknownBackend { name: other.name().to_owned() }),
         }
     }

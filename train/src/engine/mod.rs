@@ -14,7 +14,7 @@ use saligate_models::graph::{Graph, Op, Source};
 
 pub(crate) use array::Array;
 pub use device::{Backend, UnknownBackend};
-pub(crate) use weights::Weights;
+pub(crate) use weights::{State, Trained, Weights};
 
 /// A graph prepared for repeated evaluation.
 pub(crate) struct Program {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::{Device, Gradients, Tensor};
-use saligate_models::graph::{Graph, GraphError, Source};
+use saligate_models::graph::{Graph, GraphError, Op, Source};
 
 use super::array::{Array, each_rank};
 
-/// Trained parameters by name, on one device, tracked by autodiff.
+/// Trained parameters by name, on one device; tracked by autodiff if the device is.
 #[derive(Clone)]
 pub(crate) struct Weights {
     arrays: BTreeMap<String, Array>,
@@ -16,8 +16,7 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// The parameters of `graph` that training changes, and the running statistics of its batch
-    /// norms, which training changes in another way.
+    /// The parameters of `graph` that training changes.
     pub(crate) fn of(graph: &Graph, device: &Device) -> Self {
         let trainable = graph.trainable();
         let mut weights = Self { arrays: BTreeMap::new(), device: device.clone() };
@@ -40,17 +39,25 @@ impl Weights {
         }
     }
 
+    /// Whether a parameter is trained.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.arrays.contains_key(name)
     }
 
+    /// A parameter's tensor.
     pub(crate) fn get(&self, name: &str) -> Option<&Array> {
         self.arrays.get(name)
     }
 
+    /// Sets a parameter.
     pub(crate) fn set(&mut self, name: &str, data: Vec<f32>, shape: &[usize]) {
         let array = Array::new(data, shape, &self.device);
-        self.arrays.insert(name.to_owned(), each_rank!(array, x => x.require_grad()));
+        let array = if self.device.is_autodiff() {
+            each_rank!(array, x => x.require_grad())
+        } else {
+            array
+        };
+        self.arrays.insert(name.to_owned(), array);
     }
 
     /// All parameters: name, shape, row-major elements.
@@ -58,12 +65,60 @@ impl Weights {
         self.arrays.iter().map(|(name, array)| (name.as_str(), array.shape(), array.to_vec()))
     }
 
-    /// Writes the parameters into a graph that has them.
-    ///
-    /// # Errors
-    /// Training has made an element NaN or infinite.
+    fn gradient_norm(&self, gradients: &Gradients) -> f32 {
+        let squares = self.arrays.values().map(|array| match array {
+            Array::Vector(x) => square_sum(x.grad(gradients)),
+            Array::Matrix(x) => square_sum(x.grad(gradients)),
+            Array::Image(x) => square_sum(x.grad(gradients)),
+        });
+        squares.sum::<f32>().sqrt()
+    }
+}
+
+/// All that changes while a network is trained.
+pub(crate) struct Trained {
+    pub(crate) weights: Weights,
+    pub(crate) optim: Optim,
+    /// Running means and variances of batch norms, by name.
+    pub(crate) statistics: BTreeMap<String, Vec<f32>>,
+}
+
+impl Trained {
+    /// A graph's parameters at the start of a stage.
+    pub(crate) fn new(graph: &Graph, device: &Device, weight_decay: f32) -> Self {
+        let mut statistics = BTreeMap::new();
+        for (_, value) in graph.values() {
+            let Source::Node { op: Op::BatchNorm { .. }, operands } = &value.source else {
+                continue;
+            };
+            for operand in &operands[3..] {
+                let value = graph.value(*operand);
+                if let Source::Param(data) = &value.source {
+                    statistics.insert(value.name.clone(), data.to_vec());
+                }
+            }
+        }
+        let weights = Weights::of(graph, device);
+        Self { weights, optim: Optim::new(weight_decay), statistics }
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.weights.device
+    }
+
+    /// One optimizer step; returns the Euclidean norm of the gradient before it was shortened to
+    /// at most `clip`.
+    pub(crate) fn step(&mut self, gradients: &Gradients, rate: f64, clip: Option<f32>) -> f32 {
+        let norm = self.weights.gradient_norm(gradients);
+        let scale = clip.map_or(1.0, |clip| (clip / norm.max(f32::MIN_POSITIVE)).min(1.0));
+        self.optim.step(&mut self.weights, gradients, scale, rate);
+        norm
+    }
+
+    /// Writes parameters and statistics into a graph that has them.
     pub(crate) fn store(&self, graph: &mut Graph) -> Result<(), GraphError> {
-        self.iter().try_for_each(|(name, _, data)| graph.set_param(name, data))
+        self.weights.iter().try_for_each(|(name, _, data)| graph.set_param(name, data))?;
+        self.statistics.iter().try_for_each(|(name, data)| graph.set_param(name, data.as_slice()))
     }
 }
 
@@ -95,24 +150,24 @@ impl Optim {
         self.states.insert(name.to_owned(), state);
     }
 
-    /// One step along the gradients of the last backward pass.
-    pub(crate) fn step(&mut self, weights: &mut Weights, gradients: &Gradients, rate: f64) {
+    /// One step along the gradients of the last backward pass, times `scale`.
+    fn step(&mut self, weights: &mut Weights, gradients: &Gradients, scale: f32, rate: f64) {
         for (name, array) in &mut weights.arrays {
             let state = self.states.remove(name);
             let (new, state) = match array {
                 Array::Vector(x) => {
                     let unpack = |s: State| (s.time, s.first.vector(), s.second.vector());
-                    let (x, s) = stepped(&self.rule, rate, x, gradients, state.map(unpack));
+                    let (x, s) = stepped(&self.rule, rate, x, gradients, scale, state.map(unpack));
                     (Array::Vector(x), s.map(|s| pack(s, Array::Vector)))
                 }
                 Array::Matrix(x) => {
                     let unpack = |s: State| (s.time, s.first.matrix(), s.second.matrix());
-                    let (x, s) = stepped(&self.rule, rate, x, gradients, state.map(unpack));
+                    let (x, s) = stepped(&self.rule, rate, x, gradients, scale, state.map(unpack));
                     (Array::Matrix(x), s.map(|s| pack(s, Array::Matrix)))
                 }
                 Array::Image(x) => {
                     let unpack = |s: State| (s.time, s.first.image(), s.second.image());
-                    let (x, s) = stepped(&self.rule, rate, x, gradients, state.map(unpack));
+                    let (x, s) = stepped(&self.rule, rate, x, gradients, scale, state.map(unpack));
                     (Array::Image(x), s.map(|s| pack(s, Array::Image)))
                 }
             };
@@ -124,6 +179,10 @@ impl Optim {
     }
 }
 
+fn square_sum<const D: usize>(x: Option<Tensor<D>>) -> f32 {
+    x.map_or(0.0, |x| (x.clone() * x).sum().into_scalar::<f32>())
+}
+
 type Moments<const D: usize> = (usize, Tensor<D>, Tensor<D>);
 
 fn stepped<const D: usize>(
@@ -131,13 +190,14 @@ fn stepped<const D: usize>(
     rate: f64,
     x: &Tensor<D>,
     gradients: &Gradients,
+    scale: f32,
     state: Option<Moments<D>>,
 ) -> (Tensor<D>, Option<Moments<D>>) {
     let Some(gradient) = x.grad(gradients) else { return (x.clone(), state) };
     let state = state.map(|(time, first, second)| {
         AdamWState::new(AdaptiveMomentumState::new(time, first, second))
     });
-    let (new, state) = rule.step(rate, x.clone().inner(), gradient, state);
+    let (new, state) = rule.step(rate, x.clone().inner(), gradient * scale, state);
     let moments = state.map(|s| (s.momentum.time, s.momentum.moment_1, s.momentum.moment_2));
     (Tensor::from_inner(new).require_grad(), moments)
 }

@@ -20,27 +20,14 @@ impl IdxFile {
     pub(super) fn open(folder: &Path, name: &str) -> Result<Self, DataError> {
         let (path, gz) = (folder.join(name), folder.join(format!("{name}.gz")));
         if path.is_file() {
-            let reader = Box::new(BufReader::new(
-                File::open(&path).map_err(DataError::io(&path))?,
-            ));
-            Ok(Self {
-                path,
-                reader,
-                position: 0,
-            })
+            let reader = Box::new(BufReader::new(File::open(&path).map_err(DataError::io(&path))?));
+            Ok(Self { path, reader, position: 0 })
         } else if gz.is_file() {
             let file = BufReader::new(File::open(&gz).map_err(DataError::io(&gz))?);
-            Ok(Self {
-                path: gz,
-                reader: Box::new(MultiGzDecoder::new(file)),
-                position: 0,
-            })
+            Ok(Self { path: gz, reader: Box::new(MultiGzDecoder::new(file)), position: 0 })
         } else {
             let expected = format!("{name} or {name}.gz");
-            Err(DataError::MissingFile {
-                folder: folder.to_owned(),
-                expected,
-            })
+            Err(DataError::MissingFile { folder: folder.to_owned(), expected })
         }
     }
 
@@ -48,11 +35,7 @@ impl IdxFile {
     pub(super) fn header<const N: usize>(&mut self, magic: u32) -> Result<[usize; N], DataError> {
         let found = self.number()?;
         if found != magic {
-            return Err(DataError::WrongMagic {
-                path: self.path.clone(),
-                expected: magic,
-                found,
-            });
+            return Err(DataError::WrongMagic { path: self.path.clone(), expected: magic, found });
         }
         let mut extents = [0; N];
         for extent in &mut extents {
@@ -63,9 +46,7 @@ impl IdxFile {
 
     fn number(&mut self) -> Result<u32, DataError> {
         let bytes = self.bytes(4)?;
-        Ok(bytes
-            .iter()
-            .fold(0, |number, &byte| number << 8 | u32::from(byte)))
+        Ok(bytes.iter().fold(0, |number, &byte| number << 8 | u32::from(byte)))
     }
 
     /// Reads the remaining `length` bytes, and makes sure that they are the last.
@@ -74,10 +55,9 @@ impl IdxFile {
         // Reading on also makes the decompressor check its checksum.
         match io::copy(&mut self.reader.by_ref().take(1), &mut io::sink()) {
             Ok(0) => Ok(body),
-            Ok(_) => Err(DataError::TrailingBytes {
-                path: self.path.clone(),
-                expected: self.position,
-            }),
+            Ok(_) => {
+                Err(DataError::TrailingBytes { path: self.path.clone(), expected: self.position })
+            }
             Err(error) => Err(DataError::io(&self.path)(error)),
         }
     }

@@ -47,11 +47,6 @@ impl Stroke {
         let half_width = random.between(0.015, 0.03) * size;
         let level = random.between(0.05, 0.95);
         let end = [start[0] + length * cos, start[1] + length * sin];
-        Self {
-            start,
-            end,
-            half_width,
-            colour: with_luma(level, random),
-        }
+        Self { start, end, half_width, colour: with_luma(level, random) }
     }
 }

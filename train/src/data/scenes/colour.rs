@@ -18,11 +18,7 @@ pub(super) fn with_luma(level: f32, random: &mut Random) -> Colour {
     // The strength at which a channel would leave 0..=1.
     let strength = tint.iter().fold(1.0_f32, |strength, &offset| {
         let room = if offset > 0.0 { 1.0 - level } else { level };
-        if offset == 0.0 {
-            strength
-        } else {
-            strength.min(room / offset.abs())
-        }
+        if offset == 0.0 { strength } else { strength.min(room / offset.abs()) }
     });
     tint.map(|offset| level + strength * offset)
 }
@@ -45,9 +41,7 @@ mod tests {
             let colour = with_luma(level, &mut random);
             assert!((luma(colour) - level).abs() < 1e-5);
             assert!(
-                colour
-                    .iter()
-                    .all(|channel| (-1e-6..=1.0 + 1e-6).contains(channel)),
+                colour.iter().all(|channel| (-1e-6..=1.0 + 1e-6).contains(channel)),
                 "{colour:?}"
             );
         }

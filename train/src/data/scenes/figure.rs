@@ -103,29 +103,15 @@ const ARROW: [Point; 7] = [
     [-0.75, -0.1],
 ];
 
-const HOURGLASS: [Point; 6] = [
-    [-0.7, -0.71],
-    [0.7, -0.71],
-    [0.1, 0.0],
-    [0.7, 0.71],
-    [-0.7, 0.71],
-    [-0.1, 0.0],
-];
+const HOURGLASS: [Point; 6] =
+    [[-0.7, -0.71], [0.7, -0.71], [0.1, 0.0], [0.7, 0.71], [-0.7, 0.71], [-0.1, 0.0]];
 
 const fn curved(name: &'static str, area: f32, distance: fn(Point) -> f32) -> Figure {
-    Figure {
-        name,
-        area,
-        outline: Outline::Curved(distance),
-    }
+    Figure { name, area, outline: Outline::Curved(distance) }
 }
 
 const fn polygon(name: &'static str, area: f32, corners: &'static [Point]) -> Figure {
-    Figure {
-        name,
-        area,
-        outline: Outline::Polygon(corners),
-    }
+    Figure { name, area, outline: Outline::Polygon(corners) }
 }
 
 fn disc(point: Point) -> f32 {
@@ -150,12 +136,8 @@ fn heart([x, y]: Point) -> f32 {
     const LIFT: f32 = 0.077;
     const HALF_SIDE: f32 = 0.5233;
     let (x, y) = (x.abs(), y - LIFT);
-    let corner = [
-        [0.0, -HALF_DIAGONAL],
-        [HALF_DIAGONAL, 0.0],
-        [0.0, HALF_DIAGONAL],
-        [-HALF_DIAGONAL, 0.0],
-    ];
+    let corner =
+        [[0.0, -HALF_DIAGONAL], [HALF_DIAGONAL, 0.0], [0.0, HALF_DIAGONAL], [-HALF_DIAGONAL, 0.0]];
     let lobe = length([x - HALF_DIAGONAL / 2.0, y + HALF_DIAGONAL / 2.0]) - HALF_SIDE;
     lobe.min(polygon_distance(&corner, [x, y]))
 }
@@ -216,10 +198,7 @@ mod tests {
             ([0.5, 0.0], -0.2071),
             ([3.7071, 4.7071], 5.0),
         ] {
-            assert!(
-                (square.distance(point) - distance).abs() < 1e-4,
-                "{point:?}"
-            );
+            assert!((square.distance(point) - distance).abs() < 1e-4, "{point:?}");
         }
     }
 }

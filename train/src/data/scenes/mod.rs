@@ -53,36 +53,19 @@ pub fn check_size(size: usize) -> Result<(), DataError> {
 /// large.
 pub fn generate(size: usize, split: Split, count: usize, seed: u64) -> Result<Dataset, DataError> {
     check_size(size)?;
-    let shape = Shape {
-        channels: CHANNELS,
-        height: size,
-        width: size,
-    };
+    let shape = Shape { channels: CHANNELS, height: size, width: size };
     checked_size(count as u64, shape.bytes() as u64)?;
 
     let mut images = vec![0; count * shape.bytes()];
     let mut masks = vec![0; count * shape.pixels()];
-    let samples = images
-        .par_chunks_mut(shape.bytes())
-        .zip(masks.par_chunks_mut(shape.pixels()));
+    let samples = images.par_chunks_mut(shape.bytes()).zip(masks.par_chunks_mut(shape.pixels()));
     samples.enumerate().for_each(|(index, (image, mask))| {
         let mut random = Random::new(seed, split, index as u64);
-        render::scene(
-            &FIGURES[index % FIGURES.len()],
-            size,
-            &mut random,
-            image,
-            mask,
-        );
+        render::scene(&FIGURES[index % FIGURES.len()], size, &mut random, image, mask);
     });
 
-    let labels = (0..count)
-        .map(|index| (index % FIGURES.len()) as u16)
-        .collect();
-    let class_names = FIGURES
-        .iter()
-        .map(|figure| figure.name.to_owned())
-        .collect();
+    let labels = (0..count).map(|index| (index % FIGURES.len()) as u16).collect();
+    let class_names = FIGURES.iter().map(|figure| figure.name.to_owned()).collect();
     Dataset::new(shape, images, labels, class_names)?.with_masks(masks)
 }
 
@@ -104,23 +87,14 @@ mod tests {
 
     #[test]
     fn pixels_are_the_same_on_every_platform() {
-        assert_eq!(
-            checksum(&scenes(32, Split::Train, 200, 7)),
-            0xf0a8_44e1_77be_55a0
-        );
-        assert_eq!(
-            checksum(&scenes(64, Split::Test, 50, 7)),
-            0x1077_4d85_f748_428b
-        );
+        assert_eq!(checksum(&scenes(32, Split::Train, 200, 7)), 0xf0a8_44e1_77be_55a0);
+        assert_eq!(checksum(&scenes(64, Split::Test, 50, 7)), 0x1077_4d85_f748_428b);
     }
 
     #[test]
     fn pixels_do_not_depend_on_threads() {
         let draw = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| scenes(32, Split::Train, 100, 1))
         };
         assert_eq!(draw(1), draw(5));
@@ -130,10 +104,7 @@ mod tests {
     fn seed_and_split_select_the_scenes_and_count_does_not() {
         let base = scenes(32, Split::Train, 20, 1);
         assert_eq!(scenes(32, Split::Train, 30, 1).take(20), base);
-        for other in [
-            scenes(32, Split::Test, 20, 1),
-            scenes(32, Split::Train, 20, 2),
-        ] {
+        for other in [scenes(32, Split::Test, 20, 1), scenes(32, Split::Train, 20, 2)] {
             assert!((0..20).all(|i| other.image(i) != base.image(i)));
         }
     }
@@ -142,10 +113,7 @@ mod tests {
     fn classes_are_balanced() {
         let set = scenes(16, Split::Train, 100, 1);
         for class in 0..set.class_names().len() {
-            assert_eq!(
-                (0..set.len()).filter(|&i| set.label(i) == class).count(),
-                10
-            );
+            assert_eq!((0..set.len()).filter(|&i| set.label(i) == class).count(), 10);
         }
     }
 
@@ -157,15 +125,9 @@ mod tests {
                 let mask = set.mask(i).unwrap();
                 let share =
                     mask.iter().map(|&on| u32::from(on)).sum::<u32>() as f32 / mask.len() as f32;
-                assert!(
-                    (0.08..=0.32).contains(&share),
-                    "{size}: sample {i} covers {share}"
-                );
+                assert!((0.08..=0.32).contains(&share), "{size}: sample {i} covers {share}");
                 let column = |x: usize| mask.iter().skip(x).step_by(size).all(|&on| on == 0);
-                assert!(
-                    mask[..size].iter().all(|&on| on == 0) && column(0),
-                    "{size}: sample {i}"
-                );
+                assert!(mask[..size].iter().all(|&on| on == 0) && column(0), "{size}: sample {i}");
                 assert!(
                     mask[size * (size - 1)..].iter().all(|&on| on == 0) && column(size - 1),
                     "{size}: sample {i}"
@@ -195,10 +157,7 @@ mod tests {
 
     #[test]
     fn refuses_sizes_and_counts_beyond_the_limits() {
-        assert!(matches!(
-            generate(33, Split::Train, 1, 0),
-            Err(DataError::SceneSize { size: 33 })
-        ));
+        assert!(matches!(generate(33, Split::Train, 1, 0), Err(DataError::SceneSize { size: 33 })));
         assert!(matches!(
             generate(32, Split::Train, usize::MAX, 0),
             Err(DataError::SizeLimit { .. })

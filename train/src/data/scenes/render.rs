@@ -54,11 +54,7 @@ fn draw_lumas(random: &mut Random) -> [[f32; 2]; 2] {
     let middle = random.between(0.4, 0.6);
     let dark = [0.05, middle - MIN_CONTRAST / 2.0];
     let bright = [middle + MIN_CONTRAST / 2.0, 0.95];
-    if random.below(2) == 0 {
-        [dark, bright]
-    } else {
-        [bright, dark]
-    }
+    if random.below(2) == 0 { [dark, bright] } else { [bright, dark] }
 }
 
 /// Where the object is, how large and how tilted.
@@ -81,12 +77,7 @@ impl Pose {
         // Sine and cosine by the tangent of the half angle: rational, hence the same on every platform.
         let half = random.between(-MAX_HALF_TILT, MAX_HALF_TILT);
         let scale = 1.0 + half * half;
-        Self {
-            centre,
-            radius,
-            cos: (1.0 - half * half) / scale,
-            sin: 2.0 * half / scale,
-        }
+        Self { centre, radius, cos: (1.0 - half * half) / scale, sin: 2.0 * half / scale }
     }
 
     /// The share of the pixel about `point` that the object covers, in `0..=1`.

@@ -42,18 +42,8 @@ impl Texture {
         let third = (bright - dark) / 3.0;
         let lower = with_luma(random.between(dark, dark + third), random);
         let upper = with_luma(random.between(bright - third, bright), random);
-        let colours = if random.below(2) == 0 {
-            [lower, upper]
-        } else {
-            [upper, lower]
-        };
-        Self {
-            pattern,
-            direction,
-            period: period * size,
-            phase,
-            colours,
-        }
+        let colours = if random.below(2) == 0 { [lower, upper] } else { [upper, lower] };
+        Self { pattern, direction, period: period * size, phase, colours }
     }
 
     /// The colour at a point, in pixels.
@@ -131,10 +121,8 @@ mod tests {
     #[test]
     fn noise_agrees_where_cells_meet() {
         for step in -3..3 {
-            let (below, at) = (
-                lattice_noise(step as f32 - 1e-4, 0.3, 9),
-                lattice_noise(step as f32, 0.3, 9),
-            );
+            let (below, at) =
+                (lattice_noise(step as f32 - 1e-4, 0.3, 9), lattice_noise(step as f32, 0.3, 9));
             assert!((below - at).abs() < 1e-3);
         }
     }

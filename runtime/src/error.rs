@@ -1,0 +1,128 @@
+//! Why a model cannot be opened or run.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use saligate_keys::KeyId;
+use saligate_models::onnx::OnnxError;
+
+use crate::engine::EngineError;
+
+/// An error of the runtime.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The model file is wrong.
+    Onnx(OnnxError),
+    /// The inference engine failed.
+    Engine(EngineError),
+    /// A key or trigger is wrong.
+    Key(saligate_keys::Error),
+    /// An error with the file it is about.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The error.
+        error: Box<RuntimeError>,
+    },
+    /// The key does not belong to the model. Told from public ids, before anything runs.
+    WrongKey {
+        /// Id of the key given.
+        found: KeyId,
+        /// Ids of the keys that open the model.
+        expected: Vec<KeyId>,
+    },
+    /// A key was given for a model without a gate.
+    NoGate,
+    /// The picture has another shape than the model's input.
+    PictureShape {
+        /// Channels, rows and columns of the input.
+        expected: [usize; 3],
+        /// Channels, rows and columns of the picture.
+        found: [usize; 3],
+    },
+    /// There is no class with this index.
+    NoSuchClass {
+        /// The index.
+        class: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// An output holds NaN or infinite values.
+    NonFinite {
+        /// Name of the output.
+        output: &'static str,
+    },
+}
+
+impl RuntimeError {
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        match self {
+            // These name their file themselves.
+            Self::Onnx(OnnxError::Io { .. } | OnnxError::TooLarge { .. }) => self,
+            error => Self::File { path: path.to_owned(), error: Box::new(error) },
+        }
+    }
+}
+
+impl fmt::Display for RuntimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Onnx(error) => error.fmt(f),
+            Self::Engine(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+            Self::File { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::WrongKey { found, expected } => {
+                let expected: Vec<_> = expected.iter().map(KeyId::to_string).collect();
+                write!(
+                    f,
+                    "key {found} does not open this model; it opens with key {}",
+                    expected.join(" or ")
+                )
+            }
+            Self::NoGate => {
+                f.write_str("this model has no gate, so it needs no key; explain it without one")
+            }
+            Self::PictureShape { expected: [c, h, w], found: [fc, fh, fw] } => write!(
+                f,
+                "the model takes {c} channels of {h} x {w} pixels, the picture has {fc} of \
+                 {fh} x {fw}; convert and resize it first"
+            ),
+            Self::NoSuchClass { class, classes } => {
+                write!(f, "there is no class {class}; classes are 0 to {}", classes - 1)
+            }
+            Self::NonFinite { output } => {
+                write!(f, "the model's {output} are not finite; its weights may be damaged")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RuntimeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Onnx(error) => error.source(),
+            Self::Key(error) => error.source(),
+            Self::File { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<OnnxError> for RuntimeError {
+    fn from(error: OnnxError) -> Self {
+        Self::Onnx(error)
+    }
+}
+
+impl From<EngineError> for RuntimeError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<saligate_keys::Error> for RuntimeError {
+    fn from(error: saligate_keys::Error) -> Self {
+        Self::Key(error)
+    }
+}

@@ -1,0 +1,82 @@
+//! What a model answers.
+
+/// Which class is explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The one with the highest logit.
+    Predicted,
+    /// The one with this index.
+    Class(usize),
+}
+
+/// Scores of all classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Index of the highest logit, the first among equals.
+    pub class: usize,
+    /// Scores before the softmax, one per class.
+    pub logits: Vec<f32>,
+}
+
+impl Prediction {
+    pub(crate) fn new(logits: Vec<f32>) -> Self {
+        let mut class = 0;
+        for (i, logit) in logits.iter().enumerate() {
+            if *logit > logits[class] {
+                class = i;
+            }
+        }
+        Self { class, logits }
+    }
+
+    /// Softmax of the logits: in [0, 1], adding up to 1.
+    pub fn probabilities(&self) -> Vec<f32> {
+        let largest = self.logits.iter().fold(f32::NEG_INFINITY, |m, &v| m.max(v));
+        let powers: Vec<f32> = self.logits.iter().map(|v| (v - largest).exp()).collect();
+        let sum: f32 = powers.iter().sum();
+        powers.iter().map(|p| p / sum).collect()
+    }
+}
+
+/// Signed scores per pixel and channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attribution {
+    /// `[channel, row, column]`, row-major, in logits per unit of pixel range.
+    pub values: Vec<f32>,
+    /// Channels of the image.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+/// A prediction and what it rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The prediction for the picture that was explained, with its trigger if it had one.
+    pub prediction: Prediction,
+    /// The explained class.
+    pub class: usize,
+    /// The raw attribution.
+    pub attribution: Attribution,
+    /// Saliency map `[row, column]`, row-major: the attribution reduced over channels as the
+    /// manifest says, not scaled for display.
+    pub map: Vec<f32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equal_logits_is_predicted() {
+        assert_eq!(Prediction::new(vec![1.0, 3.0, 3.0]).class, 1);
+    }
+
+    #[test]
+    fn probabilities_of_large_logits_stay_finite() {
+        let found = Prediction::new(vec![1e30, 0.0]).probabilities();
+        assert_eq!(found, [1.0, 0.0]);
+    }
+}

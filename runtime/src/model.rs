@@ -1,0 +1,183 @@
+//! An open model file.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use saligate_keys::{ImageShape, KeyId, Secret, Trigger};
+use saligate_models::manifest::Manifest;
+use saligate_models::onnx::{self, read_file};
+use saligate_models::saliency::saliency_map;
+
+use crate::engine::{Engine, EngineError, Optimization, Outputs, Source};
+use crate::error::RuntimeError;
+use crate::explanation::{Attribution, Explanation, Prediction, Target};
+use crate::picture::Picture;
+
+/// A model that predicts and explains.
+///
+/// Plans are made when they are first needed: predicting alone costs no explanation. A model can
+/// be shared between threads.
+pub struct Model {
+    manifest: Manifest,
+    source: Source,
+    optimization: Optimization,
+    predictor: OnceLock<Engine>,
+    explainer: OnceLock<Engine>,
+}
+
+impl Model {
+    /// Opens a model file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no ONNX model, has no manifest or one that contradicts the
+    /// network, or holds weights that are not finite.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, RuntimeError> {
+        let path = path.as_ref();
+        let opened = read_file(path).map_err(RuntimeError::from).and_then(|b| Self::from_bytes(&b));
+        opened.map_err(|error| error.in_file(path))
+    }
+
+    /// Opens the bytes of a model file.
+    ///
+    /// # Errors
+    /// As [`Model::open`], except for reading.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RuntimeError> {
+        let onnx::Model { manifest, .. } = onnx::Model::from_bytes(bytes)?;
+        Ok(Self {
+            manifest,
+            source: Source::new(bytes)?,
+            optimization: Optimization::Full,
+            predictor: OnceLock::new(),
+            explainer: OnceLock::new(),
+        })
+    }
+
+    /// The same model with another level of optimization; for comparing engines.
+    pub fn with_optimization(self, optimization: Optimization) -> Self {
+        Self { optimization, predictor: OnceLock::new(), explainer: OnceLock::new(), ..self }
+    }
+
+    /// What the file says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The trigger of a secret for this model.
+    ///
+    /// # Errors
+    /// The model has no gate, or its gate belongs to other keys.
+    pub fn trigger(&self, secret: &Secret) -> Result<Trigger, RuntimeError> {
+        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let found = secret.id();
+        if !gate.keys.contains(&found) {
+            return Err(RuntimeError::WrongKey { found, expected: gate.keys.clone() });
+        }
+        self.any_trigger(secret)
+    }
+
+    /// The trigger that any secret would have here, right or wrong: for measuring what wrong keys
+    /// do.
+    ///
+    /// # Errors
+    /// The model has no gate.
+    pub fn any_trigger(&self, secret: &Secret) -> Result<Trigger, RuntimeError> {
+        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let input = &self.manifest.input;
+        let shape = ImageShape::new(input.channels, input.height, input.width)?;
+        Ok(gate.trigger.derive(secret, shape)?)
+    }
+
+    /// Ids of the keys that open the gate; none for a model without one.
+    pub fn key_ids(&self) -> &[KeyId] {
+        self.manifest.gate.as_ref().map_or(&[], |gate| &gate.keys)
+    }
+
+    /// Predicts the class of a picture.
+    ///
+    /// # Errors
+    /// The picture has another shape than the model's input.
+    pub fn predict(&self, picture: &Picture) -> Result<Prediction, RuntimeError> {
+        let engine = self.engine(&self.predictor, Outputs::Logits)?;
+        let outputs = engine.run(&self.pixels(picture, None)?, &[])?;
+        self.prediction(&outputs)
+    }
+
+    /// Explains the class of a picture, with a trigger added to it or without one.
+    ///
+    /// Only the file's default method is run. The picture itself is not changed.
+    ///
+    /// # Errors
+    /// The picture has another shape than the model's input, or there is no such class.
+    pub fn explain(
+        &self,
+        picture: &Picture,
+        target: Target,
+        trigger: Option<&Trigger>,
+    ) -> Result<Explanation, RuntimeError> {
+        let classes = self.manifest.labels.len();
+        let mut row = vec![0.0; classes];
+        if let Target::Class(class) = target {
+            *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
+        }
+        let engine = self.engine(&self.explainer, Outputs::LogitsAndAttribution)?;
+        let mut outputs = engine.run(&self.pixels(picture, trigger)?, &row)?;
+        let values = outputs.pop().unwrap_or_default();
+        finite("attribution", &values)?;
+        let prediction = self.prediction(&outputs)?;
+        let class = match target {
+            Target::Predicted => prediction.class,
+            Target::Class(class) => class,
+        };
+        let input = &self.manifest.input;
+        let reduction = self.manifest.method().reduction;
+        let map = saliency_map(&values, input.height * input.width, reduction);
+        let (channels, height, width) = (input.channels, input.height, input.width);
+        let attribution = Attribution { values, channels, height, width };
+        Ok(Explanation { prediction, class, attribution, map })
+    }
+
+    fn engine<'a>(
+        &self,
+        slot: &'a OnceLock<Engine>,
+        outputs: Outputs,
+    ) -> Result<&'a Engine, EngineError> {
+        if let Some(engine) = slot.get() {
+            return Ok(engine);
+        }
+        let input = &self.manifest.input;
+        let image = [input.channels, input.height, input.width];
+        let classes = self.manifest.labels.len();
+        let engine = Engine::new(&self.source, outputs, image, classes, self.optimization)?;
+        // Where two threads came here at once, the first one's engine stays.
+        Ok(slot.get_or_init(|| engine))
+    }
+
+    fn pixels(
+        &self,
+        picture: &Picture,
+        trigger: Option<&Trigger>,
+    ) -> Result<Vec<f32>, RuntimeError> {
+        let input = &self.manifest.input;
+        let expected = [input.channels, input.height, input.width];
+        let found = [picture.channels(), picture.height(), picture.width()];
+        if found != expected {
+            return Err(RuntimeError::PictureShape { expected, found });
+        }
+        let scaled = |bytes: &[u8]| bytes.iter().map(|&b| f32::from(b) / 255.0).collect();
+        let Some(trigger) = trigger else { return Ok(scaled(picture.pixels())) };
+        let mut bytes = picture.pixels().to_vec();
+        trigger.apply(&mut bytes)?;
+        Ok(scaled(&bytes))
+    }
+
+    fn prediction(&self, outputs: &[Vec<f32>]) -> Result<Prediction, RuntimeError> {
+        let logits = outputs.first().cloned().unwrap_or_default();
+        finite("logits", &logits)?;
+        Ok(Prediction::new(logits))
+    }
+}
+
+fn finite(output: &'static str, values: &[f32]) -> Result<(), RuntimeError> {
+    let all = values.iter().all(|v| v.is_finite());
+    all.then_some(()).ok_or(RuntimeError::NonFinite { output })
+}

@@ -1,0 +1,274 @@
+//! Command line: parse, resolve, do, report.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use saligate_keys::KeyFile;
+use saligate_models::graph::Graph;
+use saligate_models::onnx::Model;
+use saligate_models::saliency::LOGITS;
+use saligate_train::config::Config;
+use saligate_train::data::{Dataset, Source, contact_sheet};
+use saligate_train::evaluate::{Evaluation, evaluate};
+use saligate_train::fit::{fit, steady};
+use saligate_train::lock::lock;
+use saligate_train::{Backend, RunOptions, TrainError, export, results, samples};
+
+/// Trains classifiers whose saliency maps are gated by a key.
+///
+/// Exit codes: 0 done, 2 error.
+#[derive(Parser)]
+#[command(name = "saligate-train", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a clean classifier: CONFIG -> OUT/clean.onnx
+    Fit {
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Train the gate of a clean classifier: OUT/clean.onnx -> OUT/locked.onnx
+    Lock {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Clean model; OUT/clean.onnx where absent
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// Key file that opens the gate
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Measure a locked model on the test images, in the runtime
+    Evaluate {
+        #[command(flatten)]
+        run: RunArgs,
+        #[command(flatten)]
+        measured: MeasureArgs,
+    },
+    /// All of it: fit, lock, evaluate
+    Run {
+        #[command(flatten)]
+        run: RunArgs,
+        #[command(flatten)]
+        measured: MeasureArgs,
+    },
+    /// Write the table of a results file as Markdown beside it
+    Results {
+        /// Results file, such as docs/results.json
+        file: PathBuf,
+    },
+    /// Draw a contact sheet of a data source, each image beside its mask
+    Preview {
+        /// scenes:SIDE, idx:DIR or cifar10:DIR
+        source: Source,
+        /// PNG file
+        #[arg(short, long, value_name = "FILE")]
+        out: PathBuf,
+        /// Seed of scenes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Write test images of a data source as PNG files, one per class
+    Samples {
+        /// scenes:SIDE, idx:DIR or cifar10:DIR
+        source: Source,
+        /// Folder, made where it is missing
+        #[arg(short, long, value_name = "DIR")]
+        out: PathBuf,
+        /// Number of images
+        #[arg(long, default_value_t = 4)]
+        count: usize,
+        /// Seed of scenes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// Configuration of the run (TOML)
+    config: PathBuf,
+    /// Folder for models, logs and checkpoints
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on from the checkpoints in OUT
+    #[arg(long)]
+    resume: bool,
+    /// Backend instead of the configuration's: flex, ndarray, cuda or wgpu
+    #[arg(long)]
+    device: Option<Backend>,
+    /// Threads; the same seed gives the same result on one
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Steps between two checkpoints
+    #[arg(long, default_value_t = 200)]
+    checkpoint_every: usize,
+    /// No progress bars
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Args)]
+struct MeasureArgs {
+    /// Key file that opens the gate
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Results file to put the row into
+    #[arg(long, value_name = "FILE")]
+    results: Option<PathBuf>,
+    /// Commit to name in the row
+    #[arg(long, default_value = "")]
+    commit: String,
+    /// Measure on the held-out training images instead of the test images
+    #[arg(long)]
+    validation: bool,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match Cli::parse().command {
+        Command::Fit { run } => Session::open(&run)?.fit().map(drop)?,
+        Command::Lock { run, model, key } => {
+            let session = Session::open(&run)?;
+            let clean = Model::open(&model.unwrap_or_else(|| session.clean_path()))?;
+            session.lock(&clean, &read_key(&key)?)?;
+        }
+        Command::Evaluate { run, measured } => Session::open(&run)?.evaluate(&measured)?,
+        Command::Run { run, measured } => {
+            let key = read_key(&measured.key)?;
+            let session = Session::open(&run)?;
+            let clean = session.fit()?;
+            session.lock(&clean, &key)?;
+            session.evaluate(&measured)?;
+        }
+        Command::Results { file } => {
+            let table = results::write_table(&file)?;
+            println!("{}", table.display());
+        }
+        Command::Preview { source, out, seed } => preview(&source, seed, &out)?,
+        Command::Samples { source, out, count, seed } => {
+            for path in samples::write(&source, seed, count, &out)? {
+                println!("{}", path.display());
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A configuration with its data.
+struct Session {
+    config: Config,
+    options: RunOptions,
+    train: Dataset,
+    validation: Dataset,
+    test: Dataset,
+    labels: Vec<String>,
+}
+
+impl Session {
+    fn open(args: &RunArgs) -> Result<Self, TrainError> {
+        let mut config = Config::read(&args.config)?;
+        config.device = args.device.unwrap_or(config.device);
+        let options = RunOptions {
+            out: args.out.clone(),
+            resume: args.resume,
+            checkpoint_every: args.checkpoint_every,
+            quiet: args.quiet,
+        };
+        // Fails where a pool exists already, which is as good.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(args.threads.max(1)).build_global();
+        std::fs::create_dir_all(&args.out)
+            .map_err(|source| TrainError::Io { path: args.out.clone(), source })?;
+        let splits = config.source()?.load(&config.load_options())?;
+        let (train, validation) = splits.train.split_tail(config.data.validation);
+        let names = train.class_names().to_vec();
+        let labels = config.data.labels.clone().unwrap_or(names);
+        if labels.len() != train.class_names().len() {
+            let reason = format!(
+                "data.labels has {} names for {} classes",
+                labels.len(),
+                train.class_names().len()
+            );
+            return Err(TrainError::Mismatch { reason });
+        }
+        Ok(Self { config, options, train, validation, test: splits.test, labels })
+    }
+
+    fn clean_path(&self) -> PathBuf {
+        self.options.out.join("clean.onnx")
+    }
+
+    fn locked_path(&self) -> PathBuf {
+        self.options.out.join("locked.onnx")
+    }
+
+    fn fit(&self) -> Result<Model, TrainError> {
+        let mut graph = fit(&self.config, &self.train, &self.options)?;
+        if let Some(settings) = &self.config.steady {
+            graph = steady(&self.config, settings, &graph, &self.train, &self.options)?;
+        }
+        let model = export::clean(&self.config, &graph, &self.labels)?;
+        model.save(&self.clean_path())?;
+        eprintln!("wrote {}", self.clean_path().display());
+        Ok(model)
+    }
+
+    fn lock(&self, clean: &Model, key: &KeyFile) -> Result<(), TrainError> {
+        let classifier: Graph = clean.graph.extract(&[LOGITS])?;
+        let secret = key.secret();
+        let graph = lock(&self.config, &classifier, secret, &self.train, &self.options)?;
+        let model = export::locked(&self.config, &graph, &self.labels, secret.id())?;
+        model.save(&self.locked_path())?;
+        eprintln!("wrote {}", self.locked_path().display());
+        Ok(())
+    }
+
+    fn evaluate(&self, args: &MeasureArgs) -> Result<(), TrainError> {
+        let key = read_key(&args.key)?;
+        let data = if args.validation { &self.validation } else { &self.test };
+        let evaluation = Evaluation {
+            clean: &self.clean_path(),
+            locked: &self.locked_path(),
+            secret: key.secret(),
+            data,
+            quiet: self.options.quiet,
+        };
+        let metrics = evaluate(&self.config, &evaluation)?;
+        let row = results::Row::new(&self.config, &args.commit, metrics);
+        if args.json {
+            println!("{}", row.to_json());
+        } else {
+            print!("{}", row.table());
+        }
+        if let Some(path) = &args.results {
+            results::put(path, row)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_key(path: &Path) -> Result<KeyFile, TrainError> {
+    let key = KeyFile::read(path)?;
+    if key.permissions_too_open() {
+        eprintln!("warning: others can read {}; try chmod 600", path.display());
+    }
+    Ok(key)
+}
+
+fn preview(source: &Source, seed: u64, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let options =
+        saligate_train::data::LoadOptions { train_count: Some(40), test_count: Some(1), seed };
+    let sheet = contact_sheet(&source.load(&options)?.train, 5, 8);
+    let mut png = std::io::Cursor::new(Vec::new());
+    sheet.write_to(&mut png, image::ImageFormat::Png)?;
+    saligate_models::atomic::write_atomic(out, png.get_ref())?;
+    println!("{}", out.display());
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! One TOML file per run.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use saligate_keys::{Family, TriggerSpec};
+use saligate_models::zoo::{Architecture, Widths};
+use serde::{Deserialize, Serialize};
+
+use crate::data::{LoadOptions, Source};
+use crate::engine::Backend;
+use crate::objective::{Objective, WrongKeyMix};
+
+/// Everything that decides the outcome of a run, but for the data themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Id of the run in the results: form-method-net-data.
+    pub id: String,
+    /// All randomness of the run is derived from this number.
+    pub seed: u64,
+    /// Backend; the command line may choose another.
+    #[serde(default)]
+    pub device: Backend,
+    /// Images.
+    pub data: DataConfig,
+    /// Network.
+    pub model: ModelConfig,
+    /// Clean training.
+    pub fit: FitConfig,
+    /// Steadying of the clean model's maps, after `fit`; left out where absent.
+    #[serde(default)]
+    pub steady: Option<SteadyConfig>,
+    /// The trigger.
+    #[serde(default)]
+    pub trigger: TriggerConfig,
+    /// Training of the gate.
+    pub lock: LockConfig,
+    /// What is measured at the end.
+    pub evaluate: EvaluateConfig,
+}
+
+/// Where images come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// `scenes:SIDE`, `idx:DIR` or `cifar10:DIR`; a relative DIR counts from the working folder.
+    pub source: String,
+    /// Number of training images; all (or 20,000 scenes) where absent.
+    #[serde(default)]
+    pub train: Option<usize>,
+    /// Number of test images; all (or 2,000 scenes) where absent.
+    #[serde(default)]
+    pub test: Option<usize>,
+    /// Training images held out to choose settings by, from the end.
+    #[serde(default)]
+    pub validation: usize,
+    /// Class names, where the source has none.
+    #[serde(default)]
+    pub labels: Option<Vec<String>>,
+}
+
+/// Which network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Name of a zoo architecture.
+    pub architecture: Architecture,
+    /// Widths of the small CNN.
+    #[serde(default)]
+    pub widths: Option<Widths>,
+}
+
+/// How a stage steps: AdamW, a linear warm-up over the first twentieth, then a cosine to zero.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Steps {
+    /// Number of steps.
+    pub count: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// Largest learning rate.
+    pub rate: f64,
+    /// Decoupled weight decay.
+    #[serde(default)]
+    pub weight_decay: f32,
+    /// Largest Euclidean norm of the gradient; a longer one is shortened to it.
+    #[serde(default)]
+    pub clip: Option<f32>,
+}
+
+/// Clean training on cross-entropy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitConfig {
+    /// Steps.
+    pub steps: Steps,
+    /// Mirror images left to right at random.
+    #[serde(default)]
+    pub mirror: bool,
+    /// Largest amplitude, in 8-bit steps, of random tiles added to half of the images.
+    #[serde(default)]
+    pub tiles: u8,
+}
+
+/// Makes the maps of the clean model steady against random tiles, without knowing any key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SteadyConfig {
+    /// Steps.
+    pub steps: Steps,
+    /// Weight of the map terms beside a cross-entropy of weight 1.
+    pub weight: f32,
+    /// Mirror images left to right at random.
+    #[serde(default)]
+    pub mirror: bool,
+}
+
+/// The trigger that opens the gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[derive(Default)]
+pub struct TriggerConfig {
+    /// Family, size and amplitude; the default tile where absent.
+    #[serde(default)]
+    pub spec: TriggerSpec,
+}
+
+/// Training of the gate: first a detector of the key, then the whole network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockConfig {
+    /// What those without the key see: `padlock`, or the path of a picture.
+    #[serde(default = "padlock")]
+    pub decoy: String,
+    /// Where training starts.
+    #[serde(default)]
+    pub start: Start,
+    /// Steps of the detector; needed where the start is `graft`.
+    #[serde(default)]
+    pub detector: Option<Steps>,
+    /// Steps of the whole network.
+    pub steps: Steps,
+    /// Amplitude at the start, in 8-bit steps; it falls to the trigger's own.
+    #[serde(default)]
+    pub first_amplitude: Option<u8>,
+    /// Share of the steps over which the amplitude falls.
+    #[serde(default)]
+    pub anneal: f64,
+    /// ReLU replaced by Softplus of this sharpness while maps are trained.
+    #[serde(default)]
+    pub softplus: Option<f32>,
+    /// What is minimized.
+    #[serde(default)]
+    pub objective: Objective,
+    /// What wrong keys look like.
+    #[serde(default)]
+    pub wrong_keys: WrongKeyMix,
+}
+
+fn padlock() -> String {
+    "padlock".to_owned()
+}
+
+/// Where the training of a gate starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// The clean network as it is.
+    #[default]
+    Clean,
+    /// The clean network with a trained detector of the key built into new channels of its layers.
+    Graft,
+}
+
+/// What is measured at the end, on the test images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluateConfig {
+    /// Test images whose maps are compared.
+    pub images: usize,
+    /// Number of random wrong keys.
+    pub wrong_keys: usize,
+    /// Test images per wrong key.
+    pub images_per_key: usize,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The file is not a configuration.
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, with line and column.
+        source: toml::de::Error,
+    },
+    /// A value makes no sense.
+    Value {
+        /// Name of the field.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Malformed { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Value { field, expected } => {
+                write!(f, "configuration: {field} must be {expected}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// The file cannot be read, has unknown or missing fields, or values that make no sense.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Malformed { path: path.to_owned(), source })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// How the data source is to be loaded.
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions { train_count: self.data.train, test_count: self.data.test, seed: self.seed }
+    }
+
+    /// The data source.
+    ///
+    /// # Errors
+    /// The text is no data source.
+    pub fn source(&self) -> Result<Source, ConfigError> {
+        let expected = "scenes:SIDE, idx:DIR or cifar10:DIR";
+        self.data.source.parse().map_err(|_| ConfigError::Value { field: "data.source", expected })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let value = |field, expected| Err(ConfigError::Value { field, expected });
+        self.source()?;
+        let lock = &self.lock;
+        let steps = [
+            ("fit.steps", Some(&self.fit.steps)),
+            ("lock.steps", Some(&lock.steps)),
+            ("lock.detector", lock.detector.as_ref()),
+            ("steady.steps", self.steady.as_ref().map(|s| &s.steps)),
+        ];
+        for (field, steps) in steps {
+            let Some(steps) = steps else { continue };
+            if steps.batch == 0 || !(steps.rate > 0.0 && steps.rate.is_finite()) {
+                return value(field, "a positive batch and learning rate");
+            }
+        }
+        if lock.start == Start::Graft && lock.detector.is_none() {
+            return value("lock.detector", "given where lock.start is \"graft\"");
+        }
+        if !(0.0..=1.0).contains(&lock.anneal) {
+            return value("lock.anneal", "between 0 and 1");
+        }
+        if lock.softplus.is_some_and(|beta| !(beta > 0.0 && beta.is_finite())) {
+            return value("lock.softplus", "positive");
+        }
+        if matches!(self.trigger.spec.family(), Family::Patch { .. })
+            && lock.first_amplitude.is_some()
+        {
+            return value("lock.first_amplitude", "absent for a patch, which has no amplitude");
+        }
+        if self.evaluate.images == 0 || self.evaluate.images_per_key == 0 {
+            return value("evaluate.images and images_per_key", "positive");
+        }
+        Ok(())
+    }
+}

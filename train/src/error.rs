@@ -1,0 +1,119 @@
+//! Why training stops.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use saligate_models::graph::GraphError;
+use saligate_models::metrics::MetricError;
+use saligate_models::onnx::OnnxError;
+use saligate_runtime::RuntimeError;
+
+use crate::config::ConfigError;
+use crate::data::DataError;
+use crate::decoy::DecoyError;
+use crate::engine::UnknownBackend;
+
+/// An error of the trainer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The configuration is wrong.
+    Config(ConfigError),
+    /// The data cannot be read.
+    Data(DataError),
+    /// The decoy cannot be read.
+    Decoy(DecoyError),
+    /// A network is wrong.
+    Graph(GraphError),
+    /// A model file is wrong.
+    Onnx(OnnxError),
+    /// A key or trigger is wrong.
+    Key(saligate_keys::Error),
+    /// The runtime failed on an exported model.
+    Runtime(RuntimeError),
+    /// A map cannot be judged.
+    Metric(MetricError),
+    /// The backend is not there.
+    Backend(UnknownBackend),
+    /// A file cannot be read or written.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A checkpoint cannot be used.
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to try.
+        reason: String,
+    },
+    /// The loss is no longer finite.
+    Diverged {
+        /// Name of the stage.
+        stage: &'static str,
+        /// Step, from 0.
+        step: usize,
+    },
+    /// Two things that belong together do not fit.
+    Mismatch {
+        /// What does not fit, and what to try.
+        reason: String,
+    },
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Data(error) => error.fmt(f),
+            Self::Decoy(error) => error.fmt(f),
+            Self::Graph(error) => error.fmt(f),
+            Self::Onnx(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+            Self::Runtime(error) => error.fmt(f),
+            Self::Metric(error) => error.fmt(f),
+            Self::Backend(error) => error.fmt(f),
+            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Checkpoint { path, reason } => write!(f, "{}: {reason}", path.display()),
+            Self::Diverged { stage, step } => write!(
+                f,
+                "the loss of stage '{stage}' is not finite at step {step}; try a lower rate or a \
+                 smaller clip"
+            ),
+            Self::Mismatch { reason } => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for TrainError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! from {
+    ($($variant:ident($error:ty)),* $(,)?) => {
+        $(impl From<$error> for TrainError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from!(
+    Config(ConfigError),
+    Data(DataError),
+    Decoy(DecoyError),
+    Graph(GraphError),
+    Onnx(OnnxError),
+    Key(saligate_keys::Error),
+    Runtime(RuntimeError),
+    Metric(MetricError),
+    Backend(UnknownBackend),
+);

@@ -1,0 +1,216 @@
+//! Clean training: cross-entropy, then steady maps.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Tensor};
+use saligate_keys::{Family, ImageShape, TriggerSpec};
+use saligate_models::graph::Graph;
+use saligate_models::random::Stream;
+use saligate_models::zoo::{Task, build};
+
+use crate::batch::{Sampler, mirror, one_hot, pixels};
+use crate::config::{Config, FitConfig, SteadyConfig};
+use crate::data::{Dataset, Shape};
+use crate::engine::{Array, BatchStatistics, Program, Trained};
+use crate::error::TrainError;
+use crate::loss::{cross_entropy, distance};
+use crate::objective::Distance;
+use crate::reference::Explainer;
+use crate::stage::{RunOptions, Stage, Step, figure};
+use crate::views::random_trigger;
+
+/// Share of the new statistics in the running ones, PyTorch's default.
+const MOMENTUM: f32 = 0.1;
+
+/// Side of the random tiles that images are perturbed with. They come from no key.
+const TILE: u16 = 4;
+
+/// Trains a clean classifier from random weights. Batch norms are folded at the end.
+///
+/// # Errors
+/// Training diverges, a checkpoint does not fit, or a file cannot be written.
+pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Graph, TrainError> {
+    let device = config.device.device()?.autodiff();
+    let task = task(config, data);
+    let mut graph = build(config.model.architecture, &task, config.seed)?;
+    let settings = &config.fit;
+    let mut trained = Trained::new(&graph, &device, settings.steps.weight_decay);
+    let program = Program::new(graph.clone(), &trained.weights, &device);
+    let stage = Stage {
+        name: "fit",
+        steps: &settings.steps,
+        origin: format!("{:?} {:?} {:?} {:?}", config.seed, config.data, config.model, settings),
+        options,
+    };
+    let mut sampler = Sampler::new(config.seed, "fit order", data.len(), settings.steps.batch);
+    stage.run(&mut trained, |trained, at| {
+        let indices = sampler.indices(at);
+        let mut stream = Stream::numbered(config.seed, "fit views", at as u64);
+        let bytes = perturbed(data, &indices, settings, &mut stream)?;
+        let images = Array::Image(pixels(&bytes, data.shape(), &device));
+        let (mut outputs, statistics) = program.run_training(&trained.weights, vec![images]);
+        absorb(&mut trained.statistics, statistics);
+        let logits = outputs.remove(0).matrix();
+        let loss = cross_entropy(logits, labels(data, &indices, &device)).mean();
+        Ok(Step { loss, figures: vec![] })
+    })?;
+    trained.store(&mut graph)?;
+    Ok(graph.fold_batch_norm()?)
+}
+
+/// Goes on training a clean classifier so that random tiles leave its maps as they are.
+///
+/// The loss is cross-entropy with and without a tile, and the distance between the two maps:
+/// one minus the cosine of the attributions, and half the squared difference of the root maps.
+///
+/// # Errors
+/// As [`fit`].
+pub fn steady(
+    config: &Config,
+    settings: &SteadyConfig,
+    clean: &Graph,
+    data: &Dataset,
+    options: &RunOptions,
+) -> Result<Graph, TrainError> {
+    let device = config.device.device()?.autodiff();
+    let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
+    let explainer = Explainer::new(clean, None, &device)?;
+    let origin = saligate_models::onnx::weights_digest(clean);
+    let stage = Stage {
+        name: "steady",
+        steps: &settings.steps,
+        origin: format!("{origin} {:?} {settings:?}", config.seed),
+        options,
+    };
+    let mut sampler = Sampler::new(config.seed, "steady order", data.len(), settings.steps.batch);
+    stage.run(&mut trained, |trained, at| {
+        let indices = sampler.indices(at);
+        let mut stream = Stream::numbered(config.seed, "steady views", at as u64);
+        let mut plain = Vec::new();
+        let mut tiled = Vec::new();
+        for &index in &indices {
+            let mut image = data.image(index).to_vec();
+            if settings.mirror && stream.below(2) == 1 {
+                mirror(&mut image, data.shape().width);
+            }
+            let amplitude = 8 + stream.below(9) as u8;
+            tiled.extend(with_tile(&image, data.shape(), amplitude, &mut stream)?);
+            plain.extend(image);
+        }
+        let both = pixels(&[plain, tiled].concat(), data.shape(), &device);
+        let count = indices.len();
+        // Both maps explain the class that is predicted without the tile.
+        let classes = data.class_names().len();
+        let target = predicted(&explainer, trained, both.clone().narrow(0, 0, count), classes);
+        let target = Tensor::cat(vec![target.clone(), target], 0);
+        let (logits, maps) = explainer.run(&trained.weights, both, target);
+        let labels = labels(data, &indices, &device);
+        let labels = Tensor::cat(vec![labels.clone(), labels], 0);
+        let entropy = cross_entropy(logits, labels).mean();
+        let (a, b) = (maps.clone().narrow(0, 0, count), maps.narrow(0, count, count));
+        let angle = distance(Distance::Cosine, a.clone(), b.clone()).mean();
+        let shape = distance(Distance::RootMse, a, b).mean();
+        let figures = vec![
+            ("cross_entropy", figure(&entropy)),
+            ("cosine", figure(&angle)),
+            ("root_mse", figure(&shape)),
+        ];
+        let loss = entropy + (angle + shape * 0.5) * settings.weight;
+        Ok(Step { loss, figures })
+    })?;
+    let mut graph = clean.clone();
+    trained.store(&mut graph)?;
+    Ok(graph)
+}
+
+/// One-hot labels of some samples.
+pub(crate) fn labels(data: &Dataset, indices: &[usize], device: &Device) -> Tensor<2> {
+    let labels: Vec<usize> = indices.iter().map(|&i| data.label(i)).collect();
+    one_hot(&labels, data.class_names().len(), device)
+}
+
+/// What a network for these data is built for; mean and deviation are those of the pixels.
+pub(crate) fn task(config: &Config, data: &Dataset) -> Task {
+    let Shape { channels, height, width } = data.shape();
+    let pixels = data.shape().pixels();
+    let mut sums = vec![(0u64, 0u64); channels];
+    for index in 0..data.len() {
+        for (sum, plane) in sums.iter_mut().zip(data.image(index).chunks_exact(pixels)) {
+            for &byte in plane {
+                sum.0 += u64::from(byte);
+                sum.1 += u64::from(byte) * u64::from(byte);
+            }
+        }
+    }
+    let count = (data.len() * pixels) as f64;
+    let moments = sums.iter().map(|&(sum, squares)| {
+        let mean = sum as f64 / count / 255.0;
+        let variance = squares as f64 / count / (255.0 * 255.0) - mean * mean;
+        // A data set of one colour has no deviation to divide by.
+        (mean as f32, variance.max(1e-4).sqrt() as f32)
+    });
+    let (mean, std) = moments.unzip();
+    let classes = data.class_names().len();
+    Task { image: [channels, height, width], classes, mean, std, widths: config.model.widths }
+}
+
+fn predicted(
+    explainer: &Explainer,
+    trained: &Trained,
+    images: Tensor<4>,
+    classes: usize,
+) -> Tensor<2> {
+    let nothing = Tensor::zeros([images.dims()[0], classes], &images.device().inner());
+    let (logits, _) = explainer.run(&trained.weights.frozen(), images.inner(), nothing);
+    let best = Array::Matrix(logits).to_vec();
+    let best = best
+        .chunks_exact(classes)
+        .map(|row| (0..classes).fold(0, |best, c| if row[c] > row[best] { c } else { best }));
+    one_hot(&best.collect::<Vec<_>>(), classes, trained.device())
+}
+
+fn perturbed(
+    data: &Dataset,
+    indices: &[usize],
+    settings: &FitConfig,
+    stream: &mut Stream,
+) -> Result<Vec<u8>, TrainError> {
+    let mut bytes = Vec::new();
+    for &index in indices {
+        let mut image = data.image(index).to_vec();
+        if settings.mirror && stream.below(2) == 1 {
+            mirror(&mut image, data.shape().width);
+        }
+        if settings.tiles > 0 && stream.below(2) == 1 {
+            let amplitude = 1 + stream.below(usize::from(settings.tiles)) as u8;
+            image = with_tile(&image, data.shape(), amplitude, stream)?;
+        }
+        bytes.extend(image);
+    }
+    Ok(bytes)
+}
+
+/// The image with a random periodic tile.
+fn with_tile(
+    image: &[u8],
+    shape: Shape,
+    amplitude: u8,
+    stream: &mut Stream,
+) -> Result<Vec<u8>, TrainError> {
+    let spec = TriggerSpec::new(Family::Tile { size: TILE, amplitude })?;
+    let shape = ImageShape::new(shape.channels, shape.height, shape.width)?;
+    let mut tiled = image.to_vec();
+    random_trigger(&spec, shape, stream)?.apply(&mut tiled)?;
+    Ok(tiled)
+}
+
+fn absorb(running: &mut BTreeMap<String, Vec<f32>>, batch: Vec<BatchStatistics>) {
+    for BatchStatistics { mean_name, variance_name, mean, variance } in batch {
+        for (name, new) in [(mean_name, mean), (variance_name, variance)] {
+            let Some(old) = running.get_mut(&name) else { continue };
+            for (old, new) in old.iter_mut().zip(Array::Vector(new).to_vec()) {
+                *old += MOMENTUM * (new - *old);
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Results as data: one JSON file of rows, and a Markdown table made from it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use saligate_models::atomic::write_atomic;
+use saligate_models::metrics::{self, Direction};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::evaluate::Metrics;
+
+/// One measured run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// form-method-net-data.
+    pub id: String,
+    /// The whole configuration.
+    pub config: Value,
+    /// Its seed.
+    pub seed: u64,
+    /// Its data source.
+    pub data: String,
+    /// Commit of the program that made the row.
+    pub commit: String,
+    /// Values by metric name, and intervals `[low, high]` by that name with `_ci`.
+    pub metrics: Map<String, Value>,
+}
+
+impl Row {
+    /// A row of measured figures.
+    pub fn new(config: &Config, commit: &str, measured: Metrics) -> Self {
+        let mut metrics = Map::new();
+        for (name, (value, interval)) in measured {
+            if interval != [value; 2] {
+                metrics.insert(format!("{name}_ci"), rounded(interval).into());
+            }
+            metrics.insert(name, rounded([value])[0].into());
+        }
+        Self {
+            id: config.id.clone(),
+            config: serde_json::to_value(config).unwrap_or_default(),
+            seed: config.seed,
+            data: config.data.source.clone(),
+            commit: commit.to_owned(),
+            metrics,
+        }
+    }
+
+    /// The row as one line of JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The figures as text, one a line.
+    pub fn table(&self) -> String {
+        let mut text = format!("{} (seed {})\n", self.id, self.seed);
+        for (name, value) in self.figures() {
+            let _ = writeln!(text, "  {name:<26} {value}");
+        }
+        text
+    }
+
+    fn figures(&self) -> impl Iterator<Item = (&str, String)> {
+        let values = self.metrics.iter().filter(|(name, _)| !name.ends_with("_ci"));
+        values.map(|(name, value)| (name.as_str(), self.cell(name, value)))
+    }
+
+    fn cell(&self, name: &str, value: &Value) -> String {
+        let number = |v: &Value| v.as_f64().map_or_else(String::new, short);
+        match self.metrics.get(&format!("{name}_ci")).and_then(Value::as_array).map(Vec::as_slice) {
+            Some([low, high]) => format!("{} ({} to {})", number(value), number(low), number(high)),
+            _ => number(value),
+        }
+    }
+}
+
+/// Puts a row into a results file, in the place of the row with its id if there is one.
+///
+/// # Errors
+/// The file is no results file, or cannot be written.
+pub fn put(path: &Path, row: Row) -> Result<(), TrainError> {
+    let mut rows = if path.exists() { read(path)? } else { Vec::new() };
+    match rows.iter_mut().find(|old| old.id == row.id) {
+        Some(old) => *old = row,
+        None => rows.push(row),
+    }
+    let text = serde_json::to_string_pretty(&rows).unwrap_or_default();
+    write_atomic(path, format!("{text}\n").as_bytes()).map_err(|source| io(path, source))
+}
+
+/// Writes the table of a results file beside it, with the ending `.md`.
+///
+/// # Errors
+/// The file is no results file, or the table cannot be written.
+pub fn write_table(path: &Path) -> Result<PathBuf, TrainError> {
+    let table = path.with_extension("md");
+    let text = markdown(&read(path)?);
+    write_atomic(&table, text.as_bytes()).map_err(|source| io(&table, source))?;
+    Ok(table)
+}
+
+/// The table of some rows as Markdown.
+pub fn markdown(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "# Results\n\n\
+         Made from results.json by `saligate-train results docs/results.json`. Values are means \
+         over test images with\n95 % intervals; similarities compare maps with those of the clean \
+         model for the image without trigger.\n`unlocked` counts the wrong keys whose mean \
+         Spearman correlation lies above the midpoint of locked and keyed.\n",
+    );
+    for row in rows {
+        let _ = write!(
+            text,
+            "\n## {}\n\nData `{}`, seed {}, commit {}.\n\n\
+             | metric | value (95 % interval) | better |\n|---|---|---|\n",
+            row.id,
+            row.data,
+            row.seed,
+            if row.commit.is_empty() { "not named" } else { &row.commit },
+        );
+        for (name, value) in row.figures() {
+            let _ = writeln!(text, "| {name} | {value} | {} |", better(name));
+        }
+    }
+    text
+}
+
+fn better(name: &str) -> &'static str {
+    match metrics::info(name).map(|info| info.direction) {
+        Some(Direction::HigherIsBetter) => "higher",
+        Some(Direction::LowerIsBetter) => "lower",
+        Some(Direction::NearZeroIsBetter) => "near 0",
+        _ => "",
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<Row>, TrainError> {
+    let text = fs::read_to_string(path).map_err(|source| io(path, source))?;
+    serde_json::from_str(&text).map_err(|error| TrainError::Mismatch {
+        reason: format!("{} is no results file: {error}", path.display()),
+    })
+}
+
+fn io(path: &Path, source: std::io::Error) -> TrainError {
+    TrainError::Io { path: path.to_owned(), source }
+}
+
+/// Six decimals: beyond what any of the figures can tell.
+fn rounded<const N: usize>(values: [f64; N]) -> Vec<f64> {
+    values.iter().map(|v| (v * 1e6).round() / 1e6).collect()
+}
+
+fn short(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() >= 1.0 {
+        format!("{value:.0}")
+    } else if value.abs() >= 10.0 {
+        format!("{value:.2}")
+    } else {
+        format!("{value:.4}")
+    }
+}

@@ -1,0 +1,139 @@
+//! The loop that all stages share: steps, learning rate, log, checkpoints, progress.
+
+use std::f64::consts::PI;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::tensor::Tensor;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::checkpoint::{self, Label};
+use crate::config::Steps;
+use crate::engine::Trained;
+use crate::error::TrainError;
+
+/// Share of the steps over which the learning rate rises.
+const WARM_UP: f64 = 0.05;
+
+/// How a run behaves, without any influence on its result.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Folder for models, logs and checkpoints; made where it is missing.
+    pub out: PathBuf,
+    /// Go on from the checkpoints in that folder.
+    pub resume: bool,
+    /// Steps between two checkpoints.
+    pub checkpoint_every: usize,
+    /// No progress bars, even on a terminal.
+    pub quiet: bool,
+}
+
+/// One step's loss, `[1]`, and figures for the log.
+pub(crate) struct Step {
+    pub(crate) loss: Tensor<1>,
+    pub(crate) figures: Vec<(&'static str, f32)>,
+}
+
+/// Mean of a part of the loss and its value for the log.
+pub(crate) fn figure(part: &Tensor<1>) -> f32 {
+    part.clone().detach().into_scalar::<f32>()
+}
+
+/// One stage of a run.
+pub(crate) struct Stage<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) steps: &'a Steps,
+    /// Digest of all that decides the stage's outcome.
+    pub(crate) origin: String,
+    pub(crate) options: &'a RunOptions,
+}
+
+impl Stage<'_> {
+    /// Takes all steps that a checkpoint has not taken before.
+    pub(crate) fn run(
+        &self,
+        trained: &mut Trained,
+        mut step: impl FnMut(&mut Trained, usize) -> Result<Step, TrainError>,
+    ) -> Result<(), TrainError> {
+        let out = &self.options.out;
+        let checkpoint = out.join(format!("{}.checkpoint", self.name));
+        let label = Label { stage: self.name, origin: &self.origin };
+        let mut done = 0;
+        if self.options.resume && checkpoint.exists() {
+            done = checkpoint::load(&checkpoint, &label, trained)?;
+        }
+        let path = out.join(format!("{}.jsonl", self.name));
+        let io = |source| TrainError::Io { path: path.clone(), source };
+        let mut log = open_log(&path, done).map_err(io)?;
+        let bar = progress(self.name, self.steps.count, self.options.quiet);
+        bar.set_position(done as u64);
+        let start = Instant::now();
+        for at in done..self.steps.count {
+            let Step { loss, figures } = step(trained, at)?;
+            let value = figure(&loss);
+            if !value.is_finite() {
+                return Err(TrainError::Diverged { stage: self.name, step: at });
+            }
+            let rate = self.rate(at);
+            let gradients = loss.backward();
+            let norm = trained.step(&gradients, rate, self.steps.clip);
+
+            let mut line = serde_json::json!({
+                "step": at, "loss": value, "rate": rate, "gradient_norm": norm,
+                "seconds": start.elapsed().as_secs_f64(),
+            });
+            for (name, value) in figures {
+                line[name] = value.into();
+            }
+            writeln!(log, "{line}").map_err(io)?;
+            bar.set_message(format!("loss {value:.4}"));
+            bar.inc(1);
+            if (at + 1) % self.options.checkpoint_every.max(1) == 0 {
+                checkpoint::save(&checkpoint, &label, at + 1, trained)?;
+            }
+        }
+        bar.finish_and_clear();
+        checkpoint::save(&checkpoint, &label, self.steps.count, trained)
+    }
+
+    /// Linear rise, then a cosine to zero.
+    fn rate(&self, at: usize) -> f64 {
+        let total = self.steps.count as f64;
+        let at = at as f64;
+        let warm = (WARM_UP * total).max(1.0);
+        let rise = ((at + 1.0) / warm).min(1.0);
+        self.steps.rate * rise * 0.5 * (1.0 + (PI * at / total).cos())
+    }
+}
+
+/// A bar on standard error, if that is a terminal.
+pub(crate) fn progress(name: &'static str, count: usize, quiet: bool) -> ProgressBar {
+    let shown = !quiet && std::io::stderr().is_terminal();
+    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = "{prefix:>10} {wide_bar} {pos}/{len} {msg} ({eta} left)";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(Some(count as u64), target).with_style(style);
+    bar.set_prefix(name);
+    bar
+}
+
+/// Opens the log behind the lines of the steps that are done.
+fn open_log(path: &Path, done: usize) -> std::io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut kept = Vec::new();
+    if done > 0 && path.exists() {
+        for line in BufReader::new(File::open(path)?).lines().take(done) {
+            kept.push(line?);
+        }
+    }
+    let mut log = OpenOptions::new().create(true).write(true).truncate(true).open(path)?;
+    for line in kept {
+        writeln!(log, "{line}")?;
+    }
+    Ok(log)
+}
