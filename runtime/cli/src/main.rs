@@ -1,2 +1,45 @@
-//! The saligate program: predict, explain, inspect, demo.
-fn main() {}
+//! The `saligate` program: what a device or a licence holder runs.
+
+mod args;
+mod demo;
+mod error;
+mod explain;
+mod inspect;
+mod key;
+mod predict;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, KeyCommand};
+use error::{CliError, Outcome};
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough is no error.
+        Err(CliError { outcome: Outcome::ReaderGone, .. }) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("saligate: {error}");
+            ExitCode::from(if error.outcome == Outcome::No { 1 } else { 2 })
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Predict(args) => predict::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Key(KeyCommand::New { file, label }) => key::new(&file, label.as_deref()),
+        Command::Key(KeyCommand::Show { file }) => key::show(&file),
+    }
+}
+
+/// Writes one line to standard output.
+fn emit(line: &str) -> Result<(), CliError> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}

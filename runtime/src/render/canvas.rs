@@ -62,6 +62,18 @@ impl Canvas {
         &self.rgb
     }
 
+    /// The canvas enlarged by the whole factor that brings its longer side nearest below `side`
+    /// pixels, each pixel becoming a square; larger canvases stay as they are.
+    ///
+    /// # Errors
+    /// [`RenderError::TooLarge`].
+    pub fn enlarged(&self, side: usize) -> Result<Self, RenderError> {
+        let factor = (side / self.height.max(self.width)).max(1);
+        let mut large = Self::filled(self.height * factor, self.width * factor, [0; 3])?;
+        large.paste(0, 0, self, factor);
+        Ok(large)
+    }
+
     /// Writes the canvas as a lossless PNG file, whole or not at all.
     ///
     /// # Errors

@@ -1,0 +1,89 @@
+//! What went wrong, what to try, and the exit code.
+
+use std::fmt;
+use std::io;
+
+use saligate_runtime::RuntimeError;
+use saligate_runtime::npy::NpyError;
+use saligate_runtime::picture::PictureError;
+use saligate_runtime::render::RenderError;
+
+/// How a failed command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It ran, and the answer is no.
+    No,
+    /// It could not run.
+    Error,
+    /// Nobody reads standard output any more.
+    ReaderGone,
+}
+
+/// The one error of the program.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    message: String,
+    hint: Option<String>,
+    pub(crate) outcome: Outcome,
+}
+
+impl CliError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, outcome: Outcome::Error }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    fn no(message: impl Into<String>) -> Self {
+        Self { outcome: Outcome::No, ..Self::new(message) }
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  try: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<RuntimeError> for CliError {
+    fn from(error: RuntimeError) -> Self {
+        match error {
+            RuntimeError::WrongKey { .. } | RuntimeError::NoGate => Self::no(error.to_string()),
+            error => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<PictureError> for CliError {
+    fn from(error: PictureError) -> Self {
+        Self::new(error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        let outcome = match error.kind() {
+            io::ErrorKind::BrokenPipe => Outcome::ReaderGone,
+            _ => Outcome::Error,
+        };
+        Self { outcome, ..Self::new(format!("cannot write to standard output: {error}")) }
+    }
+}
+
+macro_rules! plain {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::new(error.to_string())
+            }
+        })*
+    };
+}
+
+plain!(saligate_keys::Error, RenderError, NpyError, saligate_models::metrics::MetricError);

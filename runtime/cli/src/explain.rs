@@ -1,0 +1,136 @@
+//! `saligate explain`.
+
+use std::path::{Path, PathBuf};
+
+use saligate_runtime::npy::write_npy;
+use saligate_runtime::picture::Picture;
+use saligate_runtime::render::{Canvas, Panel, Scaling, heatmap, overlay};
+use saligate_runtime::{Explanation, Model, Target};
+use serde_json::json;
+
+use crate::args::ExplainArgs;
+use crate::error::CliError;
+use crate::{emit, key, predict};
+
+/// Side, in pixels, that small drawings are enlarged to.
+const SHOWN_SIDE: usize = 224;
+
+pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
+    let model = Model::open(&args.model)?;
+    check_method(&model, args.method.as_deref())?;
+    let target = args.class.as_deref().map_or(Ok(Target::Predicted), |c| class(&model, c))?;
+    let secret = args.key.as_deref().map(key::read).transpose()?;
+    let trigger = secret.map(|key| model.trigger(key.secret())).transpose()?;
+    let picture = predict::open(&model, &args.image)?;
+    let explanation = model.explain(&picture, target, trigger.as_ref())?;
+    let written = write(args, &picture, &explanation)?;
+    report(args, &model, &explanation, trigger.is_some(), &written)
+}
+
+fn check_method(model: &Model, asked: Option<&str>) -> Result<(), CliError> {
+    let methods = &model.manifest().methods;
+    let default = &model.manifest().method().name;
+    match asked {
+        Some(asked) if asked != default => {
+            let known: Vec<_> = methods.iter().map(|m| m.name.as_str()).collect();
+            Err(CliError::new(format!("this model cannot explain by '{asked}'"))
+                .hint(format!("--method {}", known.join(" or "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn class(model: &Model, text: &str) -> Result<Target, CliError> {
+    let labels = &model.manifest().labels;
+    let number = text.parse().ok().filter(|&class: &usize| class < labels.len());
+    let found = labels.iter().position(|label| label == text).or(number);
+    found.map(Target::Class).ok_or_else(|| {
+        CliError::new(format!("there is no class '{text}'")).hint(format!(
+            "0 to {}, or one of: {}",
+            labels.len() - 1,
+            labels.join(", ")
+        ))
+    })
+}
+
+fn write(
+    args: &ExplainArgs,
+    picture: &Picture,
+    explanation: &Explanation,
+) -> Result<Vec<PathBuf>, CliError> {
+    let (height, width) = (picture.height(), picture.width());
+    let map = &explanation.map;
+    let mut written = Vec::new();
+    let mut save = |canvas: &Canvas, path: &Path| -> Result<(), CliError> {
+        canvas.save_png(path)?;
+        written.push(path.to_owned());
+        Ok(())
+    };
+    if let Some(path) = &args.out {
+        save(&heatmap(map, height, width, Scaling::MinMax)?.enlarged(SHOWN_SIDE)?, path)?;
+    }
+    if let Some(path) = &args.overlay {
+        save(&overlay(picture, map, Scaling::MinMax)?.enlarged(SHOWN_SIDE)?, path)?;
+    }
+    let asked = [&args.out, &args.overlay, &args.panel, &args.raw, &args.attribution];
+    let fallback = asked.iter().all(|path| path.is_none()).then(|| beside(&args.image));
+    if let Some(path) = args.panel.as_ref().or(fallback.as_ref()) {
+        let cells = [
+            Canvas::from(picture),
+            heatmap(map, height, width, Scaling::MinMax)?,
+            overlay(picture, map, Scaling::MinMax)?,
+        ];
+        save(&Panel::new(["picture", "saliency map", "overlay"]).row("", cells).render()?, path)?;
+    }
+    if let Some(path) = &args.raw {
+        write_npy(path, &[height, width], map)?;
+        written.push(path.clone());
+    }
+    if let Some(path) = &args.attribution {
+        let values = &explanation.attribution.values;
+        write_npy(path, &[picture.channels(), height, width], values)?;
+        written.push(path.clone());
+    }
+    Ok(written)
+}
+
+/// `NAME.explained.png` in the working folder.
+fn beside(image: &Path) -> PathBuf {
+    let stem = image.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    PathBuf::from(format!("{stem}.explained.png"))
+}
+
+fn report(
+    args: &ExplainArgs,
+    model: &Model,
+    explanation: &Explanation,
+    keyed: bool,
+    written: &[PathBuf],
+) -> Result<(), CliError> {
+    let manifest = model.manifest();
+    let label = &manifest.labels[explanation.class];
+    let state = match (&manifest.gate, keyed) {
+        (None, _) => "open",
+        (Some(_), true) => "keyed",
+        (Some(_), false) => "locked",
+    };
+    if args.json {
+        let prediction = &explanation.prediction;
+        let line = json!({
+            "schema": 1,
+            "image": args.image,
+            "method": manifest.method().name,
+            "state": state,
+            "class": explanation.class,
+            "label": label,
+            "predicted": predict::ranked(model, prediction, 1)[0],
+            "written": written,
+        });
+        return emit(&line.to_string());
+    }
+    emit(&format!("{}: {label}, {} ({state})", args.image.display(), manifest.method().name))?;
+    if state == "locked" {
+        emit("this is the decoy; the right map needs the key (--key FILE)")?;
+    }
+    written.iter().try_for_each(|path| emit(&format!("wrote {}", path.display())))
+}

@@ -1,0 +1,44 @@
+//! `saligate inspect`.
+
+use saligate_runtime::Model;
+
+use crate::args::InspectArgs;
+use crate::emit;
+use crate::error::CliError;
+
+pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
+    let model = Model::open(&args.model)?;
+    let manifest = model.manifest();
+    if args.json {
+        return emit(&manifest.to_json());
+    }
+    let input = &manifest.input;
+    let mut line = |name: &str, value: String| emit(&format!("{name:<13} {value}"));
+    line("file", args.model.display().to_string())?;
+    line("made by", manifest.tool.clone())?;
+    line("architecture", manifest.architecture.clone())?;
+    line(
+        "input",
+        format!("{} channels, {} x {} pixels", input.channels, input.height, input.width),
+    )?;
+    line("classes", format!("{}: {}", manifest.labels.len(), manifest.labels.join(", ")))?;
+    for method in &manifest.methods {
+        line("method", format!("{} (output '{}')", method.name, method.output))?;
+    }
+    match &manifest.gate {
+        None => line("gate", "none: everyone sees the map".to_owned())?,
+        Some(gate) => {
+            let trigger = gate.trigger.family();
+            line("gate", format!("the map needs a key; others see: {}", gate.decoy))?;
+            line("trigger", format!("{trigger:?}"))?;
+            for key in &gate.keys {
+                line("key id", key.to_string())?;
+            }
+        }
+    }
+    line("weights", format!("sha256 {}", manifest.weights_sha256))?;
+    for (name, value) in &manifest.metrics {
+        line("measured", format!("{name} {value}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! `saligate predict`.
+
+use std::path::Path;
+
+use saligate_runtime::picture::Picture;
+use saligate_runtime::{Model, Prediction};
+use serde_json::{Value, json};
+
+use crate::args::PredictArgs;
+use crate::emit;
+use crate::error::CliError;
+
+pub(crate) fn run(args: &PredictArgs) -> Result<(), CliError> {
+    let model = Model::open(&args.model)?;
+    for path in &args.images {
+        let prediction = model.predict(&open(&model, path)?)?;
+        let ranked = ranked(&model, &prediction, args.top.max(1));
+        if args.json {
+            emit(&json!({"schema": 1, "image": path, "classes": ranked}).to_string())?;
+        } else {
+            let classes: Vec<String> = ranked
+                .iter()
+                .map(|c| {
+                    let probability = c["probability"].as_f64().unwrap_or_default();
+                    format!("{} {probability:.3}", c["label"].as_str().unwrap_or_default())
+                })
+                .collect();
+            emit(&format!("{}: {}", path.display(), classes.join(", ")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens a picture in the model's size and channels.
+pub(crate) fn open(model: &Model, path: &Path) -> Result<Picture, CliError> {
+    let input = &model.manifest().input;
+    Ok(Picture::open(path, input.channels)?.resize_to(input.height, input.width)?)
+}
+
+/// The likeliest classes with number, label, logit and probability.
+pub(crate) fn ranked(model: &Model, prediction: &Prediction, count: usize) -> Vec<Value> {
+    let probabilities = prediction.probabilities();
+    let mut order: Vec<usize> = (0..probabilities.len()).collect();
+    order.sort_by(|&a, &b| prediction.logits[b].total_cmp(&prediction.logits[a]));
+    let labels = &model.manifest().labels;
+    let row = |class: usize| {
+        json!({
+            "class": class,
+            "label": labels[class],
+            "logit": prediction.logits[class],
+            "probability": probabilities[class],
+        })
+    };
+    order.into_iter().take(count).map(row).collect()
+}
