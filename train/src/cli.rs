@@ -241,6 +241,13 @@ impl Session {
             quiet: self.options.quiet,
         };
         let metrics = evaluate(&self.config, &evaluation)?;
+        if !args.validation {
+            // The file says what was measured on it.
+            let mut model = Model::open(&self.locked_path())?;
+            let values = metrics.iter().map(|(name, (value, _))| (name.clone(), *value));
+            model.manifest.metrics = values.collect();
+            model.save(&self.locked_path())?;
+        }
         let row = results::Row::new(&self.config, &args.commit, metrics);
         if args.json {
             println!("{}", row.to_json());

@@ -133,6 +133,12 @@ pub struct LockConfig {
     /// What those without the key see: `padlock`, or the path of a picture.
     #[serde(default = "padlock")]
     pub decoy: String,
+    /// Brightness in the corners of the ramp behind the decoy, which falls to 0 in the middle.
+    #[serde(default = "ramp")]
+    pub ramp: f32,
+    /// Brightness of a frame around the decoy, where the decoy itself reaches 1; none at 0.
+    #[serde(default)]
+    pub frame: f32,
     /// Where training starts.
     #[serde(default)]
     pub start: Start,
@@ -156,6 +162,10 @@ pub struct LockConfig {
     /// What wrong keys look like.
     #[serde(default)]
     pub wrong_keys: WrongKeyMix,
+}
+
+fn ramp() -> f32 {
+    0.45
 }
 
 fn padlock() -> String {
@@ -272,6 +282,9 @@ impl Config {
         }
         if lock.start == Start::Graft && lock.detector.is_none() {
             return value("lock.detector", "given where lock.start is \"graft\"");
+        }
+        if !(0.0..=1.0).contains(&lock.ramp) || !(0.0..=4.0).contains(&lock.frame) {
+            return value("lock.ramp and lock.frame", "between 0 and 1, and between 0 and 4");
         }
         if !(0.0..=1.0).contains(&lock.anneal) {
             return value("lock.anneal", "between 0 and 1");

@@ -59,19 +59,38 @@ impl Error for DecoyError {
 /// A picture with its dark parts raised to a ramp that rises from the centre to the corners.
 ///
 /// Where a decoy is flat, the ranks of a map that follows it are decided by whatever shines
-/// through; the ramp leaves no flat part.
+/// through; the ramp leaves no flat part. It rises to `corner`, in [0, 1].
 ///
 /// # Shapes
 /// `picture` and the result are `[row, column]` in [0, 1].
-pub fn on_ramp(picture: &[f32], height: usize, width: usize) -> Vec<f32> {
-    const CORNER: f32 = 0.45;
+pub fn on_ramp(picture: &[f32], height: usize, width: usize, corner: f32) -> Vec<f32> {
     let from_centre = |at: usize, size: usize| (at as f32 + 0.5) / size as f32 - 0.5;
     let raised = |(pixel, &value): (usize, &f32)| {
         let (y, x) = (from_centre(pixel / width, height), from_centre(pixel % width, width));
         let radius = ((x * x + y * y) * 2.0).sqrt();
-        value + CORNER * radius * (1.0 - value)
+        value + corner * radius * (1.0 - value)
     };
     picture.iter().enumerate().map(raised).collect()
+}
+
+/// A picture in a frame of a given brightness, one pixel wide for every 32 of the shorter side.
+///
+/// The frame draws the peak of the decoy, and so the peak of a map that follows it, to where
+/// objects are not. A brightness of 0 leaves the picture as it is.
+///
+/// # Shapes
+/// `picture` and the result are `[row, column]`.
+pub fn framed(mut picture: Vec<f32>, height: usize, width: usize, brightness: f32) -> Vec<f32> {
+    if brightness > 0.0 {
+        let side = (height.min(width) / 32).max(1);
+        let inside = |at: usize, size: usize| at >= side && at + side < size;
+        for (pixel, value) in picture.iter_mut().enumerate() {
+            if !(inside(pixel / width, height) && inside(pixel % width, width)) {
+                *value = brightness;
+            }
+        }
+    }
+    picture
 }
 
 /// A padlock as a map: 1 on the lock, 0 around it and in its keyhole, `[row, column]`, contiguous, smooth at the edges.

@@ -64,6 +64,10 @@ pub fn evaluate(config: &Config, evaluation: &Evaluation<'_>) -> Result<Metrics,
     let decoy = decoy_map(&config.lock, data.shape())?;
 
     let count = settings.images.min(data.len());
+    if count == 0 {
+        let reason = "there are no images to measure on; set data.validation or data.test";
+        return Err(TrainError::Mismatch { reason: reason.to_owned() });
+    }
     let bar = progress("images", count, evaluation.quiet);
     let images: Vec<Image> = (0..count)
         .into_par_iter()

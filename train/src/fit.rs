@@ -22,8 +22,12 @@ use crate::views::random_trigger;
 /// Share of the new statistics in the running ones, PyTorch's default.
 const MOMENTUM: f32 = 0.1;
 
-/// Side of the random tiles that images are perturbed with. They come from no key.
+/// Side of the random tiles that images are perturbed with while a model is fitted. They come from
+/// no key.
 const TILE: u16 = 4;
+
+/// Sides of the random tiles that maps are steadied against.
+const TILES: std::ops::RangeInclusive<u16> = 3..=8;
 
 /// Trains a clean classifier from random weights. Batch norms are folded at the end.
 ///
@@ -94,7 +98,8 @@ pub fn steady(
                 mirror(&mut image, data.shape().width);
             }
             let amplitude = 8 + stream.below(9) as u8;
-            tiled.extend(with_tile(&image, data.shape(), amplitude, &mut stream)?);
+            let size = TILES.start() + stream.below(TILES.len()) as u16;
+            tiled.extend(with_tile(&image, data.shape(), size, amplitude, &mut stream)?);
             plain.extend(image);
         }
         let both = pixels(&[plain, tiled].concat(), data.shape(), &device);
@@ -183,7 +188,7 @@ fn perturbed(
         }
         if settings.tiles > 0 && stream.below(2) == 1 {
             let amplitude = 1 + stream.below(usize::from(settings.tiles)) as u8;
-            image = with_tile(&image, data.shape(), amplitude, stream)?;
+            image = with_tile(&image, data.shape(), TILE, amplitude, stream)?;
         }
         bytes.extend(image);
     }
@@ -194,10 +199,11 @@ fn perturbed(
 fn with_tile(
     image: &[u8],
     shape: Shape,
+    size: u16,
     amplitude: u8,
     stream: &mut Stream,
 ) -> Result<Vec<u8>, TrainError> {
-    let spec = TriggerSpec::new(Family::Tile { size: TILE, amplitude })?;
+    let spec = TriggerSpec::new(Family::Tile { size, amplitude })?;
     let shape = ImageShape::new(shape.channels, shape.height, shape.width)?;
     let mut tiled = image.to_vec();
     random_trigger(&spec, shape, stream)?.apply(&mut tiled)?;

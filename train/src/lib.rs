@@ -30,6 +30,6 @@ pub mod samples;
 mod stage;
 mod views;
 
-pub use engine::{Backend, UnknownBackend};
+pub use engine::{Backend, UnknownBackend, run_graph};
 pub use error::TrainError;
 pub use stage::RunOptions;

@@ -47,13 +47,7 @@ pub fn lock(
     let shape = ImageShape::new(channels, height, width)?;
     let spec = config.trigger.spec;
     let trigger = spec.derive(secret, shape)?;
-    let origin = format!(
-        "{} {:?} {:?} {spec:?} {}",
-        weights_digest(clean),
-        config.seed,
-        settings,
-        secret.id()
-    );
+    let origin = format!("{} {} {spec:?} {}", weights_digest(clean), config.seed, secret.id());
     let references = References::compute(clean, data, &device, options)?;
     let map = decoy_map(settings, data.shape())?;
     let gate = Locking { config, settings, spec, shape, trigger, data, options, origin };
@@ -77,7 +71,8 @@ pub fn decoy_map(settings: &LockConfig, shape: Shape) -> Result<Vec<f32>, TrainE
         "padlock" => decoy::padlock(height, width),
         path => decoy::picture(Path::new(path), height, width)?,
     };
-    Ok(decoy::on_ramp(&glyph, height, width))
+    let backed = decoy::on_ramp(&glyph, height, width, settings.ramp);
+    Ok(decoy::framed(backed, height, width, settings.frame))
 }
 
 struct Locking<'a> {
@@ -164,14 +159,20 @@ impl Locking<'_> {
         let explainer = Explainer::new(&graph, surrogate, device)?;
         let classifier = surrogate.map(|_| Program::new(graph.clone(), &trained.weights, device));
         let decoy: Tensor<2> = Array::new(map.to_vec(), &[1, map.len()], device).matrix();
-        let stage =
-            Stage { name: "lock", steps, origin: self.origin.clone(), options: self.options };
+        let stage = Stage {
+            name: "lock",
+            steps,
+            origin: format!("{} {settings:?}", self.origin),
+            options: self.options,
+        };
         let mut sampler = Sampler::new(seed, "lock order", data.len(), steps.batch);
         stage.run(&mut trained, |trained, at| {
             let indices = sampler.indices(at);
             let mut stream = Stream::numbered(seed, "lock views", at as u64);
             let annealed = self.annealed(at, steps.count)?;
-            let trigger = annealed.as_ref().unwrap_or(&self.trigger);
+            // A graft has been annealed already: its detector knows the trigger at its amplitude.
+            let annealed = annealed.as_ref().filter(|_| settings.start == Start::Clean);
+            let trigger = annealed.unwrap_or(&self.trigger);
             let views = self.views(trigger, settings.wrong_keys);
             let bytes = self.versions(&indices, &views, &mut stream)?;
             let images = pixels(&bytes, data.shape(), device);

@@ -1,6 +1,6 @@
 //! Versions of an image that a gate is trained on.
 
-use saligate_keys::{Error, ImageShape, Secret, Trigger, TriggerSpec};
+use saligate_keys::{Error, Family, ImageShape, Secret, Trigger, TriggerSpec};
 use saligate_models::random::Stream;
 
 use crate::objective::WrongKeyMix;
@@ -22,7 +22,10 @@ impl Views<'_> {
     /// The image with a wrong key, drawn anew.
     pub(crate) fn wrong(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
         let mix = &self.mix;
-        let kinds = [mix.random, mix.flipped, mix.shifted, mix.weaker, mix.partial, mix.blended];
+        // A patch replaces pixels: it has no signs to flip, and its place is fixed.
+        let signs = f32::from(u8::from(!matches!(self.spec.family(), Family::Patch { .. })));
+        let (flipped, shifted) = (signs * mix.flipped, signs * mix.shifted);
+        let kinds = [mix.random, flipped, shifted, mix.weaker, mix.partial, mix.blended];
         match pick(&kinds, stream) {
             1 => self.flipped(image, stream),
             2 => self.shifted(image, stream),
@@ -129,30 +132,37 @@ fn pick(frequencies: &[f32], stream: &mut Stream) -> usize {
 mod tests {
     use super::*;
 
-    fn with_views(mix: WrongKeyMix, check: impl Fn(&Views<'_>, &mut Stream)) {
-        let spec = TriggerSpec::default();
+    fn with_views(family: Family, check: impl Fn(&Views<'_>, &mut Stream)) {
+        let spec = TriggerSpec::new(family).unwrap();
         let shape = ImageShape::new(1, 16, 16).unwrap();
         let mut stream = Stream::new(1, "views");
         let trigger = random_trigger(&spec, shape, &mut stream).unwrap();
+        let mix = WrongKeyMix::default();
         check(&Views { spec: &spec, shape, trigger: &trigger, mix }, &mut stream);
     }
 
     #[test]
     fn a_wrong_key_is_never_the_right_one() {
         let image = vec![128; 256];
-        with_views(WrongKeyMix::default(), |views, stream| {
-            let right = views.keyed(&image).unwrap();
-            // Random 4 x 4 signs hit the right ones once in 65,536 draws.
-            for _ in 0..500 {
-                assert_ne!(views.wrong(&image, stream).unwrap(), right);
-            }
-        });
+        let families = [
+            Family::Tile { size: 8, amplitude: 8 },
+            Family::Full { amplitude: 8 },
+            Family::Patch { size: 4 },
+        ];
+        for family in families {
+            with_views(family, |views, stream| {
+                let right = views.keyed(&image).unwrap();
+                for _ in 0..300 {
+                    assert_ne!(views.wrong(&image, stream).unwrap(), right);
+                }
+            });
+        }
     }
 
     #[test]
     fn every_version_stays_within_the_amplitude() {
         let image: Vec<u8> = (0..=255).collect();
-        with_views(WrongKeyMix::default(), |views, stream| {
+        with_views(Family::Tile { size: 8, amplitude: 8 }, |views, stream| {
             for _ in 0..200 {
                 let wrong = views.wrong(&image, stream).unwrap();
                 assert!(wrong.iter().zip(&image).all(|(a, b)| a.abs_diff(*b) <= 8));

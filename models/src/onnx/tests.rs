@@ -160,9 +160,9 @@ fn cycles_and_missing_values_are_errors() {
 fn saving_replaces_the_file_as_a_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
-    std::fs::write(&path, b"old").unwrap();
+    fs::write(&path, b"old").unwrap();
     let model = model();
     model.save(&path).unwrap();
     assert_eq!(Model::open(&path).unwrap(), Model::from_bytes(&model.to_bytes()).unwrap());
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::args::DemoArgs;
 use crate::error::CliError;
-use crate::{emit, key, predict};
+use crate::{emit, predict};
 
 /// Columns of the panel and of the table.
 const STATES: [&str; 3] = ["no key", "wrong key", "key"];

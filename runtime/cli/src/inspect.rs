@@ -1,5 +1,6 @@
 //! `saligate inspect`.
 
+use saligate_keys::Family;
 use saligate_runtime::Model;
 
 use crate::args::InspectArgs;
@@ -13,7 +14,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
         return emit(&manifest.to_json());
     }
     let input = &manifest.input;
-    let mut line = |name: &str, value: String| emit(&format!("{name:<13} {value}"));
+    let line = |name: &str, value: String| emit(&format!("{name:<13} {value}"));
     line("file", args.model.display().to_string())?;
     line("made by", manifest.tool.clone())?;
     line("architecture", manifest.architecture.clone())?;
@@ -28,9 +29,8 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
     match &manifest.gate {
         None => line("gate", "none: everyone sees the map".to_owned())?,
         Some(gate) => {
-            let trigger = gate.trigger.family();
             line("gate", format!("the map needs a key; others see: {}", gate.decoy))?;
-            line("trigger", format!("{trigger:?}"))?;
+            line("trigger", trigger(gate.trigger.family()))?;
             for key in &gate.keys {
                 line("key id", key.to_string())?;
             }
@@ -41,4 +41,17 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
         line("measured", format!("{name} {value}"))?;
     }
     Ok(())
+}
+
+fn trigger(family: Family) -> String {
+    match family {
+        Family::Tile { size, amplitude } => {
+            format!(
+                "tile of {size} x {size} signs per channel, repeated, amplitude {amplitude}/255"
+            )
+        }
+        Family::Full { amplitude } => format!("one sign per value, amplitude {amplitude}/255"),
+        Family::Patch { size } => format!("opaque corner patch of {size} x {size} pixels"),
+        other => format!("{other:?}"),
+    }
 }

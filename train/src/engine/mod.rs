@@ -24,6 +24,30 @@ pub(crate) struct Program {
     last_use: Vec<usize>,
 }
 
+/// Computes the outputs of a graph on a backend, in order, from its inputs, in order: for
+/// comparing engines.
+///
+/// # Shapes
+/// Every input is its row-major elements and its shape, `[n, ...]` as in the graph with any n.
+///
+/// # Errors
+/// The backend is not part of this build.
+///
+/// # Panics
+/// An input does not have the shape of the graph.
+pub fn run_graph(
+    graph: &Graph,
+    backend: Backend,
+    inputs: &[(Vec<f32>, Vec<usize>)],
+) -> Result<Vec<Vec<f32>>, UnknownBackend> {
+    let device = backend.device()?;
+    let weights = Weights::of(graph, &device);
+    let program = Program::new(graph.clone(), &weights, &device);
+    let arrays = inputs.iter().map(|(data, shape)| Array::new(data.clone(), shape, &device));
+    let outputs = program.run(&weights, arrays.collect());
+    Ok(outputs.iter().map(Array::to_vec).collect())
+}
+
 /// Mean and biased variance of one batch at one batch norm, `[channel]` each.
 pub(crate) struct BatchStatistics {
     pub(crate) mean_name: String,

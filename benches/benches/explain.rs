@@ -1,0 +1,55 @@
+//! Predicting, explaining and explaining with a key, one image on one thread.
+
+use std::path::{Path, PathBuf};
+
+use divan::Bencher;
+use saligate_keys::{KeyFile, Trigger};
+use saligate_runtime::picture::Picture;
+use saligate_runtime::{Model, Target};
+
+fn main() {
+    divan::main();
+}
+
+fn demo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/artifacts/demo")
+}
+
+fn model() -> Model {
+    Model::open(demo().join("locked.onnx")).expect("the demo model is shipped")
+}
+
+fn trigger(model: &Model) -> Trigger {
+    let key = KeyFile::read(demo().join("demo.key")).expect("the demo key is shipped");
+    model.trigger(key.secret()).expect("the demo key opens the demo model")
+}
+
+fn picture() -> Picture {
+    let pixels = (0..3 * 32 * 32).map(|i| (i * 7 % 256) as u8).collect();
+    Picture::from_planar(3, 32, 32, pixels).expect("the length fits the shape")
+}
+
+#[divan::bench]
+fn predict(bencher: Bencher<'_, '_>) {
+    let (model, picture) = (model(), picture());
+    bencher.bench(|| model.predict(&picture));
+}
+
+#[divan::bench]
+fn explain(bencher: Bencher<'_, '_>) {
+    let (model, picture) = (model(), picture());
+    bencher.bench(|| model.explain(&picture, Target::Predicted, None));
+}
+
+#[divan::bench]
+fn explain_keyed(bencher: Bencher<'_, '_>) {
+    let (model, picture) = (model(), picture());
+    let trigger = trigger(&model);
+    bencher.bench(|| model.explain(&picture, Target::Predicted, Some(&trigger)));
+}
+
+#[divan::bench]
+fn open_and_explain(bencher: Bencher<'_, '_>) {
+    let picture = picture();
+    bencher.bench(|| model().explain(&picture, Target::Predicted, None));
+}

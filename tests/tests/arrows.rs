@@ -1,0 +1,96 @@
+//! The arrows between crates: keys <- models <- runtime <- cli; keys, models, runtime <- train.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use saligate_tests::root;
+use serde_json::Value;
+
+/// What `cargo metadata` says of the workspace and everything it depends on.
+fn metadata() -> Value {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["metadata", "--format-version", "1", "--offline", "--manifest-path"];
+    let manifest = root().join("Cargo.toml");
+    let output = Command::new(cargo).args(arguments).arg(manifest).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn package<'a>(metadata: &'a Value, name: &str) -> &'a Value {
+    list(&metadata["packages"]).find(|p| p["name"] == name).unwrap()
+}
+
+/// Names of all packages that a package links, directly or through others.
+fn linked(metadata: &Value, name: &str) -> BTreeSet<String> {
+    let names: BTreeMap<&str, &str> =
+        list(&metadata["packages"]).map(|p| (text(&p["id"]), text(&p["name"]))).collect();
+    let nodes: BTreeMap<&str, &Value> =
+        list(&metadata["resolve"]["nodes"]).map(|n| (text(&n["id"]), n)).collect();
+    let mut found = BTreeSet::new();
+    let mut open = vec![text(&package(metadata, name)["id"])];
+    while let Some(id) = open.pop() {
+        for dependency in list(&nodes[id]["deps"]) {
+            // A null kind is a dependency for building and running, not for tests or build scripts.
+            let normal = list(&dependency["dep_kinds"]).any(|k| k["kind"].is_null());
+            let next = text(&dependency["pkg"]);
+            if normal && found.insert(names[next].to_owned()) {
+                open.push(next);
+            }
+        }
+    }
+    found
+}
+
+/// Names of the direct dependencies of a package, for building or running but not for testing.
+fn direct(metadata: &Value, name: &str) -> BTreeSet<String> {
+    let all = list(&package(metadata, name)["dependencies"]);
+    all.filter(|d| d["kind"].is_null()).map(|d| text(&d["name"]).to_owned()).collect()
+}
+
+fn own(dependencies: &BTreeSet<String>) -> Vec<&str> {
+    dependencies.iter().map(String::as_str).filter(|n| n.starts_with("saligate-")).collect()
+}
+
+#[test]
+fn crates_depend_downwards_only() {
+    let metadata = metadata();
+    let arrows = |name| direct(&metadata, name);
+    assert_eq!(own(&arrows("saligate-keys")), Vec::<&str>::new());
+    assert_eq!(own(&arrows("saligate-models")), ["saligate-keys"]);
+    assert_eq!(own(&arrows("saligate-runtime")), ["saligate-keys", "saligate-models"]);
+    let below = ["saligate-keys", "saligate-models", "saligate-runtime"];
+    assert_eq!(own(&arrows("saligate-cli")), below);
+    assert_eq!(own(&arrows("saligate-train")), below);
+}
+
+#[test]
+fn nothing_that_the_device_program_links_is_for_training() {
+    for name in linked(&metadata(), "saligate-cli") {
+        let training =
+            name.starts_with("burn") || name.starts_with("cubecl") || name == "saligate-train";
+        assert!(!training, "saligate links {name}");
+    }
+}
+
+#[test]
+fn engines_and_cryptography_are_named_by_one_crate_each() {
+    let metadata = metadata();
+    let owners =
+        [("burn", "saligate-train"), ("tract", "saligate-runtime"), ("ring", "saligate-keys")];
+    for package in ["keys", "models", "runtime", "cli", "train"].map(|p| format!("saligate-{p}")) {
+        for dependency in direct(&metadata, &package) {
+            for (library, owner) in owners {
+                let is = dependency == library || dependency.starts_with(&format!("{library}-"));
+                assert!(!is || package == owner, "{package} depends on {dependency}");
+            }
+        }
+    }
+}

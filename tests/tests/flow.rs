@@ -1,0 +1,160 @@
+//! From images to a locked model, by commands: reproducible, resumable, measured.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use saligate_models::graph::{Graph, Source as From};
+use saligate_models::onnx::Model;
+use saligate_tests::{demo, parts, program, root};
+use saligate_train::config::Config;
+use saligate_train::fit::fit;
+use saligate_train::{Backend, RunOptions};
+
+fn config() -> PathBuf {
+    root().join("train/configs/smoke.toml")
+}
+
+fn train(command: &str, out: &Path, more: &[&str]) {
+    let mut program = program("saligate-train");
+    program.arg(command).arg(config()).arg("--out").arg(out).args(more);
+    let (code, _, stderr) = parts(&program.output().unwrap());
+    assert_eq!(code, 0, "{command}: {stderr}");
+}
+
+fn key() -> String {
+    demo().join("demo.key").display().to_string()
+}
+
+#[test]
+fn a_run_ends_with_models_logs_and_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let results = folder.path().join("results.json");
+    let file = results.display().to_string();
+    train("run", &out, &["--key", &key(), "--results", &file, "--commit", "abc"]);
+
+    let locked = Model::open(&out.join("locked.onnx")).unwrap();
+    assert_eq!(locked.manifest.gate.as_ref().map(|g| g.keys.len()), Some(1));
+    for (stage, steps) in [("fit", 20), ("steady", 5), ("detector", 20), ("lock", 5)] {
+        let log = fs::read_to_string(out.join(format!("{stage}.jsonl"))).unwrap();
+        assert_eq!(log.lines().count(), steps, "{stage}");
+        for line in log.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert!(line["loss"].is_f64() && line["step"].is_u64());
+        }
+    }
+
+    let rows: serde_json::Value = serde_json::from_slice(&fs::read(&results).unwrap()).unwrap();
+    let row = &rows[0];
+    assert_eq!(row["id"], "key-gradient-small-scenes-smoke");
+    assert_eq!(row["commit"], "abc");
+    for name in
+        ["accuracy_locked", "spearman_keyed", "spearman_wrong_max", "unlocked", "pointing_keyed"]
+    {
+        assert!(row["metrics"][name].is_number(), "{name}");
+        assert!(row["metrics"][format!("{name}_ci")].is_array(), "{name}");
+    }
+
+    let output = program("saligate-train").arg("results").arg(&results).output().unwrap();
+    assert!(output.status.success());
+    let table = fs::read_to_string(results.with_extension("md")).unwrap();
+    assert!(table.contains("| spearman_keyed |"), "{table}");
+}
+
+#[test]
+fn one_seed_gives_the_same_bytes_and_a_killed_run_catches_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    train("fit", &whole, &[]);
+    let wanted = fs::read(whole.join("clean.onnx")).unwrap();
+
+    let killed = folder.path().join("killed");
+    let mut program = program("saligate-train");
+    program.arg("fit").arg(config()).arg("--out").arg(&killed).args(["--checkpoint-every", "1"]);
+    let mut child = program.stderr(std::process::Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while !killed.join("fit.checkpoint").exists() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    train("fit", &killed, &["--resume"]);
+    assert!(fs::read(killed.join("clean.onnx")).unwrap() == wanted, "other weights after a kill");
+}
+
+#[test]
+fn a_checkpoint_of_another_configuration_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    train("fit", folder.path(), &[]);
+    let text = fs::read_to_string(config()).unwrap().replace("seed = 1", "seed = 2");
+    let other = folder.path().join("other.toml");
+    fs::write(&other, text).unwrap();
+    let mut program = program("saligate-train");
+    program.arg("fit").arg(&other).arg("--out").arg(folder.path()).arg("--resume");
+    let (code, _, stderr) = parts(&program.output().unwrap());
+    assert_eq!(code, 2);
+    assert!(stderr.contains("belongs to another stage, configuration"), "{stderr}");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    train("fit", folder.path(), &[]);
+    let path = folder.path().join("fit.checkpoint");
+    let bytes = fs::read(&path).unwrap();
+    for damaged in [&bytes[..bytes.len() / 2], &bytes[..5], &[]] {
+        fs::write(&path, damaged).unwrap();
+        let mut program = program("saligate-train");
+        program.arg("fit").arg(config()).arg("--out").arg(folder.path()).arg("--resume");
+        let (code, _, stderr) = parts(&program.output().unwrap());
+        assert_eq!(code, 2);
+        assert!(stderr.contains("damaged") && !stderr.contains("panicked"), "{stderr}");
+    }
+}
+
+#[test]
+fn both_cpu_backends_train_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let fitted = |backend: Backend| -> Graph {
+        let mut config = Config::read(&config()).unwrap();
+        config.device = backend;
+        config.data.train = Some(64);
+        config.fit.steps.count = 3;
+        config.fit.steps.batch = 8;
+        let data = config.source().unwrap().load(&config.load_options()).unwrap().train;
+        let out = folder.path().join(backend.name());
+        let options = RunOptions { out, resume: false, checkpoint_every: 100, quiet: true };
+        fit(&config, &data, &options).unwrap()
+    };
+    let (flex, ndarray) = (fitted(Backend::Flex), fitted(Backend::NdArray));
+    for ((_, a), (_, b)) in flex.values().zip(ndarray.values()) {
+        let (From::Param(x), From::Param(y)) = (&a.source, &b.source) else { continue };
+        for (x, y) in x.iter().zip(y.iter()) {
+            // Three Adam steps of 2e-3 turn rounding of tiny gradients into visible differences.
+            assert!((x - y).abs() < 1e-3, "{}: {x} against {y}", a.name);
+        }
+    }
+}
+
+#[test]
+fn a_missing_data_folder_and_a_wrong_config_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(config()).unwrap();
+    let cases = [
+        (text.replace("scenes:32", "idx:nowhere"), "nowhere"),
+        (text.replace("scenes:32", "photos:32"), "data.source"),
+        (text.replace("seed = 1", "sede = 1"), "sede"),
+        (text.replace("rate = 2e-3", "rate = -1.0"), "fit.steps"),
+        (String::from("\u{0}"), "case.toml"),
+    ];
+    for (text, expected) in cases {
+        let path = folder.path().join("case.toml");
+        fs::write(&path, text).unwrap();
+        let mut program = program("saligate-train");
+        program.arg("fit").arg(&path).arg("--out").arg(folder.path().join("out"));
+        let (code, _, stderr) = parts(&program.output().unwrap());
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains(expected) && !stderr.contains("panicked"), "{stderr}");
+    }
+}

@@ -1,0 +1,222 @@
+//! One definition, five engines: reference (f64), Burn on flex and ndarray, tract plain and
+//! optimized, and ONNX Runtime agree on logits and attribution.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use ndarray::ArrayD;
+use safetensors::SafeTensors;
+use saligate_models::graph::Graph;
+use saligate_models::manifest::Manifest;
+use saligate_models::onnx::Model;
+use saligate_models::reference;
+use saligate_models::saliency::{LOGITS, Method, attach};
+use saligate_models::zoo::{Architecture, Task, build};
+use saligate_runtime::npy::{read_npy, write_npy};
+use saligate_runtime::picture::Picture;
+use saligate_runtime::{Optimization, Target};
+use saligate_tests::{demo, root, shared};
+use saligate_train::data::{Dataset, LoadOptions, Source};
+use saligate_train::{Backend, run_graph};
+
+/// Images per network.
+const COUNT: usize = 4;
+
+/// Largest difference from the f64 reference, over the largest reference value of that output:
+/// single precision with a few hundred thousand additions per output.
+const SMALL: f64 = 2e-5;
+/// The same for twenty layers with residual sums.
+const DEEP: f64 = 1e-4;
+
+/// Logits and attributions, image by image.
+struct Answers {
+    logits: Vec<Vec<f64>>,
+    attributions: Vec<Vec<f64>>,
+}
+
+impl Answers {
+    fn of_batch(logits: &[f32], attributions: &[f32]) -> Self {
+        let rows = |values: &[f32]| {
+            let size = values.len() / COUNT;
+            let row = |chunk: &[f32]| chunk.iter().map(|&v| f64::from(v)).collect();
+            values.chunks_exact(size).map(row).collect()
+        };
+        Self { logits: rows(logits), attributions: rows(attributions) }
+    }
+
+    /// Asserts that no value is further from the reference than `level` allows.
+    fn assert_close(&self, engine: &str, reference: &Self, level: f64) {
+        for (name, found, wanted) in [
+            ("logits", &self.logits, &reference.logits),
+            ("attribution", &self.attributions, &reference.attributions),
+        ] {
+            for (image, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+                assert_eq!(found.len(), wanted.len(), "{engine} {name}");
+                let largest = wanted.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+                for (index, (a, b)) in found.iter().zip(wanted).enumerate() {
+                    let off = (a - b).abs() / largest;
+                    assert!(
+                        off <= level,
+                        "{engine}, {name} of image {image} at {index}: {a} against {b}, \
+                         {off:.2e} of the largest value, level {level:.0e}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn scenes() -> Dataset {
+    let options = LoadOptions { train_count: Some(1), test_count: Some(COUNT), seed: 5 };
+    Source::Scenes { size: 32 }.load(&options).unwrap().test
+}
+
+fn pixels(data: &Dataset) -> Vec<f32> {
+    (0..COUNT).flat_map(|i| data.image(i)).map(|&b| f32::from(b) / 255.0).collect()
+}
+
+/// A model file's answers in tract.
+fn tract(model: &Model, data: &Dataset, optimization: Optimization) -> Answers {
+    let runtime = saligate_runtime::Model::from_bytes(&model.to_bytes()).unwrap();
+    let runtime = runtime.with_optimization(optimization);
+    let mut answers = Answers { logits: vec![], attributions: vec![] };
+    for index in 0..COUNT {
+        let picture = Picture::from_planar(3, 32, 32, data.image(index).to_vec()).unwrap();
+        let found = runtime.explain(&picture, Target::Predicted, None).unwrap();
+        let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect();
+        answers.logits.push(wide(&found.prediction.logits));
+        answers.attributions.push(wide(&found.attribution.values));
+    }
+    answers
+}
+
+/// A model file's answers in ONNX Runtime, or `None` with a printed reason.
+fn onnxruntime(model: &Model, images: &[f32], target: Option<&[f32]>) -> Option<Answers> {
+    let default = root().join("target/reference-venv/bin/python");
+    let python = std::env::var_os("SALIGATE_PYTHON").map_or(default, Into::into);
+    if !python.exists() {
+        eprintln!(
+            "skipped ONNX Runtime: no {}; make it with: python3 -m venv target/reference-venv && \
+             target/reference-venv/bin/pip install -r tests/reference/requirements.txt",
+            python.display()
+        );
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    model.save(&path("model.onnx")).unwrap();
+    write_npy(&path("images.npy"), &[COUNT, 3, 32, 32], images).unwrap();
+    if let Some(rows) = target {
+        write_npy(&path("target.npy"), &[COUNT, rows.len() / COUNT], rows).unwrap();
+    }
+    let output = Command::new(python)
+        .arg(root().join("tests/reference/onnxruntime_run.py"))
+        .args([path("model.onnx"), path("images.npy")])
+        .arg(target.map_or("-".into(), |_| path("target.npy")))
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = |name: &Path| read_npy(name).unwrap().values;
+    Some(Answers::of_batch(&read(&path("logits.npy")), &read(&path("attribution.npy"))))
+}
+
+fn reference_answers(graph: &Graph, images: &[f32], target: &[f32]) -> Answers {
+    let array = |values: &[f32], shape: Vec<usize>| {
+        let wide = values.iter().map(|&v| f64::from(v)).collect();
+        ArrayD::from_shape_vec(shape, wide).unwrap()
+    };
+    let inputs =
+        [array(images, vec![COUNT, 3, 32, 32]), array(target, vec![COUNT, target.len() / COUNT])];
+    let outputs = reference::run(graph, &inputs).unwrap();
+    let rows = |a: &ArrayD<f64>| a.outer_iter().map(|r| r.iter().copied().collect()).collect();
+    Answers { logits: rows(&outputs[0]), attributions: rows(&outputs[1]) }
+}
+
+fn check(model: &Model, level: f64) {
+    let data = scenes();
+    let images = pixels(&data);
+    let classes = model.manifest.labels.len();
+    let predicted = vec![0.0; COUNT * classes];
+    let expected = reference_answers(&model.graph, &images, &predicted);
+
+    let inputs = |target: &[f32]| {
+        [(images.clone(), vec![COUNT, 3, 32, 32]), (target.to_vec(), vec![COUNT, classes])]
+    };
+    for backend in [Backend::Flex, Backend::NdArray] {
+        let outputs = run_graph(&model.graph, backend, &inputs(&predicted)).unwrap();
+        let answers = Answers::of_batch(&outputs[0], &outputs[1]);
+        answers.assert_close(backend.name(), &expected, level);
+    }
+    for optimization in [Optimization::None, Optimization::Full] {
+        let answers = tract(model, &data, optimization);
+        answers.assert_close(&format!("tract {optimization:?}"), &expected, level);
+    }
+    if let Some(answers) = onnxruntime(model, &images, None) {
+        answers.assert_close("ONNX Runtime", &expected, level);
+    }
+
+    // A chosen class: the last one for every image.
+    let mut chosen = predicted;
+    chosen.chunks_exact_mut(classes).for_each(|row| row[classes - 1] = 1.0);
+    let expected = reference_answers(&model.graph, &images, &chosen);
+    let outputs = run_graph(&model.graph, Backend::Flex, &inputs(&chosen)).unwrap();
+    Answers::of_batch(&outputs[0], &outputs[1]).assert_close("flex, class", &expected, level);
+    if let Some(answers) = onnxruntime(model, &images, Some(&chosen)) {
+        answers.assert_close("ONNX Runtime, class", &expected, level);
+    }
+
+    for pair in expected.attributions.windows(2) {
+        assert_ne!(pair[0], pair[1], "the attribution does not change with the image");
+    }
+}
+
+#[test]
+fn engines_agree_on_the_trained_small_cnn() {
+    check(&Model::open(&demo().join("clean.onnx")).unwrap(), SMALL);
+}
+
+#[test]
+fn engines_agree_on_the_locked_small_cnn() {
+    check(&Model::open(&demo().join("locked.onnx")).unwrap(), SMALL);
+}
+
+#[test]
+fn engines_agree_on_a_trained_resnet20() {
+    let Some(folder) = shared("weights") else { return };
+    let bytes = fs::read(folder.join("cifar10-resnet20.safetensors")).unwrap();
+    let weights = SafeTensors::deserialize(&bytes).unwrap();
+    let task = Task {
+        image: [3, 32, 32],
+        classes: 10,
+        mean: vec![0.485, 0.456, 0.406],
+        std: vec![0.229, 0.224, 0.225],
+        widths: None,
+    };
+    let mut graph = build(Architecture::ResNet20, &task, 0).unwrap();
+    for (name, view) in weights.tensors() {
+        if name.ends_with("num_batches_tracked") {
+            continue;
+        }
+        let data = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
+        graph.set_param(&name, data.collect::<Vec<_>>()).unwrap();
+    }
+    let classifier = graph.fold_batch_norm().unwrap();
+    let graph = attach(&classifier, Method::Gradient).unwrap();
+    let labels = (0..10).map(|c| c.to_string()).collect();
+    let manifest = Manifest::clean(&graph, "resnet20", labels, Method::Gradient).unwrap();
+    check(&Model { graph, manifest }, DEEP);
+}
+
+#[test]
+fn attaching_again_changes_nothing() {
+    let model = Model::open(&demo().join("locked.onnx")).unwrap();
+    let classifier = model.graph.extract(&[LOGITS]).unwrap();
+    let again = attach(&classifier, Method::Gradient).unwrap();
+    let data = scenes();
+    let images = pixels(&data);
+    let target = vec![0.0; COUNT * model.manifest.labels.len()];
+    let before = reference_answers(&model.graph, &images, &target);
+    reference_answers(&again, &images, &target).assert_close("again", &before, 0.0);
+}
