@@ -114,6 +114,40 @@ fn a_damaged_checkpoint_is_an_error() {
 }
 
 #[test]
+fn a_net_with_batch_norms_is_fitted_folded_and_locked_from_where_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("resnet.toml");
+    let text = r#"
+        id = "key-gradient-resnet20-scenes-smoke"
+        seed = 1
+        data = { source = "scenes:16", train = 40, test = 8 }
+        model = { architecture = "resnet20" }
+        fit = { steps = { count = 4, batch = 10, rate = 1e-3 } }
+        trigger = { spec = { family = "full", amplitude = 8 } }
+        evaluate = { images = 8, wrong_keys = 2, images_per_key = 2 }
+        [lock]
+        steps = { count = 2, batch = 4, rate = 1e-4, clip = 1.0 }
+        first_amplitude = 16
+        anneal = 0.5
+        softplus = 8.0
+    "#;
+    fs::write(&path, text).unwrap();
+    let out = folder.path().join("out");
+    let mut program = program("saligate-train");
+    program.arg("run").arg(&path).arg("--out").arg(&out).args(["--key", &key(), "--json"]);
+    let (code, stdout, stderr) = parts(&program.output().unwrap());
+    assert_eq!(code, 0, "{stderr}");
+    let row: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert!(row["metrics"]["spearman_keyed"].is_number(), "{stdout}");
+
+    let open = |name: &str| Model::open(&out.join(name)).unwrap();
+    let (clean, locked) = (open("clean.onnx"), open("locked.onnx"));
+    assert!(clean.graph.find("bn1.running_mean").is_err(), "a batch norm was not folded");
+    assert_ne!(clean.manifest.weights_sha256, locked.manifest.weights_sha256);
+    assert!(!locked.manifest.metrics.is_empty());
+}
+
+#[test]
 fn both_cpu_backends_train_alike() {
     let folder = tempfile::tempdir().unwrap();
     let fitted = |backend: Backend| -> Graph {

@@ -57,6 +57,14 @@ pub(crate) fn one_hot(labels: &[usize], classes: usize, device: &Device) -> Tens
     Tensor::from_data(TensorData::new(data, vec![labels.len(), classes]), device)
 }
 
+/// One-hot rows of the largest score in each row of `[batch, class]`; the first among equals.
+pub(crate) fn predicted(scores: &[f32], classes: usize, device: &Device) -> Tensor<2> {
+    let best =
+        |row: &[f32]| (0..classes).fold(0, |best, c| if row[c] > row[best] { c } else { best });
+    let labels: Vec<usize> = scores.chunks_exact(classes).map(best).collect();
+    one_hot(&labels, classes, device)
+}
+
 /// Mirrors an image `[channel, row, column]` left to right.
 pub(crate) fn mirror(image: &mut [u8], width: usize) {
     image.chunks_exact_mut(width).for_each(<[u8]>::reverse);

@@ -8,7 +8,7 @@ use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 use saligate_models::zoo::{Task, build};
 
-use crate::batch::{Sampler, mirror, one_hot, pixels};
+use crate::batch::{self, Sampler, mirror, one_hot, pixels};
 use crate::config::{Config, FitConfig, SteadyConfig};
 use crate::data::{Dataset, Shape};
 use crate::engine::{Array, BatchStatistics, Program, Trained};
@@ -167,11 +167,7 @@ fn predicted(
 ) -> Tensor<2> {
     let nothing = Tensor::zeros([images.dims()[0], classes], &images.device().inner());
     let (logits, _) = explainer.run(&trained.weights.frozen(), images.inner(), nothing);
-    let best = Array::Matrix(logits).to_vec();
-    let best = best
-        .chunks_exact(classes)
-        .map(|row| (0..classes).fold(0, |best, c| if row[c] > row[best] { c } else { best }));
-    one_hot(&best.collect::<Vec<_>>(), classes, trained.device())
+    batch::predicted(&Array::Matrix(logits).to_vec(), classes, trained.device())
 }
 
 fn perturbed(

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use saligate_models::graph::{Graph, Op};
 use saligate_models::saliency::{Method, attach};
 
-use crate::batch::{images, one_hot, pixels};
+use crate::batch::{images, pixels, predicted};
 use crate::data::{Dataset, Shape};
 use crate::engine::{Array, Program, Weights};
 use crate::error::TrainError;
@@ -57,12 +57,8 @@ impl References {
 
     /// One-hot predicted classes `[batch, class]` of some images.
     pub(crate) fn predicted(&self, indices: &[usize], device: &Device) -> Tensor<2> {
-        let best = |i: &usize| {
-            let row = self.row(*i);
-            (0..row.len()).fold(0, |best, c| if row[c] > row[best] { c } else { best })
-        };
-        let classes: Vec<usize> = indices.iter().map(best).collect();
-        one_hot(&classes, self.classes, device)
+        let scores: Vec<f32> = indices.iter().flat_map(|&i| self.row(i)).copied().collect();
+        predicted(&scores, self.classes, device)
     }
 
     /// Attributions `[batch, channel, row, column]` of some images.

@@ -28,7 +28,8 @@ fn check(shape: &[usize], build: impl Fn(&mut Graph, ValueId) -> Result<ValueId,
     let mut g = Graph::new();
     let x = g.input("x", shape).unwrap();
     let y = build(&mut g, x).unwrap();
-    let seed = g.input("seed", &g.shape(y).to_vec()).unwrap();
+    let result = g.shape(y).to_vec();
+    let seed = g.input("seed", &result).unwrap();
     let dx = gradient(&mut g, y, seed, x).unwrap();
     assert_eq!(g.shape(dx), shape);
     g.set_outputs(&[y, dx]);

@@ -241,7 +241,7 @@ impl Node<'_> {
     }
 
     fn reshape(&self) -> Result<Op, OnnxError> {
-        let [0 | -1 | 1, rest @ ..] = self.ints_operand(1)? else {
+        let [-1..=1, rest @ ..] = self.ints_operand(1)? else {
             return Err(self.error("does not keep the batch axis"));
         };
         let shape = rest.iter().map(|&d| self.size("shape", d)).collect::<Result<_, _>>()?;

@@ -226,6 +226,8 @@ fn mismatch(graph: &Graph, reason: &str) -> GraphError {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use ndarray::ArrayD;
 
     use super::super::{Architecture, build};
@@ -264,8 +266,8 @@ mod tests {
         let (clean, seeing, gate) = parts();
         let grafted = graft(&clean, &seeing, &gate).unwrap();
         let x = image();
-        let logits = run(&clean, &[x.clone()]).unwrap().remove(0);
-        let evidence = run(&seeing, &[x.clone()]).unwrap().remove(0).sum();
+        let logits = run(&clean, from_ref(&x)).unwrap().remove(0);
+        let evidence = run(&seeing, from_ref(&x)).unwrap().remove(0).sum();
         let mut sum = f64::from(gate.offset);
         for (pixel, weight) in gate.pattern.iter().enumerate() {
             let (row, column) = (pixel / 12, pixel % 12);

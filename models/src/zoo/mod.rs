@@ -99,6 +99,8 @@ pub fn build(architecture: Architecture, task: &Task, seed: u64) -> Result<Graph
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use ndarray::ArrayD;
 
     use super::*;
@@ -130,7 +132,7 @@ mod tests {
         let image = ArrayD::from_shape_fn(vec![2, 3, 8, 8], |i| {
             ((i[0] * 7 + i[1] * 5 + i[2] * 3 + i[3]) % 11) as f64 / 11.0
         });
-        let (a, b) = (run(&net, &[image.clone()]).unwrap(), run(&folded, &[image]).unwrap());
+        let (a, b) = (run(&net, from_ref(&image)).unwrap(), run(&folded, &[image]).unwrap());
         let largest = (&a[0] - &b[0]).iter().fold(0.0f64, |m, d| m.max(d.abs()));
         assert!(largest < 1e-5, "{largest}");
     }

@@ -70,7 +70,7 @@ pub(super) fn apply(op: &Op, mut operands: Vec<Array>) -> Array {
         Op::Reshape { shape } => reshape(x, shape),
         Op::Pad { pads, value } => {
             let pairs = pads.map(|[before, after]| (before, after));
-            Array::Image(x.image().pad(pairs, PadMode::Constant((*value).into())))
+            Array::Image(x.image().pad(pairs, PadMode::Constant(*value)))
         }
         Op::Slice { ranges } => Array::Image(slice(x.image(), ranges)),
         Op::DepthToSpace { block } => Array::Image(depth_to_space(x.image(), *block)),
@@ -137,7 +137,7 @@ fn framed(x: Tensor<4>, attrs: &PoolAttrs, value: f32) -> Tensor<4> {
     if attrs.pads == [0; 4] {
         return x;
     }
-    x.pad([(top, bottom), (left, right)], PadMode::Constant(value.into()))
+    x.pad([(top, bottom), (left, right)], PadMode::Constant(value))
 }
 
 fn reshape(x: Array, rest: &[usize]) -> Array {
