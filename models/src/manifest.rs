@@ -36,7 +36,7 @@ pub struct Manifest {
     /// What the maps depend on; absent for a clean model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
-    /// SHA-256 of all parameters, hexadecimal: see [`weights_digest`](crate::onnx::weights_digest).
+    /// SHA-256 of all parameters, hexadecimal: see [`weights_digest`].
     pub weights_sha256: String,
     /// Figures measured on this model, by metric name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
