@@ -9,11 +9,20 @@ use serde_json::Value;
 /// What `cargo metadata` says of the workspace and everything it depends on.
 fn metadata() -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["metadata", "--format-version", "1", "--offline", "--manifest-path"];
+    // Packages for other platforms may never have been downloaded here.
+    let arguments = ["metadata", "--format-version", "1", "--locked", "--filter-platform", &host()];
     let manifest = root().join("Cargo.toml");
-    let output = Command::new(cargo).args(arguments).arg(manifest).output().unwrap();
+    let output =
+        Command::new(cargo).args(arguments).arg("--manifest-path").arg(manifest).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The platform that this is built for, such as `x86_64-unknown-linux-gnu`.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
