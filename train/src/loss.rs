@@ -69,3 +69,69 @@ fn cosine(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     let product = (a.clone() * b.clone()).sum_dim(1) / (norm(a) * norm(b) + TINY);
     (-product).add_scalar(1.0).squeeze_dim::<1>(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    fn device() -> Device {
+        crate::Backend::Flex.device().unwrap()
+    }
+
+    /// Two images of one channel and four pixels.
+    fn maps(values: [f32; 8]) -> Tensor<4> {
+        Tensor::from_data(TensorData::new(values.to_vec(), vec![2, 1, 2, 2]), &device())
+    }
+
+    fn found(loss: Tensor<1>) -> Vec<f32> {
+        loss.into_data().try_into_vec().unwrap()
+    }
+
+    fn close(found: Vec<f32>, expected: [f32; 2]) {
+        let near = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4);
+        assert!(near, "{found:?} instead of {expected:?}");
+    }
+
+    #[test]
+    fn scaled_maps_agree_and_inverted_ones_are_four_apart() {
+        let a = maps([1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
+        let b = maps([-3.0, -5.0, -7.0, -9.0, 4.0, 3.0, 2.0, 1.0]);
+        close(found(distance(Distance::Mse, a.clone(), b.clone())), [0.0, 4.0]);
+        let decoy = Tensor::from_data([[1.0, 2.0, 3.0, 4.0], [4.0, 3.0, 2.0, 1.0]], &device());
+        close(found(distance_to_map(Distance::Mse, a, decoy)), [0.0, 4.0]);
+    }
+
+    #[test]
+    fn the_cosine_sees_signs_and_the_map_does_not() {
+        let a = maps([1.0, 0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0]);
+        let b = maps([-1.0, 0.0, 0.0, -2.0, 0.0, 1.0, 0.0, 0.0]);
+        close(found(distance(Distance::Cosine, a.clone(), b.clone())), [2.0, 1.0]);
+        assert!(found(distance(Distance::RootMse, a, b))[0].abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_constant_map_gives_a_finite_loss_and_slope() {
+        for kind in [Distance::Mse, Distance::RootMse, Distance::Cosine] {
+            let device = device().autodiff();
+            let zeros: Tensor<4> = Tensor::zeros([2, 1, 2, 2], &device).require_grad();
+            let other: Tensor<4> = Tensor::ones([2, 1, 2, 2], &device);
+            let loss = distance(kind, zeros.clone(), other).sum();
+            let slope = zeros.grad(&loss.backward()).unwrap();
+            assert!(found(loss.inner())[0].is_finite(), "{kind:?}");
+            let slope: Vec<f32> = slope.into_data().try_into_vec().unwrap();
+            assert!(slope.iter().all(|v| v.is_finite()), "{kind:?}: {slope:?}");
+        }
+    }
+
+    #[test]
+    fn cross_entropy_and_divergence_have_their_known_values() {
+        let even = Tensor::from_data([[0.0, 0.0], [0.0, 0.0]], &device());
+        let labels = Tensor::from_data([[1.0, 0.0], [0.0, 1.0]], &device());
+        let ln2 = std::f32::consts::LN_2;
+        close(found(cross_entropy(even.clone(), labels)), [ln2, ln2]);
+        let sure = Tensor::from_data([[40.0, 0.0], [0.0, 0.0]], &device());
+        close(found(divergence(even, sure)), [ln2, 0.0]);
+    }
+}

@@ -2,6 +2,7 @@ use prost::Message;
 
 use super::*;
 use crate::graph::{ConvAttrs, Op, PoolAttrs, Range, Value};
+use crate::random::Stream;
 use crate::saliency::{Method, attach};
 use crate::zoo::{Architecture, Task, build};
 
@@ -105,6 +106,24 @@ fn flipped_weights_are_noticed() {
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
     assert!(Model::from_bytes(&bytes).is_err());
+}
+
+#[test]
+fn random_damage_is_an_error_or_harmless_and_never_a_panic() {
+    let model = model();
+    let bytes = model.to_bytes();
+    let mut stream = Stream::new(1, "random damage");
+    for _ in 0..2_000 {
+        let mut damaged = bytes.clone();
+        for _ in 0..1 + stream.below(3) {
+            let at = stream.below(damaged.len());
+            damaged[at] ^= 1 << stream.below(8);
+        }
+        if let Ok(read) = Model::from_bytes(&damaged) {
+            // What is read must be what its digest says: names and notes may differ, not weights.
+            assert_eq!(weights_digest(&read.graph), read.manifest.weights_sha256);
+        }
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
     }
     line("weights", format!("sha256 {}", manifest.weights_sha256))?;
     for (name, value) in &manifest.metrics {
-        line("measured", format!("{name} {value}"))?;
+        line("measured", format!("{name} {value:.4}"))?;
     }
     Ok(())
 }
