@@ -172,6 +172,20 @@ fn both_cpu_backends_train_alike() {
 }
 
 #[test]
+fn a_model_of_other_data_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.toml");
+    let text = fs::read_to_string(config()).unwrap().replace("scenes:32", "scenes:16");
+    fs::write(&path, text).unwrap();
+    let mut program = program("saligate-train");
+    program.arg("lock").arg(&path).arg("--out").arg(folder.path().join("out"));
+    program.arg("--model").arg(demo().join("clean.onnx")).args(["--key", &key()]);
+    let (code, _, stderr) = parts(&program.output().unwrap());
+    assert_eq!(code, 2);
+    assert!(stderr.contains("[3, 32, 32, 10], the data are [3, 16, 16, 10]"), "{stderr}");
+}
+
+#[test]
 fn a_missing_data_folder_and_a_wrong_config_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let text = fs::read_to_string(config()).unwrap();

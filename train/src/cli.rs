@@ -221,6 +221,7 @@ impl Session {
     }
 
     fn lock(&self, clean: &Model, key: &KeyFile) -> Result<(), TrainError> {
+        self.check_fits(clean)?;
         let classifier: Graph = clean.graph.extract(&[LOGITS])?;
         let secret = key.secret();
         let graph = lock(&self.config, &classifier, secret, &self.train, &self.options)?;
@@ -228,6 +229,21 @@ impl Session {
         model.save(&self.locked_path())?;
         eprintln!("wrote {}", self.locked_path().display());
         Ok(())
+    }
+
+    /// A model of other images or classes is told here, not by a shape deep in training.
+    fn check_fits(&self, model: &Model) -> Result<(), TrainError> {
+        let (input, shape) = (&model.manifest.input, self.train.shape());
+        let model = [input.channels, input.height, input.width, model.manifest.labels.len()];
+        let data = [shape.channels, shape.height, shape.width, self.labels.len()];
+        if model == data {
+            return Ok(());
+        }
+        let reason = format!(
+            "the model is for [channels, rows, columns, classes] {model:?}, the data are {data:?}; \
+             give the configuration that the model was made with"
+        );
+        Err(TrainError::Mismatch { reason })
     }
 
     fn evaluate(&self, args: &MeasureArgs) -> Result<(), TrainError> {
