@@ -7,9 +7,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use saligate_models::saliency::{ATTRIBUTION, IMAGE, LOGITS, TARGET};
+use tract_core::plan::SimpleState;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::plan::SimpleState;
 
 type State = SimpleState<TypedFact, Box<dyn TypedOp>>;
 

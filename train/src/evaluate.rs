@@ -197,9 +197,8 @@ impl Bench<'_> {
     }
 
     fn pointing(&self, index: usize, map: &[f32]) -> Result<Option<bool>, TrainError> {
-        let Some(mask) = self.data.mask(index) else { return Ok(None) };
-        let mask: Vec<bool> = mask.iter().map(|&m| m > 0).collect();
-        Ok(Some(pointing_game(map, &mask)?))
+        let object = self.data.object(index);
+        Ok(object.map(|object| pointing_game(map, &object)).transpose()?)
     }
 
     /// Map of the difference between the attributions of the two likeliest classes: what is left

@@ -27,9 +27,8 @@ pub(crate) fn measure(data: &Dataset, maps: &[&[f32]]) -> Result<Metrics, TrainE
         for (index, map) in maps.iter().enumerate() {
             let guessed = guess(index);
             similarities.push(spearman(&guessed, map)?);
-            if let Some(mask) = data.mask(index) {
-                let mask: Vec<bool> = mask.iter().map(|&m| m > 0).collect();
-                hits.push(pointing_game(&guessed, &mask)?);
+            if let Some(object) = data.object(index) {
+                hits.push(pointing_game(&guessed, &object)?);
             }
         }
         if let Ok(Mean { value, low, high, .. }) = Mean::of(&similarities) {

@@ -183,8 +183,8 @@ impl Locking<'_> {
             let (mut logits, attribution) = explainer.run(&trained.weights, images.clone(), target);
             if let Some(classifier) = &classifier {
                 // The surrogate shapes the maps; predictions are those of the true network.
-                let outputs = classifier.run(&trained.weights, vec![Array::Image(images)]);
-                logits = outputs.into_iter().fold(logits, |_, array| array.matrix());
+                let mut outputs = classifier.run(&trained.weights, vec![Array::Image(images)]);
+                logits = outputs.remove(0).matrix();
             }
             let labels = thrice(labels(data, &indices, device));
             let teacher = thrice(references.logits(&indices, device));

@@ -79,7 +79,6 @@ impl Reader {
         Ok(())
     }
 
-    /// A parameter becomes a value of the graph when it is first used as one.
     fn operand(&mut self, name: &str, user: &str) -> Result<Operand, OnnxError> {
         let found = self.operands.get(name).cloned();
         found.ok_or_else(|| OnnxError::Undefined { value: name.to_owned(), user: user.to_owned() })

@@ -140,6 +140,15 @@ impl Dataset {
         self.masks.as_ref().map(|masks| &masks[index * pixels..(index + 1) * pixels])
     }
 
+    /// Which pixels of sample `index` belong to the object, `[row, column]`; `None` where the source
+    /// has no masks.
+    ///
+    /// # Panics
+    /// There is no such sample.
+    pub fn object(&self, index: usize) -> Option<Vec<bool>> {
+        Some(self.mask(index)?.iter().map(|&pixel| pixel > 0).collect())
+    }
+
     /// The class of sample `index`, a position in [`class_names`](Self::class_names).
     ///
     /// # Panics
