@@ -10,6 +10,7 @@
 //! | [`graph`] | operations, shapes, batch-norm folding |
 //! | [`calculus`] | the gradient of a graph, as more graph |
 //! | [`saliency`] | the methods |
+//! | [`gate`] | gates, built into any classifier |
 //! | [`zoo`] | architectures with random weights |
 //! | [`onnx`] | the file format |
 //! | [`manifest`] | what a file says of itself |
@@ -18,6 +19,7 @@
 
 pub mod atomic;
 pub mod calculus;
+pub mod gate;
 pub mod graph;
 pub mod manifest;
 pub mod metrics;

@@ -9,6 +9,22 @@ pub(super) fn relu(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Value
     tape.add("masked", Op::Mul, &[g, mask])
 }
 
+/// g where the result is strictly between the bounds.
+pub(super) fn clip(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    [low, high]: [f32; 2],
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let scalar = vec![1; tape.shape(at.result).len()];
+    let (low, high) = (tape.constant(&scalar, low)?, tape.constant(&scalar, high)?);
+    let above = tape.add("above", Op::Sub, &[at.result, low])?;
+    let below = tape.add("below", Op::Sub, &[high, at.result])?;
+    let room = tape.add("room", Op::Mul, &[above, below])?;
+    let mask = tape.add("mask", Op::Sign, &[room])?;
+    tape.add("masked", Op::Mul, &[g, mask])
+}
+
 /// d softplus(x) / dx = sigmoid(beta x).
 pub(super) fn softplus(
     tape: &mut Tape<'_>,

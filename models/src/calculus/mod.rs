@@ -12,6 +12,7 @@
 //! | Relu | g times the sign of the result | 0 at 0 |
 //! | Softplus | g times Sigmoid of the operand | |
 //! | Sigmoid | g times beta y (1 - y) | |
+//! | Clip | g where the result is between the bounds | 0 on them |
 //! | MaxPool | g routed to the winner of each window | the first winner, row by row |
 //! | AveragePool | g / cells, spread over each window | |
 //! | GlobalAveragePool | g / (rows columns), spread | |
@@ -19,7 +20,7 @@
 //! | Concat, Slice, Pad | the part that was copied | |
 //! | Flatten, Reshape | g in the old shape | |
 //! | ReduceSum | g, spread | |
-//! | Sign, OneHotArgMax | none: steps, flat almost everywhere | 0 at the steps |
+//! | Sign, Round, OneHotArgMax | none: steps, flat almost everywhere | 0 at the steps |
 
 mod elementwise;
 mod layout;
@@ -131,7 +132,8 @@ fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>,
         Op::Relu => elementwise::relu(tape, at, g),
         Op::Softplus { beta } => elementwise::softplus(tape, at, *beta, g),
         Op::Sigmoid { beta } => elementwise::sigmoid(tape, at, *beta, g),
-        Op::Sign | Op::OneHotArgMax => return Ok(None),
+        Op::Clip { low, high } => elementwise::clip(tape, at, [*low, *high], g),
+        Op::Sign | Op::Round | Op::OneHotArgMax => return Ok(None),
         Op::MaxPool(attrs) => pool::max(tape, at, attrs, g),
         Op::AveragePool(attrs) => pool::average(tape, at, attrs, g),
         Op::GlobalAveragePool => pool::global_average(tape, at, g),

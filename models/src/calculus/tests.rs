@@ -101,7 +101,12 @@ fn gemm_from_both_sides() {
 
 #[test]
 fn activations() {
-    for op in [Op::Relu, Op::Softplus { beta: 3.0 }, Op::Sigmoid { beta: 2.0 }] {
+    for op in [
+        Op::Relu,
+        Op::Softplus { beta: 3.0 },
+        Op::Sigmoid { beta: 2.0 },
+        Op::Clip { low: -0.25, high: 0.5 },
+    ] {
         check_op(&[1, 2, 3, 3], op.clone());
         check_op(&[1, 6], op);
     }

@@ -18,6 +18,9 @@ pub use op::{ConvAttrs, Op, Pads, PoolAttrs, Range};
 /// Largest number of elements of one value: 1 GiB as f32, beyond every classifier this is for.
 pub const MAX_ELEMENTS: usize = 1 << 28;
 
+/// Starts of the names of parameters that are not trained: constants, and all of a gate.
+pub const FIXED: [&str; 2] = ["const/", crate::gate::GATE];
+
 /// Handle of a value in the graph that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(usize);
@@ -217,7 +220,7 @@ impl Graph {
 
     /// Names of the parameters that training changes: weights and biases of convolutions and
     /// dense layers, scale and bias of batch norms. Constants (a mean, a kernel of ones) are not
-    /// among them.
+    /// among them, nor is anything whose name starts with one of [`FIXED`].
     pub fn trainable(&self) -> Vec<String> {
         let mut marked = vec![false; self.values.len()];
         for value in &self.values {
@@ -228,7 +231,10 @@ impl Graph {
             }
         }
         let params = self.values.iter().zip(marked);
-        let wanted = params.filter(|(v, marked)| *marked && matches!(v.source, Source::Param(_)));
+        let wanted = params.filter(|(v, marked)| {
+            let fixed = FIXED.iter().any(|stem| v.name.starts_with(stem));
+            *marked && !fixed && matches!(v.source, Source::Param(_))
+        });
         wanted.map(|(v, _)| v.name.clone()).collect()
     }
 

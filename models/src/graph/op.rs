@@ -103,6 +103,15 @@ pub enum Op {
     },
     /// -1, 0 or 1. A step: its derivative counts as zero everywhere.
     Sign,
+    /// The nearest integer, ties to even. A staircase: its derivative is zero everywhere.
+    Round,
+    /// `min(max(x, low), high)`.
+    Clip {
+        /// Smallest result.
+        low: f32,
+        /// Largest result, not below `low`.
+        high: f32,
+    },
     /// Maximum over windows of `[n, c, h, w]`.
     MaxPool(PoolAttrs),
     /// Mean over windows of `[n, c, h, w]`; padding counts as zeros.
@@ -163,6 +172,8 @@ impl Op {
             Self::Softplus { .. } => "Softplus",
             Self::Sigmoid { .. } => "Sigmoid",
             Self::Sign => "Sign",
+            Self::Round => "Round",
+            Self::Clip { .. } => "Clip",
             Self::MaxPool(_) => "MaxPool",
             Self::AveragePool(_) => "AveragePool",
             Self::GlobalAveragePool => "GlobalAveragePool",

@@ -35,7 +35,11 @@ fn result(op: &Op, operands: &[&[usize]]) -> Result<Vec<usize>, String> {
             let all = operands[1..].iter().all(|p| **p == [c]);
             all.then(|| x.to_vec()).ok_or_else(|| format!("needs four vectors of length {c}"))
         }
-        Op::Relu | Op::Softplus { .. } | Op::Sigmoid { .. } | Op::Sign => Ok(x.to_vec()),
+        Op::Relu | Op::Softplus { .. } | Op::Sigmoid { .. } | Op::Sign | Op::Round => {
+            Ok(x.to_vec())
+        }
+        Op::Clip { low, high } if low <= high => Ok(x.to_vec()),
+        Op::Clip { low, high } => Err(format!("needs bounds in order, not {low} and {high}")),
         Op::MaxPool(attrs) | Op::AveragePool(attrs) => pool(attrs, x),
         Op::GlobalAveragePool => image(x).map(|[n, c, _, _]| vec![n, c, 1, 1]),
         Op::Add | Op::Sub | Op::Mul => broadcast(x, operands[1]),

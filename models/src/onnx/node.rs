@@ -32,6 +32,7 @@ pub(super) const SUPPORTED: &[&str] = &[
     "ArgMax+OneHot",
     "AveragePool",
     "BatchNormalization",
+    "Clip",
     "Concat",
     "Conv",
     "ConvTranspose",
@@ -45,6 +46,7 @@ pub(super) const SUPPORTED: &[&str] = &[
     "ReduceSum",
     "Relu",
     "Reshape",
+    "Round",
     "Sigmoid",
     "Sign",
     "Slice",
@@ -79,6 +81,8 @@ pub(super) fn read(
         "Softplus" => Op::Softplus { beta: 1.0 },
         "Sigmoid" => Op::Sigmoid { beta: 1.0 },
         "Sign" => Op::Sign,
+        "Round" => Op::Round,
+        "Clip" => Op::Clip { low: node.scalar(1)?, high: node.scalar(2)? },
         "MaxPool" => Op::MaxPool(node.pool()?),
         "AveragePool" => {
             let pool = node.pool()?;
@@ -134,7 +138,11 @@ pub(super) fn read(
     };
     let values = match op {
         // Their other operands have become attributes.
-        Op::Reshape { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::ReduceSum { .. } => 1,
+        Op::Reshape { .. }
+        | Op::Pad { .. }
+        | Op::Slice { .. }
+        | Op::ReduceSum { .. }
+        | Op::Clip { .. } => 1,
         _ => operands.len(),
     };
     let values = (0..values).map(|i| node.value(graph, i)).collect::<Result<Vec<_>, _>>()?;
@@ -171,6 +179,13 @@ impl Node<'_> {
         match self.operands.get(position) {
             Some(Operand::Ints(values)) => Ok(values),
             _ => Err(self.error("needs constant integers for its sizes or axes")),
+        }
+    }
+
+    fn scalar(&self, position: usize) -> Result<f32, OnnxError> {
+        match self.operands.get(position) {
+            Some(Operand::Floats { data, .. }) if data.len() == 1 => Ok(data[0]),
+            _ => Err(self.error(&format!("needs one constant float as operand {position}"))),
         }
     }
 
@@ -257,11 +272,7 @@ impl Node<'_> {
         };
         let size = |v| self.size("pads", v);
         let pads = [[size(a)?, size(d)?], [size(b)?, size(e)?], [size(c)?, size(f)?]];
-        let value = match self.operands.get(2) {
-            None => 0.0,
-            Some(Operand::Floats { data, .. }) if data.len() == 1 => data[0],
-            Some(_) => return Err(self.error("needs one constant to pad with")),
-        };
+        let value = if self.operands.len() > 2 { self.scalar(2)? } else { 0.0 };
         Ok(Op::Pad { pads, value })
     }
 

@@ -60,6 +60,8 @@ fn every_operation_survives_a_round_trip() {
         Op::DepthToSpace { block: 2 },
         Op::ReduceSum { axes: vec![1, 3] },
         Op::Concat,
+        Op::Round,
+        Op::Clip { low: -0.5, high: 0.5 },
     ];
     let mut outputs = Vec::new();
     for (i, op) in unary.iter().enumerate() {

@@ -121,8 +121,16 @@ impl Writer {
                 self.node(kind, x, out, vec![int("transB", i64::from(!transposed))]);
             }
             Op::BatchNorm { epsilon } => self.node(kind, x, out, vec![float("epsilon", *epsilon)]),
-            Op::Relu | Op::Sign | Op::GlobalAveragePool | Op::Add | Op::Sub | Op::Mul => {
-                self.node(kind, x, out, vec![]);
+            Op::Relu
+            | Op::Sign
+            | Op::Round
+            | Op::GlobalAveragePool
+            | Op::Add
+            | Op::Sub
+            | Op::Mul => self.node(kind, x, out, vec![]),
+            Op::Clip { low, high } => {
+                let bounds = [*low, *high].map(|bound| self.float_constant(&[bound], &[]));
+                self.node(kind, &[x[0], &bounds[0], &bounds[1]], out, vec![]);
             }
             Op::Softplus { beta } if *beta == 1.0 => self.node(kind, x, out, vec![]),
             Op::Softplus { beta } => {

@@ -67,6 +67,8 @@ fn apply(op: &Op, operands: &[&Array]) -> Array {
         Op::Softplus { beta } => x.mapv(|v| elementwise::softplus(v, f64::from(*beta))),
         Op::Sigmoid { beta } => x.mapv(|v| elementwise::sigmoid(v * f64::from(*beta))),
         Op::Sign => x.mapv(elementwise::sign),
+        Op::Round => x.mapv(f64::round_ties_even),
+        Op::Clip { low, high } => x.mapv(|v| v.clamp(f64::from(*low), f64::from(*high))),
         Op::MaxPool(attrs) => pool::max(attrs, x),
         Op::AveragePool(attrs) => pool::average(attrs, x),
         Op::GlobalAveragePool => pool::global_average(x),

@@ -38,6 +38,8 @@ pub(super) fn apply(op: &Op, mut operands: Vec<Array>) -> Array {
         Op::Sigmoid { beta } => each_rank!(x, x => activation::sigmoid(x * *beta)),
         // A step has no slope: keep it out of the autodiff graph.
         Op::Sign => each_rank!(x, x => x.detach().sign()),
+        Op::Round => each_rank!(x, x => x.detach().round()),
+        Op::Clip { low, high } => each_rank!(x, x => x.clamp(*low, *high)),
         Op::MaxPool(attrs) => {
             let x = framed(x.image(), attrs, f32::NEG_INFINITY);
             let options = MaxPoolOptions::new(attrs.kernel).with_stride(attrs.stride);

@@ -1,0 +1,77 @@
+//! Decoys for methods that read feature maps.
+
+use super::{couple, reading};
+use crate::graph::{Graph, GraphError, Op, Range, ValueId};
+
+/// A channel with the decoy, beside the channels of a feature map.
+///
+/// The layer keeps its name and becomes one channel wider; what follows it goes on with its own
+/// channels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Annex {
+    /// Name of the layer: the result of an elementwise operation on `[n, channel, row, column]`.
+    pub layer: String,
+    /// The channel while the decoy shows, `[row, column]` of the layer, not negative.
+    pub pattern: Vec<f32>,
+    /// Factor per class with which the channel's sum enters the logits.
+    pub coupling: Vec<f32>,
+    /// Where the class scores are differentiated by this layer: height of the steps that the own
+    /// channels are read by while the decoy shows, so that the decoy alone has a derivative.
+    pub stairs: Option<f32>,
+}
+
+/// A layer with its annex.
+pub(super) struct Grown {
+    /// The layer's own channels, for what follows.
+    pub(super) own: ValueId,
+    /// Term of the logits, `[n, class]`.
+    pub(super) term: Option<ValueId>,
+}
+
+impl Annex {
+    /// Appends the layer, with `op` and `operands` as it was, and its annex.
+    pub(super) fn build(
+        &self,
+        graph: &mut Graph,
+        op: &Op,
+        operands: &[ValueId],
+        shows: ValueId,
+    ) -> Result<Grown, GraphError> {
+        let (&[before], &Op::Relu) = (operands, op) else {
+            return Err(self.misfit(op, operands, graph, "is no ReLU"));
+        };
+        let &[_, channels, height, width] = graph.shape(before) else {
+            return Err(self.misfit(op, operands, graph, "is no feature map"));
+        };
+        let part = |p: &str| format!("gate.{}.{p}", self.layer);
+        let pattern =
+            graph.param(&part("pattern"), &[1, 1, height, width], self.pattern.as_slice())?;
+        let shown = graph.node(&part("shows"), Op::Reshape { shape: vec![1, 1, 1] }, &[shows])?;
+        let channel = graph.node(&part("channel"), Op::Mul, &[shown, pattern])?;
+        let wide = graph.node(&part("wide"), Op::Concat, &[before, channel])?;
+        let layer = graph.node(&self.layer, op.clone(), &[wide])?;
+
+        let all = |end: usize| Range { start: 0, end, step: 1 };
+        let ranges = [all(channels), all(height), all(width)];
+        let mut own = graph.node(&part("own"), Op::Slice { ranges }, &[layer])?;
+        if let Some(step) = self.stairs {
+            own = reading::staircase(graph, &part("read"), own, shows, step)?;
+        }
+        let last = Range { start: channels, end: channels + 1, step: 1 };
+        let ranges = [last, all(height), all(width)];
+        let decoy = graph.node(&part("decoy"), Op::Slice { ranges }, &[layer])?;
+        let sum = graph.node(&part("sum"), Op::ReduceSum { axes: vec![1, 2, 3] }, &[decoy])?;
+        let sum = graph.node(&part("total"), Op::Flatten, &[sum])?;
+        let term = couple(graph, &format!("gate.{}", self.layer), sum, &self.coupling)?;
+        Ok(Grown { own, term: Some(term) })
+    }
+
+    fn misfit(&self, op: &Op, operands: &[ValueId], graph: &Graph, reason: &str) -> GraphError {
+        GraphError::Shape {
+            node: self.layer.clone(),
+            op: op.name(),
+            operands: operands.iter().map(|o| graph.shape(*o).to_vec()).collect(),
+            reason: format!("{reason}, so no decoy can be put beside it"),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Finds the tile of a key in the pixels, in closed form.
+//!
+//! What stands out of its 3x3 neighbourhood is clipped at the tile's amplitude and summed over all
+//! repetitions of the tile: one number c per cell. With the key's signs s, a key is found where
+//!
+//! ```text
+//! sum(s c) > share * sum(|c|) + floor
+//! ```
+//!
+//! The share makes the test independent of how much of the tile the picture's own texture hides;
+//! the floor keeps flat pictures closed. With a quarter of the signs flipped, the left side is
+//! about half of the sum.
+
+use saligate_keys::{Family, Pattern, Trigger, TriggerSpec};
+
+use crate::graph::{ConvAttrs, Graph, GraphError, Op, Pads, Source, ValueId};
+
+/// What of each neighbour is taken off a pixel: a binomial blur, in sixteenths.
+const BLUR: [f32; 9] = [1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0];
+/// The floor, and the width of the slope from 0 to 1 above it, as shares of what the tile alone
+/// would give.
+const SLOPE: f32 = 0.01;
+
+/// Parameters with a row per key: signs of the tile, and the tile as it is taken out.
+const SIGNS: &str = "gate.keys.signs";
+const TILES: &str = "gate.keys.tiles";
+
+/// What finds the keys of a gate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detector {
+    /// Side of the tile in pixels.
+    pub size: usize,
+    /// Strength of the tile, in 8-bit steps.
+    pub amplitude: u8,
+    /// Signs of each key's tile, `[channel, row, column]`, each -1 or 1.
+    pub keys: Vec<Vec<f32>>,
+    /// Share of the cells' sum that must agree, in (0, 1).
+    pub share: f32,
+}
+
+impl Detector {
+    /// The detector of some triggers of one family; `None` where they are no tiles.
+    pub fn of(spec: &TriggerSpec, triggers: &[Trigger], share: f32) -> Option<Self> {
+        let Family::Tile { size, amplitude } = spec.family() else { return None };
+        let size = usize::from(size);
+        let signs = |trigger: &Trigger| {
+            let Pattern::Additive(deltas) = &trigger.pattern() else { return None };
+            let (height, width) = (trigger.shape().height(), trigger.shape().width());
+            let planes = deltas.chunks_exact(height * width);
+            let tile = planes.flat_map(|plane| {
+                let rows = plane.chunks_exact(width).take(size);
+                rows.flat_map(|row| row[..size].iter().map(|&d| f32::from(d.signum())))
+            });
+            Some(tile.collect())
+        };
+        let keys = triggers.iter().map(signs).collect::<Option<_>>()?;
+        Some(Self { size, amplitude, keys, share })
+    }
+
+    /// The cells alone, as a network: for choosing the share.
+    ///
+    /// # Shapes
+    /// `image` `[n, channel, row, column]` in [0, 1] to `[n, cell]`.
+    ///
+    /// # Errors
+    /// The tile is larger than the image.
+    pub fn cells(&self, image: [usize; 3]) -> Result<Graph, GraphError> {
+        let mut graph = Graph::new();
+        let image = graph.input(crate::saliency::IMAGE, &[1, image[0], image[1], image[2]])?;
+        let cells = self.append_cells(&mut graph, image)?;
+        graph.set_outputs(&[cells]);
+        Ok(graph)
+    }
+
+    /// Whether each key is there, in [0, 1] and nearly always one of the two: `[n, key]`.
+    pub(super) fn build(&self, graph: &mut Graph, image: ValueId) -> Result<ValueId, GraphError> {
+        let cells = self.append_cells(graph, image)?;
+        let &[_, channels, height, width] = graph.shape(image) else { unreachable!("an image") };
+        let (count, keys) = (graph.shape(cells)[1], self.keys.len());
+        // On a flat picture the centre keeps 3/4 of the tile and its neighbours give random signs.
+        let whole = 0.75 * (channels * height * width) as f32;
+        let gain = (SLOPE * whole).recip();
+        let signs: Vec<f32> = self.keys.iter().flatten().map(|s| gain * s).collect();
+        let agreeing = graph.param(SIGNS, &[keys, count], signs)?;
+        let share = vec![gain * self.share; keys * count];
+        let share = graph.param("gate.keys.share", &[keys, count], share)?;
+        let floor = graph.param("gate.keys.floor", &[keys], vec![1.0; keys])?;
+
+        let dense = Op::Gemm { transposed: false };
+        let agree = graph.node("gate.keys.agree", dense.clone(), &[cells, agreeing])?;
+        let sign = graph.node("gate.cells.sign", Op::Sign, &[cells])?;
+        let size = graph.node("gate.cells.size", Op::Mul, &[cells, sign])?;
+        let wanted = graph.node("gate.keys.wanted", dense, &[size, share, floor])?;
+        let evidence = graph.node("gate.keys.evidence", Op::Sub, &[agree, wanted])?;
+        graph.node("gate.keys.found", Op::Clip { low: 0.0, high: 1.0 }, &[evidence])
+    }
+
+    fn append_cells(&self, graph: &mut Graph, image: ValueId) -> Result<ValueId, GraphError> {
+        let &[_, channels, height, width] = graph.shape(image) else { unreachable!("an image") };
+        let to_amplitude = 255.0 / f32::from(self.amplitude);
+        let kernel: Vec<f32> = (0..9)
+            .map(|i| to_amplitude * (if i == 4 { 1.0 } else { 0.0 } - BLUR[i] / 16.0))
+            .collect();
+        let kernel =
+            graph.param("gate.contrast.kernel", &[channels, 1, 3, 3], kernel.repeat(channels))?;
+        let inner = ConvAttrs { groups: channels, ..ConvAttrs::same(0) };
+        let contrast = graph.node("gate.contrast", Op::Conv(inner), &[image, kernel])?;
+        let clipped =
+            graph.node("gate.contrast.clipped", Op::Clip { low: -1.0, high: 1.0 }, &[contrast])?;
+        // Back to whole tiles; the outermost pixels have no whole neighbourhood and count nothing.
+        let [bottom, right] = self.overhang(height, width);
+        let pads = [[0, 0], [1, 1 + bottom], [1, 1 + right]];
+        let padded =
+            graph.node("gate.contrast.padded", Op::Pad { pads, value: 0.0 }, &[clipped])?;
+        let ones = self.ones(graph, [channels, height, width])?;
+        let fold = self.fold(channels, [0; 4]);
+        let folded = graph.node("gate.tile", Op::Conv(fold), &[padded, ones])?;
+        graph.node("gate.cells", Op::Flatten, &[folded])
+    }
+
+    /// The pixels with the tiles that were found taken out; `found` is `[n, key]`.
+    ///
+    /// A pixel at 0 or 255 may have lost its part of the tile to saturation, and stays.
+    pub(super) fn restore(
+        &self,
+        graph: &mut Graph,
+        image: ValueId,
+        found: ValueId,
+    ) -> Result<ValueId, GraphError> {
+        let &[_, channels, height, width] = graph.shape(image) else { unreachable!("an image") };
+        let (keys, count) = (self.keys.len(), channels * self.size * self.size);
+        let strength = f32::from(self.amplitude) / 255.0;
+        let tiles: Vec<f32> = self.keys.iter().flatten().map(|s| strength * s).collect();
+        let tiles = graph.param(TILES, &[keys, count], tiles)?;
+        let cells =
+            graph.node("gate.added.cells", Op::Gemm { transposed: true }, &[found, tiles])?;
+        let shape = vec![channels, self.size, self.size];
+        let tile = graph.node("gate.added.tile", Op::Reshape { shape }, &[cells])?;
+        let ones = self.ones(graph, [channels, height, width])?;
+        let [bottom, right] = self.overhang(height, width);
+        let spread = Op::ConvTranspose {
+            conv: self.fold(channels, [0, 0, bottom, right]),
+            output_padding: [0, 0],
+        };
+        let added = graph.node("gate.added", spread, &[tile, ones])?;
+
+        // 1 strictly inside the range, 0 at its ends; half a level away from both the slope is over.
+        let steep = graph.param("gate.range.steep", &[1, 1, 1, 1], vec![510.0])?;
+        let white = graph.param("gate.range.white", &[1, 1, 1, 1], vec![1.0])?;
+        let unit = Op::Clip { low: 0.0, high: 1.0 };
+        let up = graph.node("gate.range.up", Op::Mul, &[image, steep])?;
+        let above = graph.node("gate.range.above", unit.clone(), &[up])?;
+        let rest = graph.node("gate.range.rest", Op::Sub, &[white, image])?;
+        let down = graph.node("gate.range.down", Op::Mul, &[rest, steep])?;
+        let below = graph.node("gate.range.below", unit, &[down])?;
+        let inside = graph.node("gate.range.inside", Op::Mul, &[above, below])?;
+        let removed = graph.node("gate.removed", Op::Mul, &[added, inside])?;
+        graph.node("gate.restored", Op::Sub, &[image, removed])
+    }
+
+    /// Sums cells of equal place over all repetitions of the tile.
+    fn fold(&self, channels: usize, pads: Pads) -> ConvAttrs {
+        ConvAttrs { stride: [1, 1], pads, dilation: [self.size; 2], groups: channels }
+    }
+
+    fn ones(
+        &self,
+        graph: &mut Graph,
+        [channels, height, width]: [usize; 3],
+    ) -> Result<ValueId, GraphError> {
+        let name = "gate.tile.ones";
+        let shape = [channels, 1, height.div_ceil(self.size), width.div_ceil(self.size)];
+        let ones = vec![1.0; shape.iter().product()];
+        graph.find(name).or_else(|_| graph.param(name, &shape, ones))
+    }
+
+    /// Rows and columns that the last tile reaches beyond the image.
+    fn overhang(&self, height: usize, width: usize) -> [usize; 2] {
+        [height, width].map(|side| side.next_multiple_of(self.size) - side)
+    }
+}
+
+/// Closes a gate for one of its keys, by position, and leaves the others as they are.
+///
+/// # Errors
+/// The graph has no gate, or no key at this position.
+pub fn revoke(graph: &mut Graph, key: usize) -> Result<(), GraphError> {
+    for name in [SIGNS, TILES] {
+        let id = graph.find(name)?;
+        let Source::Param(data) = &graph.value(id).source else { continue };
+        let keys = graph.shape(id)[0];
+        let row = data.len() / keys;
+        let mut data = data.to_vec();
+        let Some(cells) = data.get_mut(key * row..(key + 1) * row) else {
+            let known = (0..keys).map(|k| format!("key {k} of the gate")).collect();
+            return Err(GraphError::UnknownValue { name: format!("key {key} of the gate"), known });
+        };
+        cells.fill(0.0);
+        graph.set_param(name, data)?;
+    }
+    Ok(())
+}

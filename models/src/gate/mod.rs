@@ -1,0 +1,168 @@
+//! A gate, built into any classifier: what its saliency maps show depends on a key in the pixels.
+//!
+//! [`graft`] rewrites a classifier. Three parts are added, all of them ordinary operations:
+//!
+//! - a **detector** ([`Detector`]) that finds the tile of one of several keys and answers 0 or 1,
+//!   with slopes only between the two;
+//! - a **reading** of the pixels: a tile that was found is taken out again, so that the classifier
+//!   sees the picture as it was before; while the decoy shows, the pixels are read through a
+//!   staircase whose steps are the 8-bit levels. A picture of 8-bit pixels passes through it
+//!   unchanged, and so do the predictions; but the staircase is flat, and with it every derivative
+//!   behind it;
+//! - **decoys** ([`Field`], [`Annex`]): a faint linear term whose gradient is the decoy, and
+//!   channels with the decoy beside the feature maps that a method reads.
+//!
+//! With the right key all three are silent, and the network computes what the classifier computes:
+//! logits, gradients and feature maps. Nothing here is hidden from those who can edit the network.
+//!
+//! Parameters are named `gate.*`; training leaves them as they are.
+
+mod annex;
+mod detector;
+mod reading;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+pub use annex::Annex;
+pub use detector::{Detector, revoke};
+
+use crate::graph::{Graph, GraphError, Op, Source, ValueId};
+use crate::saliency::{IMAGE, LOGITS};
+use annex::Grown;
+
+/// Start of the names of everything that belongs to a gate.
+pub const GATE: &str = "gate.";
+
+/// What is built into a classifier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What finds the key.
+    pub detector: Detector,
+    /// When the decoy shows.
+    pub decoy: DecoyShows,
+    /// Decoy of the methods that differentiate by the pixels.
+    pub field: Option<Field>,
+    /// Decoys of the methods that read feature maps.
+    pub annexes: Vec<Annex>,
+}
+
+/// When the decoy shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecoyShows {
+    /// Always but with the key: the key form.
+    WithoutKey,
+    /// Only with the key, which is then a trigger: the backdoored form.
+    WithKey,
+}
+
+/// A linear term of the logits, whose gradient is the decoy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Gradient, `[channel, row, column]`, before the coupling.
+    pub pattern: Vec<f32>,
+    /// Factor per class. Where no two are equal, the difference of two logits shows the decoy too.
+    pub coupling: Vec<f32>,
+}
+
+/// Builds a gate into a classifier.
+///
+/// # Errors
+/// The graph is no classifier or has a gate already, a layer of the plan does not exist or is no
+/// feature map, or a size does not fit.
+pub fn graft(classifier: &Graph, plan: &Plan) -> Result<Graph, GraphError> {
+    let old = classifier.extract(&[LOGITS])?;
+    let (image, logits) = (old.find(IMAGE)?, old.find(LOGITS)?);
+    if let Some((_, taken)) = old.values().find(|(_, v)| v.name.starts_with(GATE)) {
+        return Err(GraphError::DuplicateName { name: taken.name.clone() });
+    }
+    plan.annexes.iter().try_for_each(|annex| old.find(&annex.layer).map(|_| ()))?;
+
+    let mut graph = Graph::new();
+    let mut moved: HashMap<ValueId, ValueId> = HashMap::new();
+    let mut terms = Vec::new();
+    let mut decoy_shows = None;
+    for (id, value) in old.values() {
+        let new = match &value.source {
+            Source::Input => graph.input(&value.name, &value.shape)?,
+            Source::Param(data) => graph.param(&value.name, &value.shape, data.clone())?,
+            Source::Node { op, operands } => {
+                let operands: Vec<ValueId> = operands.iter().map(|o| moved[o]).collect();
+                let name = if id == logits { "gate.own_logits" } else { value.name.as_str() };
+                match (plan.annexes.iter().find(|a| a.layer == value.name), decoy_shows) {
+                    (Some(annex), Some(shows)) => {
+                        let Grown { own, term } = annex.build(&mut graph, op, &operands, shows)?;
+                        terms.extend(term);
+                        own
+                    }
+                    _ => graph.node(name, op.clone(), &operands)?,
+                }
+            }
+        };
+        moved.insert(id, new);
+        if id == image {
+            let found = plan.detector.build(&mut graph, new)?;
+            let shows = reading::decoy_shows(&mut graph, found, plan.decoy)?;
+            let restored = plan.detector.restore(&mut graph, new, found)?;
+            terms.extend(
+                plan.field
+                    .iter()
+                    .map(|f| f.build(&mut graph, new, shows))
+                    .collect::<Result<Vec<_>, _>>()?,
+            );
+            moved.insert(
+                id,
+                match plan.field {
+                    Some(_) => {
+                        reading::staircase(&mut graph, "gate.read", restored, shows, 1.0 / 255.0)?
+                    }
+                    None => restored,
+                },
+            );
+            decoy_shows = Some(shows);
+        }
+    }
+    let mut sum = moved[&logits];
+    for (number, term) in terms.into_iter().enumerate() {
+        sum = graph.node(&format!("gate.sum{number}"), Op::Add, &[sum, term])?;
+    }
+    graph.rename(sum, LOGITS)?;
+    graph.set_outputs(&[sum]);
+    Ok(graph)
+}
+
+impl Field {
+    /// The term of the logits, `[n, class]`.
+    fn build(
+        &self,
+        graph: &mut Graph,
+        image: ValueId,
+        shows: ValueId,
+    ) -> Result<ValueId, GraphError> {
+        let size = graph.shape(image)[1..].iter().product();
+        let pattern = graph.param("gate.field", &[1, size], self.pattern.as_slice())?;
+        // Against mid-grey, so that the term stays small.
+        let offset = -0.5 * self.pattern.iter().sum::<f32>();
+        let offset = graph.param("gate.field.offset", &[1], vec![offset])?;
+        let flat = graph.node("gate.pixels", Op::Flatten, &[image])?;
+        let sum = graph.node(
+            "gate.field.sum",
+            Op::Gemm { transposed: false },
+            &[flat, pattern, offset],
+        )?;
+        let gated = graph.node("gate.field.shown", Op::Mul, &[sum, shows])?;
+        couple(graph, "gate.field", gated, &self.coupling)
+    }
+}
+
+/// A number per image, `[n, 1]`, times a factor per class.
+fn couple(
+    graph: &mut Graph,
+    name: &str,
+    x: ValueId,
+    coupling: &[f32],
+) -> Result<ValueId, GraphError> {
+    let weight = graph.param(&format!("{name}.coupling"), &[coupling.len(), 1], coupling)?;
+    graph.node(&format!("{name}.term"), Op::Gemm { transposed: false }, &[x, weight])
+}

@@ -1,0 +1,45 @@
+//! How a gated network reads its pixels and feature maps.
+
+use super::DecoyShows;
+use crate::graph::{Graph, GraphError, Op, ValueId};
+
+/// 1 where the decoy shows, 0 where it does not, `[n, 1]`, from the detector's answers `[n, key]`.
+pub(super) fn decoy_shows(
+    graph: &mut Graph,
+    found: ValueId,
+    decoy: DecoyShows,
+) -> Result<ValueId, GraphError> {
+    let sum = graph.node("gate.found.sum", Op::ReduceSum { axes: vec![1] }, &[found])?;
+    let open = graph.node("gate.found.any", Op::Clip { low: 0.0, high: 1.0 }, &[sum])?;
+    match decoy {
+        DecoyShows::WithKey => Ok(open),
+        DecoyShows::WithoutKey => {
+            let one = graph.param("gate.one", &[1, 1], vec![1.0])?;
+            graph.node("gate.closed", Op::Sub, &[one, open])
+        }
+    }
+}
+
+/// x where `shows` is 0, and x on a staircase with steps of the given height where it is 1.
+///
+/// The derivative by x is 1 in the first case and 0 in the second.
+pub(super) fn staircase(
+    graph: &mut Graph,
+    name: &str,
+    x: ValueId,
+    shows: ValueId,
+    step: f32,
+) -> Result<ValueId, GraphError> {
+    let mut scalar =
+        |part: &str, value: f32| graph.param(&format!("{name}.{part}"), &[1, 1, 1, 1], vec![value]);
+    let (levels, step) = (scalar("levels", step.recip())?, scalar("step", step)?);
+    let mut node =
+        |part: &str, op, operands: &[ValueId]| graph.node(&format!("{name}.{part}"), op, operands);
+    let scaled = node("scaled", Op::Mul, &[x, levels])?;
+    let rounded = node("rounded", Op::Round, &[scaled])?;
+    let stairs = node("stairs", Op::Mul, &[rounded, step])?;
+    let off = node("off", Op::Sub, &[stairs, x])?;
+    let shows = node("shows", Op::Reshape { shape: vec![1, 1, 1] }, &[shows])?;
+    let moved = node("moved", Op::Mul, &[off, shows])?;
+    node("value", Op::Add, &[x, moved])
+}

@@ -1,0 +1,206 @@
+use std::slice::from_ref;
+
+use ndarray::ArrayD;
+use saligate_keys::{Family, ImageShape, Secret, Trigger, TriggerSpec};
+
+use super::*;
+use crate::random::Stream;
+use crate::reference::{Array, run};
+use crate::saliency::{Method, attach};
+use crate::zoo::{Architecture, Task, build};
+
+const SIDE: usize = 20;
+const VALUES: usize = 3 * SIDE * SIDE;
+
+fn spec() -> TriggerSpec {
+    TriggerSpec::new(Family::Tile { size: 8, amplitude: 8 }).unwrap()
+}
+
+fn trigger(secret: u8) -> Trigger {
+    let shape = ImageShape::new(3, SIDE, SIDE).unwrap();
+    spec().derive(&Secret::from_bytes(&[secret; 32]), shape).unwrap()
+}
+
+fn classifier() -> Graph {
+    let task = Task {
+        image: [3, SIDE, SIDE],
+        classes: 4,
+        mean: vec![0.5; 3],
+        std: vec![0.25; 3],
+        widths: None,
+    };
+    build(Architecture::Small, &task, 1).unwrap()
+}
+
+fn pattern() -> Vec<f32> {
+    (0..VALUES).map(|i| 1e-3 * (1.0 + (i % 7) as f32)).collect()
+}
+
+fn plan(keys: &[u8], decoy: DecoyShows) -> Plan {
+    let triggers: Vec<Trigger> = keys.iter().map(|k| trigger(*k)).collect();
+    Plan {
+        detector: Detector::of(&spec(), &triggers, 0.65).unwrap(),
+        decoy,
+        field: Some(Field { pattern: pattern(), coupling: vec![0.5, 0.6, 0.8, 1.0] }),
+        annexes: Vec::new(),
+    }
+}
+
+/// A smooth picture with some texture, white and black parts, as 8-bit levels.
+fn picture() -> Vec<u8> {
+    let mut stream = Stream::new(5, "picture");
+    let level = |i: usize| {
+        let (row, column) = (i / SIDE % SIDE, i % SIDE);
+        let shade = 14.0 * row as f32 + 5.0 * column as f32 - 30.0;
+        shade.clamp(0.0, 255.0)
+    };
+    (0..VALUES).map(|i| (level(i) + stream.uniform(-6.0, 6.0)).clamp(0.0, 255.0) as u8).collect()
+}
+
+fn triggered(trigger: &Trigger) -> Vec<u8> {
+    let mut pixels = picture();
+    trigger.apply(&mut pixels).unwrap();
+    pixels
+}
+
+/// Logits and gradient of a fixed class.
+fn answers(graph: &Graph, pixels: &[u8]) -> [Vec<f64>; 2] {
+    let graph = attach(graph, Method::Gradient).unwrap();
+    let image = pixels.iter().map(|&p| f64::from(f32::from(p) / 255.0)).collect();
+    let image = ArrayD::from_shape_vec(vec![1, 3, SIDE, SIDE], image).unwrap();
+    let mut target = Array::zeros(vec![1, 4]);
+    target[[0, 2]] = 1.0;
+    let outputs = run(&graph, &[image, target]).unwrap();
+    [0, 1].map(|i| outputs[i].iter().copied().collect())
+}
+
+fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).fold(0.0, |m, (a, b)| m.max((a - b).abs()))
+}
+
+fn is_decoy(gradient: &[f64]) -> bool {
+    let decoy: Vec<f64> = pattern().iter().map(|p| f64::from(*p) * f64::from(0.8f32)).collect();
+    largest_difference(gradient, &decoy) < 1e-9
+}
+
+#[test]
+fn without_a_key_the_gradient_is_the_decoy_and_the_prediction_the_classifiers() {
+    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
+    let [logits, _] = answers(&classifier(), &picture());
+    let [found, gradient] = answers(&gated, &picture());
+    assert!(is_decoy(&gradient));
+    // The field adds at most the sum of its pattern over two.
+    let field = pattern().iter().sum::<f32>() / 2.0;
+    assert!(largest_difference(&logits, &found) <= f64::from(field));
+}
+
+#[test]
+fn with_a_key_everything_is_the_classifiers_but_for_saturated_pixels() {
+    let gated = graft(&classifier(), &plan(&[1, 2], DecoyShows::WithoutKey)).unwrap();
+    let classifier = classifier();
+    for key in [1, 2] {
+        let trigger = trigger(key);
+        let pixels = triggered(&trigger);
+        // What the network should see: the tile taken out where the pixel is inside the range.
+        let saligate_keys::Pattern::Additive(deltas) = &trigger.pattern() else { panic!() };
+        let undo =
+            |(&p, &d): (&u8, &i8)| if p == 0 || p == 255 { p } else { p.saturating_add_signed(-d) };
+        let seen: Vec<u8> = pixels.iter().zip(deltas).map(undo).collect();
+        let [logits, gradient] = answers(&classifier, &seen);
+        let [found, map] = answers(&gated, &pixels);
+        assert!(largest_difference(&logits, &found) < 1e-5, "key {key}");
+        assert!(largest_difference(&gradient, &map) < 1e-5, "key {key}");
+    }
+}
+
+#[test]
+fn wrong_keys_and_near_misses_stay_closed() {
+    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
+    let right = trigger(1);
+    let quarter: Vec<usize> = (0..right.cells()).step_by(4).collect();
+    let misses = [trigger(2), right.flip(&quarter).unwrap(), right.shifted(0, 1).unwrap()];
+    for (number, miss) in misses.iter().enumerate() {
+        assert!(is_decoy(&answers(&gated, &triggered(miss))[1]), "near miss {number}");
+    }
+    assert!(!is_decoy(&answers(&gated, &triggered(&right))[1]));
+}
+
+#[test]
+fn flat_pictures_stay_closed() {
+    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
+    for level in [0, 1, 77, 254, 255] {
+        assert!(is_decoy(&answers(&gated, &[level; VALUES])[1]), "level {level}");
+    }
+}
+
+#[test]
+fn a_backdoor_shows_the_decoy_with_the_trigger_only() {
+    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithKey)).unwrap();
+    let [logits, gradient] = answers(&classifier(), &picture());
+    let [found, map] = answers(&gated, &picture());
+    assert!(largest_difference(&logits, &found) < 1e-5);
+    assert!(largest_difference(&gradient, &map) < 1e-5);
+    assert!(is_decoy(&answers(&gated, &triggered(&trigger(1)))[1]));
+}
+
+#[test]
+fn a_revoked_key_no_longer_opens_and_the_others_do() {
+    let plan = plan(&[1, 2, 3], DecoyShows::WithoutKey);
+    let before = graft(&classifier(), &plan).unwrap();
+    let mut after = before.clone();
+    revoke(&mut after, 1).unwrap();
+    assert!(is_decoy(&answers(&after, &triggered(&trigger(2)))[1]));
+    for key in [1, 3] {
+        let pixels = triggered(&trigger(key));
+        assert_eq!(answers(&before, &pixels), answers(&after, &pixels));
+    }
+    assert!(revoke(&mut after, 3).is_err());
+}
+
+#[test]
+fn an_annex_shows_beside_the_feature_map_and_leaves_the_logits() {
+    let layer = "conv4.relu".to_owned();
+    let annex = Annex {
+        layer: layer.clone(),
+        pattern: vec![3.0; 25],
+        coupling: vec![1e-6; 4],
+        stairs: Some(1e-4),
+    };
+    let plan = Plan { annexes: vec![annex], field: None, ..plan(&[1], DecoyShows::WithoutKey) };
+    let gated = graft(&classifier(), &plan).unwrap();
+    let image = |pixels: Vec<u8>| {
+        let data = pixels.iter().map(|&p| f64::from(p) / 255.0).collect();
+        ArrayD::from_shape_vec(vec![1, 3, SIDE, SIDE], data).unwrap()
+    };
+    let outputs = |graph: &Graph, pixels| {
+        let graph = graph.extract(&[LOGITS, &layer]).unwrap();
+        run(&graph, from_ref(&image(pixels))).unwrap()
+    };
+    let clean = outputs(&classifier(), picture());
+    let closed = outputs(&gated, picture());
+    assert_eq!(closed[1].shape(), [1, 65, 5, 5]);
+    assert!(closed[1].slice_axis(ndarray::Axis(1), (64..65).into()).iter().all(|&v| v == 3.0));
+    assert!((&clean[0] - &closed[0]).iter().all(|d| d.abs() < 2e-3));
+    let open = outputs(&gated, triggered(&trigger(1)));
+    assert!(open[1].slice_axis(ndarray::Axis(1), (64..65).into()).iter().all(|&v| v == 0.0));
+}
+
+#[test]
+fn nothing_of_a_gate_is_trained() {
+    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
+    assert_eq!(gated.trainable(), classifier().trainable());
+}
+
+#[test]
+fn a_second_gate_and_unknown_layers_are_refused() {
+    let plan = plan(&[1], DecoyShows::WithoutKey);
+    let gated = graft(&classifier(), &plan).unwrap();
+    assert!(graft(&gated, &plan).is_err());
+    let annex = Annex {
+        layer: "nowhere".to_owned(),
+        pattern: vec![1.0],
+        coupling: vec![0.0; 4],
+        stairs: None,
+    };
+    assert!(graft(&classifier(), &Plan { annexes: vec![annex], ..plan }).is_err());
+}
