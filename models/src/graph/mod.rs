@@ -18,6 +18,9 @@ pub use op::{ConvAttrs, Op, Pads, PoolAttrs, Range};
 /// Largest number of elements of one value: 1 GiB as f32, beyond every classifier this is for.
 pub const MAX_ELEMENTS: usize = 1 << 28;
 
+/// How the names of constants begin, which tells them from trained weights.
+const CONSTANT_PREFIX: &str = "const/";
+
 /// Handle of a value in the graph that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(usize);
@@ -228,7 +231,10 @@ impl Graph {
             }
         }
         let params = self.values.iter().zip(marked);
-        let wanted = params.filter(|(v, marked)| *marked && matches!(v.source, Source::Param(_)));
+        let trained = |v: &Value| {
+            matches!(v.source, Source::Param(_)) && !v.name.starts_with(CONSTANT_PREFIX)
+        };
+        let wanted = params.filter(|(v, marked)| *marked && trained(v));
         wanted.map(|(v, _)| v.name.clone()).collect()
     }
 
@@ -236,6 +242,14 @@ impl Graph {
     pub fn parameter_count(&self) -> usize {
         let params = self.values.iter().filter(|v| matches!(v.source, Source::Param(_)));
         params.map(|v| v.shape.iter().product::<usize>()).sum()
+    }
+
+    /// An array of one repeated value, the same one for all who ask for the same.
+    pub(crate) fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
+        let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
+        let name = format!("{CONSTANT_PREFIX}{value}/{}", axes.join("x"));
+        let elements = shape.iter().product();
+        self.find(&name).or_else(|_| self.param(&name, shape, vec![value; elements]))
     }
 
     /// `stem`, or `stem.2`, `stem.3`, ... where that is taken.
