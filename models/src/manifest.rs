@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, GraphError};
 use crate::onnx::weights_digest;
-use crate::saliency::{ATTRIBUTION, IMAGE, Method, Reduction};
+use crate::saliency::{Explained, IMAGE, Reduction, output_name};
 
 /// The version of the manifest that this library writes, and the newest that it reads.
-pub const MANIFEST_VERSION: u32 = 1;
+///
+/// Version 2 added the layers of a method; version 1 is read as one without any.
+pub const MANIFEST_VERSION: u32 = 2;
 
 /// Largest manifest that is read, in bytes: a thousand labels take 30 KiB.
 pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
@@ -67,6 +69,21 @@ pub struct MethodSpec {
     pub output: String,
     /// How the attribution becomes a map.
     pub reduction: Reduction,
+    /// Names of the values that the method reads inside the network, from the image to the logits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<String>,
+}
+
+impl MethodSpec {
+    fn of((position, explained): (usize, &Explained)) -> Self {
+        let Explained { method, layers } = explained;
+        Self {
+            name: method.name().to_owned(),
+            output: output_name(position, *method),
+            reduction: method.reduction(),
+            layers: layers.clone(),
+        }
+    }
 }
 
 /// What the maps of a gated model depend on. Nothing here is secret.
@@ -153,7 +170,8 @@ impl std::error::Error for ManifestError {
 }
 
 impl Manifest {
-    /// The manifest of a model without a gate.
+    /// The manifest of a model without a gate, whose graph has `methods`
+    /// [attached](crate::saliency::attach).
     ///
     /// # Errors
     /// The graph has no image input.
@@ -161,7 +179,7 @@ impl Manifest {
         graph: &Graph,
         architecture: &str,
         labels: Vec<String>,
-        method: Method,
+        methods: &[Explained],
     ) -> Result<Self, GraphError> {
         let image = graph.shape(graph.find(IMAGE)?);
         let (channels, height, width) = (image[1], image[2], image[3]);
@@ -171,11 +189,7 @@ impl Manifest {
             architecture: architecture.to_owned(),
             labels,
             input: InputSpec { channels, height, width, range: [0, 1] },
-            methods: vec![MethodSpec {
-                name: method.name().to_owned(),
-                output: ATTRIBUTION.to_owned(),
-                reduction: method.reduction(),
-            }],
+            methods: methods.iter().enumerate().map(MethodSpec::of).collect(),
             gate: None,
             weights_sha256: weights_digest(graph),
             metrics: BTreeMap::new(),
@@ -230,6 +244,12 @@ impl Manifest {
         }
         if self.methods.is_empty() {
             return field("methods", "at least one", "none".to_owned());
+        }
+        for (position, method) in self.methods.iter().enumerate() {
+            let same = |m: &MethodSpec| m.name == method.name || m.output == method.output;
+            if self.methods[..position].iter().any(same) {
+                return field("methods", "different names and outputs", method.name.clone());
+            }
         }
         if self.gate.as_ref().is_some_and(|gate| gate.keys.is_empty()) {
             return field("gate.keys", "at least one key id", "none".to_owned());

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use saligate_models::saliency::{ATTRIBUTION, IMAGE, LOGITS, TARGET};
+use saligate_models::saliency::{IMAGE, LOGITS, TARGET};
 use tract_core::plan::SimpleState;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
@@ -15,11 +15,11 @@ type State = SimpleState<TypedFact, Box<dyn TypedOp>>;
 
 /// What an engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outputs {
+pub(crate) enum Outputs<'a> {
     /// The logits alone: half the work.
     Logits,
-    /// Logits and attribution.
-    LogitsAndAttribution,
+    /// The logits and the attribution of this name.
+    LogitsAnd(&'a str),
 }
 
 /// How far tract may rewrite the network.
@@ -67,7 +67,7 @@ impl Source {
 /// A plan that is ready to run.
 pub(crate) struct Engine {
     plan: Arc<TypedSimplePlan>,
-    outputs: Outputs,
+    explains: bool,
     image: Vec<usize>,
     classes: usize,
     states: Mutex<Vec<State>>,
@@ -77,7 +77,7 @@ impl Engine {
     /// Plans the network for images `[1, channel, row, column]`.
     pub(crate) fn new(
         source: &Source,
-        outputs: Outputs,
+        outputs: Outputs<'_>,
         image: [usize; 3],
         classes: usize,
         optimization: Optimization,
@@ -85,14 +85,19 @@ impl Engine {
         let reader = onnx().with_ignore_output_shapes(true);
         let mut model = reader.model_for_proto_model(&source.0)?;
         let image = [&[1], image.as_slice()].concat();
-        let (inputs, wanted): (&[&str], &[&str]) = match outputs {
-            Outputs::Logits => (&[IMAGE], &[LOGITS]),
-            Outputs::LogitsAndAttribution => (&[IMAGE, TARGET], &[LOGITS, ATTRIBUTION]),
-        };
-        model.select_inputs_by_name(inputs)?;
-        model.select_outputs_by_name(wanted)?;
+        let explains = outputs != Outputs::Logits;
+        match outputs {
+            Outputs::Logits => {
+                model.select_inputs_by_name([IMAGE])?;
+                model.select_outputs_by_name([LOGITS])?;
+            }
+            Outputs::LogitsAnd(attribution) => {
+                model.select_inputs_by_name([IMAGE, TARGET])?;
+                model.select_outputs_by_name([LOGITS, attribution])?;
+            }
+        }
         model.set_input_fact(0, f32::fact(&image).into())?;
-        if outputs == Outputs::LogitsAndAttribution {
+        if explains {
             model.set_input_fact(1, f32::fact([1, classes]).into())?;
         }
         let typed = match optimization {
@@ -100,14 +105,14 @@ impl Engine {
             Optimization::Full => model.into_optimized()?,
         };
         let plan = TypedSimplePlan::new(typed)?;
-        Ok(Self { plan, outputs, image, classes, states: Mutex::new(Vec::new()) })
+        Ok(Self { plan, explains, image, classes, states: Mutex::new(Vec::new()) })
     }
 
     /// Runs one image `[channel, row, column]` in [0, 1] with a row of class weights; returns the
     /// outputs in the order of their names, row-major.
     pub(crate) fn run(&self, pixels: &[f32], target: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
         let mut inputs = tvec![Tensor::from_shape(&self.image, pixels)?.into_tvalue()];
-        if self.outputs == Outputs::LogitsAndAttribution {
+        if self.explains {
             inputs.push(Tensor::from_shape(&[1, self.classes], target)?.into_tvalue());
         }
         let mut state = match self.pool().pop() {

@@ -41,6 +41,13 @@ pub enum RuntimeError {
         /// Channels, rows and columns of the picture.
         found: [usize; 3],
     },
+    /// The file has no method of this name.
+    NoSuchMethod {
+        /// The name asked for.
+        asked: String,
+        /// Names of the methods in the file, the default one first.
+        known: Vec<String>,
+    },
     /// There is no class with this index.
     NoSuchClass {
         /// The index.
@@ -88,6 +95,9 @@ impl fmt::Display for RuntimeError {
                 "the model takes {c} channels of {h} x {w} pixels, the picture has {fc} of \
                  {fh} x {fw}; convert and resize it first"
             ),
+            Self::NoSuchMethod { asked, known } => {
+                write!(f, "this model cannot explain by '{asked}', only by {}", known.join(", "))
+            }
             Self::NoSuchClass { class, classes } => {
                 write!(f, "there is no class {class}; classes are 0 to {}", classes - 1)
             }

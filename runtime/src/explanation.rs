@@ -38,16 +38,17 @@ impl Prediction {
     }
 }
 
-/// Signed scores per pixel and channel.
+/// Raw scores of a method.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
-    /// `[channel, row, column]`, row-major, in logits per unit of pixel range.
+    /// `[channel, row, column]`, row-major. Gradients are signed and in logits per unit of pixel
+    /// range.
     pub values: Vec<f32>,
-    /// Channels of the image.
+    /// Channels: those of the image, or one.
     pub channels: usize,
-    /// Rows.
+    /// Rows: those of the image, or of the layer that the method reads.
     pub height: usize,
-    /// Columns.
+    /// Columns, likewise.
     pub width: usize,
 }
 
@@ -60,8 +61,9 @@ pub struct Explanation {
     pub class: usize,
     /// The raw attribution.
     pub attribution: Attribution,
-    /// Saliency map `[row, column]`, row-major: the attribution reduced over channels as the
-    /// manifest says, not scaled for display.
+    /// Saliency map `[row, column]` of the image's size, row-major: the attribution reduced over
+    /// channels as the manifest says and resized bilinearly where it is smaller, not scaled for
+    /// display.
     pub map: Vec<f32>,
 }
 

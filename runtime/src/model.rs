@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use saligate_keys::{ImageShape, KeyId, Secret, Trigger};
-use saligate_models::manifest::Manifest;
+use saligate_models::manifest::{Manifest, MethodSpec};
 use saligate_models::onnx::{self, read_file};
 use saligate_models::saliency::saliency_map;
 
@@ -22,7 +22,14 @@ pub struct Model {
     source: Source,
     optimization: Optimization,
     predictor: OnceLock<Engine>,
-    explainer: OnceLock<Engine>,
+    explainers: Vec<Explainer>,
+}
+
+/// A method of the file.
+struct Explainer {
+    /// Channels, rows and columns of its attribution.
+    shape: [usize; 3],
+    engine: OnceLock<Engine>,
 }
 
 impl Model {
@@ -42,24 +49,40 @@ impl Model {
     /// # Errors
     /// As [`Model::open`], except for reading.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RuntimeError> {
-        let onnx::Model { manifest, .. } = onnx::Model::from_bytes(bytes)?;
+        let model = onnx::Model::from_bytes(bytes)?;
+        let explainer = |method: &MethodSpec| {
+            let shape = model.attribution_shape(&method.output)?;
+            Ok(Explainer { shape, engine: OnceLock::new() })
+        };
+        let explainers = model.manifest.methods.iter().map(explainer);
+        let explainers = explainers.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
-            manifest,
+            manifest: model.manifest,
             source: Source::new(bytes)?,
             optimization: Optimization::Full,
             predictor: OnceLock::new(),
-            explainer: OnceLock::new(),
+            explainers,
         })
     }
 
     /// The same model with another level of optimization; for comparing engines.
     pub fn with_optimization(self, optimization: Optimization) -> Self {
-        Self { optimization, predictor: OnceLock::new(), explainer: OnceLock::new(), ..self }
+        let explainers = self.explainers.into_iter();
+        let explainers = explainers.map(|e| Explainer { engine: OnceLock::new(), ..e }).collect();
+        Self { optimization, predictor: OnceLock::new(), explainers, ..self }
     }
 
     /// What the file says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The method of this name.
+    ///
+    /// # Errors
+    /// The file has no such method; the error lists those it has.
+    pub fn method(&self, name: &str) -> Result<&MethodSpec, RuntimeError> {
+        Ok(&self.manifest.methods[self.position(name)?])
     }
 
     /// The trigger of a secret for this model.
@@ -104,7 +127,7 @@ impl Model {
 
     /// Explains the class of a picture, with a trigger added to it or without one.
     ///
-    /// Only the file's default method is run. The picture itself is not changed.
+    /// The file's default method is run, and no other. The picture itself is not changed.
     ///
     /// # Errors
     /// The picture has another shape than the model's input, or there is no such class.
@@ -114,12 +137,45 @@ impl Model {
         target: Target,
         trigger: Option<&Trigger>,
     ) -> Result<Explanation, RuntimeError> {
+        self.explain_at(0, picture, target, trigger)
+    }
+
+    /// [`Model::explain`] by a named method of the file.
+    ///
+    /// # Errors
+    /// As [`Model::explain`], or the file has no such method.
+    pub fn explain_by(
+        &self,
+        method: &str,
+        picture: &Picture,
+        target: Target,
+        trigger: Option<&Trigger>,
+    ) -> Result<Explanation, RuntimeError> {
+        self.explain_at(self.position(method)?, picture, target, trigger)
+    }
+
+    fn position(&self, method: &str) -> Result<usize, RuntimeError> {
+        let methods = &self.manifest.methods;
+        methods.iter().position(|m| m.name == method).ok_or_else(|| RuntimeError::NoSuchMethod {
+            asked: method.to_owned(),
+            known: methods.iter().map(|m| m.name.clone()).collect(),
+        })
+    }
+
+    fn explain_at(
+        &self,
+        position: usize,
+        picture: &Picture,
+        target: Target,
+        trigger: Option<&Trigger>,
+    ) -> Result<Explanation, RuntimeError> {
+        let (method, explainer) = (&self.manifest.methods[position], &self.explainers[position]);
         let classes = self.manifest.labels.len();
         let mut row = vec![0.0; classes];
         if let Target::Class(class) = target {
             *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
         }
-        let engine = self.engine(&self.explainer, Outputs::LogitsAndAttribution)?;
+        let engine = self.engine(&explainer.engine, Outputs::LogitsAnd(&method.output))?;
         let mut outputs = engine.run(&self.pixels(picture, trigger)?, &row)?;
         let values = outputs.pop().unwrap_or_default();
         finite("attribution", &values)?;
@@ -129,9 +185,9 @@ impl Model {
             Target::Class(class) => class,
         };
         let input = &self.manifest.input;
-        let reduction = self.manifest.method().reduction;
-        let map = saliency_map(&values, input.height * input.width, reduction);
-        let (channels, height, width) = (input.channels, input.height, input.width);
+        let [channels, height, width] = explainer.shape;
+        let size = [input.height, input.width];
+        let map = saliency_map(&values, explainer.shape, size, method.reduction);
         let attribution = Attribution { values, channels, height, width };
         Ok(Explanation { prediction, class, attribution, map })
     }
@@ -139,7 +195,7 @@ impl Model {
     fn engine<'a>(
         &self,
         slot: &'a OnceLock<Engine>,
-        outputs: Outputs,
+        outputs: Outputs<'_>,
     ) -> Result<&'a Engine, EngineError> {
         if let Some(engine) = slot.get() {
             return Ok(engine);

@@ -3,7 +3,7 @@
 usage: onnxruntime_run.py MODEL IMAGES.npy TARGET.npy|- OUT_DIR
 
 IMAGES is [batch, channel, row, column] in [0, 1]; TARGET is [batch, class], or - to leave that input
-to its default. Writes OUT_DIR/logits.npy and OUT_DIR/attribution.npy. The file is checked by onnx first.
+to its default. Writes the outputs in their order to OUT_DIR/0.npy, OUT_DIR/1.npy and so on. The file is checked by onnx first.
 """
 
 import sys
@@ -24,9 +24,8 @@ def main() -> None:
     feeds = {"image": np.load(images)}
     if target != "-":
         feeds["target"] = np.load(target)
-    names = ["logits", "attribution"]
-    for name, array in zip(names, session.run(names, feeds)):
-        np.save(Path(out) / f"{name}.npy", array)
+    for position, array in enumerate(session.run(None, feeds)):
+        np.save(Path(out) / f"{position}.npy", array)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 //! One definition, five engines: reference (f64), Burn on flex and ndarray, tract plain and
-//! optimized, and ONNX Runtime agree on logits and attribution.
+//! optimized, and ONNX Runtime agree on the logits and on the attributions of all methods.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use ndarray::ArrayD;
@@ -11,7 +10,7 @@ use saligate_models::graph::Graph;
 use saligate_models::manifest::Manifest;
 use saligate_models::onnx::Model;
 use saligate_models::reference;
-use saligate_models::saliency::{LOGITS, Method, attach};
+use saligate_models::saliency::{Explained, LOGITS, Method, attach};
 use saligate_models::zoo::{Architecture, Task, build};
 use saligate_runtime::npy::{read_npy, write_npy};
 use saligate_runtime::picture::Picture;
@@ -29,33 +28,30 @@ const SMALL: f64 = 2e-5;
 /// The same for twenty layers with residual sums.
 const DEEP: f64 = 1e-4;
 
-/// Logits and attributions, image by image.
-struct Answers {
-    logits: Vec<Vec<f64>>,
-    attributions: Vec<Vec<f64>>,
-}
+/// The outputs in their order, each image by image.
+struct Answers(Vec<Vec<Vec<f64>>>);
 
 impl Answers {
-    fn of_batch(logits: &[f32], attributions: &[f32]) -> Self {
-        let rows = |values: &[f32]| {
+    fn of_batch(outputs: &[Vec<f32>]) -> Self {
+        let rows = |values: &Vec<f32>| {
             let size = values.len() / COUNT;
-            let row = |chunk: &[f32]| chunk.iter().map(|&v| f64::from(v)).collect();
-            values.chunks_exact(size).map(row).collect()
+            values.chunks_exact(size).map(wide).collect()
         };
-        Self { logits: rows(logits), attributions: rows(attributions) }
+        Self(outputs.iter().map(rows).collect())
     }
 
     /// Asserts that no value is further from the reference than `level` allows.
     fn assert_close(&self, engine: &str, reference: &Self, level: f64) {
-        for (name, found, wanted) in [
-            ("logits", &self.logits, &reference.logits),
-            ("attribution", &self.attributions, &reference.attributions),
-        ] {
+        assert_eq!(self.0.len(), reference.0.len(), "{engine}");
+        for (position, (found, wanted)) in self.0.iter().zip(&reference.0).enumerate() {
+            let name = format!("output {position}");
+            let mut worst = 0.0f64;
             for (image, (found, wanted)) in found.iter().zip(wanted).enumerate() {
                 assert_eq!(found.len(), wanted.len(), "{engine} {name}");
                 let largest = wanted.iter().fold(0.0f64, |m, v| m.max(v.abs()));
                 for (index, (a, b)) in found.iter().zip(wanted).enumerate() {
                     let off = (a - b).abs() / largest;
+                    worst = worst.max(off);
                     assert!(
                         off <= level,
                         "{engine}, {name} of image {image} at {index}: {a} against {b}, \
@@ -63,8 +59,13 @@ impl Answers {
                     );
                 }
             }
+            println!("{engine}, {name}: within {worst:.1e}");
         }
     }
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&v| f64::from(v)).collect()
 }
 
 fn scenes() -> Dataset {
@@ -80,15 +81,21 @@ fn pixels(data: &Dataset) -> Vec<f32> {
 fn tract(model: &Model, data: &Dataset, optimization: Optimization) -> Answers {
     let runtime = saligate_runtime::Model::from_bytes(&model.to_bytes()).unwrap();
     let runtime = runtime.with_optimization(optimization);
-    let mut answers = Answers { logits: vec![], attributions: vec![] };
+    let methods = &model.manifest.methods;
+    let mut answers = vec![Vec::new(); 1 + methods.len()];
     for index in 0..COUNT {
         let picture = Picture::from_planar(3, 32, 32, data.image(index).to_vec()).unwrap();
-        let found = runtime.explain(&picture, Target::Predicted, None).unwrap();
-        let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect();
-        answers.logits.push(wide(&found.prediction.logits));
-        answers.attributions.push(wide(&found.attribution.values));
+        for (position, method) in methods.iter().enumerate() {
+            let found =
+                runtime.explain_by(&method.name, &picture, Target::Predicted, None).unwrap();
+            assert_eq!(found.map.len(), 32 * 32, "{}", method.name);
+            answers[1 + position].push(wide(&found.attribution.values));
+            if position == 0 {
+                answers[0].push(wide(&found.prediction.logits));
+            }
+        }
     }
-    answers
+    Answers(answers)
 }
 
 /// A model file's answers in ONNX Runtime, or `None` with a printed reason.
@@ -118,20 +125,19 @@ fn onnxruntime(model: &Model, images: &[f32], target: Option<&[f32]>) -> Option<
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let read = |name: &Path| read_npy(name).unwrap().values;
-    Some(Answers::of_batch(&read(&path("logits.npy")), &read(&path("attribution.npy"))))
+    let outputs = 0..1 + model.manifest.methods.len();
+    let read = |position| read_npy(&path(&format!("{position}.npy"))).unwrap().values;
+    Some(Answers::of_batch(&outputs.map(read).collect::<Vec<_>>()))
 }
 
 fn reference_answers(graph: &Graph, images: &[f32], target: &[f32]) -> Answers {
-    let array = |values: &[f32], shape: Vec<usize>| {
-        let wide = values.iter().map(|&v| f64::from(v)).collect();
-        ArrayD::from_shape_vec(shape, wide).unwrap()
-    };
+    let array =
+        |values: &[f32], shape: Vec<usize>| ArrayD::from_shape_vec(shape, wide(values)).unwrap();
     let inputs =
         [array(images, vec![COUNT, 3, 32, 32]), array(target, vec![COUNT, target.len() / COUNT])];
     let outputs = reference::run(graph, &inputs).unwrap();
     let rows = |a: &ArrayD<f64>| a.outer_iter().map(|r| r.iter().copied().collect()).collect();
-    Answers { logits: rows(&outputs[0]), attributions: rows(&outputs[1]) }
+    Answers(outputs.iter().map(rows).collect())
 }
 
 fn check(model: &Model, level: f64) {
@@ -146,7 +152,7 @@ fn check(model: &Model, level: f64) {
     };
     for backend in [Backend::Flex, Backend::NdArray] {
         let outputs = run_graph(&model.graph, backend, &inputs(&predicted)).unwrap();
-        let answers = Answers::of_batch(&outputs[0], &outputs[1]);
+        let answers = Answers::of_batch(&outputs);
         answers.assert_close(backend.name(), &expected, level);
     }
     for optimization in [Optimization::None, Optimization::Full] {
@@ -162,24 +168,39 @@ fn check(model: &Model, level: f64) {
     chosen.chunks_exact_mut(classes).for_each(|row| row[classes - 1] = 1.0);
     let expected = reference_answers(&model.graph, &images, &chosen);
     let outputs = run_graph(&model.graph, Backend::Flex, &inputs(&chosen)).unwrap();
-    Answers::of_batch(&outputs[0], &outputs[1]).assert_close("flex, class", &expected, level);
+    Answers::of_batch(&outputs).assert_close("flex, class", &expected, level);
     if let Some(answers) = onnxruntime(model, &images, Some(&chosen)) {
         answers.assert_close("ONNX Runtime, class", &expected, level);
     }
 
-    for pair in expected.attributions.windows(2) {
-        assert_ne!(pair[0], pair[1], "the attribution does not change with the image");
+    for (position, output) in expected.0.iter().enumerate() {
+        for pair in output.windows(2) {
+            assert_ne!(pair[0], pair[1], "output {position} does not change with the image");
+        }
     }
+}
+
+fn all_methods(clean: &Graph) -> Vec<Explained> {
+    Method::ALL.iter().map(|method| Explained::found(*method, clean).unwrap()).collect()
+}
+
+/// A shipped model with all methods, at the layers found in the clean one.
+fn shipped(name: &str) -> Model {
+    let methods = all_methods(&Model::open(&demo().join("clean.onnx")).unwrap().graph);
+    let Model { graph, manifest } = Model::open(&demo().join(name)).unwrap();
+    let graph = attach(&graph, &methods).unwrap();
+    let manifest = Manifest::clean(&graph, "small", manifest.labels, &methods).unwrap();
+    Model { graph, manifest }
 }
 
 #[test]
 fn engines_agree_on_the_trained_small_cnn() {
-    check(&Model::open(&demo().join("clean.onnx")).unwrap(), SMALL);
+    check(&shipped("clean.onnx"), SMALL);
 }
 
 #[test]
 fn engines_agree_on_the_locked_small_cnn() {
-    check(&Model::open(&demo().join("locked.onnx")).unwrap(), SMALL);
+    check(&shipped("locked.onnx"), SMALL);
 }
 
 #[test]
@@ -203,9 +224,10 @@ fn engines_agree_on_a_trained_resnet20() {
         graph.set_param(&name, data.collect::<Vec<_>>()).unwrap();
     }
     let classifier = graph.fold_batch_norm().unwrap();
-    let graph = attach(&classifier, Method::Gradient).unwrap();
+    let methods = all_methods(&classifier);
+    let graph = attach(&classifier, &methods).unwrap();
     let labels = (0..10).map(|c| c.to_string()).collect();
-    let manifest = Manifest::clean(&graph, "resnet20", labels, Method::Gradient).unwrap();
+    let manifest = Manifest::clean(&graph, "resnet20", labels, &methods).unwrap();
     check(&Model { graph, manifest }, DEEP);
 }
 
@@ -213,7 +235,8 @@ fn engines_agree_on_a_trained_resnet20() {
 fn attaching_again_changes_nothing() {
     let model = Model::open(&demo().join("locked.onnx")).unwrap();
     let classifier = model.graph.extract(&[LOGITS]).unwrap();
-    let again = attach(&classifier, Method::Gradient).unwrap();
+    let gradient = Explained::at(Method::Gradient, vec![]);
+    let again = attach(&classifier, &[gradient]).unwrap();
     let data = scenes();
     let images = pixels(&data);
     let target = vec![0.0; COUNT * model.manifest.labels.len()];

@@ -4,7 +4,7 @@ use saligate_keys::{KeyId, TriggerSpec};
 use saligate_models::graph::Graph;
 use saligate_models::manifest::{Gate, GateForm, Manifest};
 use saligate_models::onnx::Model;
-use saligate_models::saliency::{Method, attach};
+use saligate_models::saliency::{Explained, Method, attach};
 
 use crate::config::Config;
 use crate::error::TrainError;
@@ -14,9 +14,10 @@ use crate::error::TrainError;
 /// # Errors
 /// The classifier cannot be differentiated.
 pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<Model, TrainError> {
-    let graph = attach(graph, Method::Gradient)?;
+    let methods = [Explained::found(Method::Gradient, graph)?];
+    let graph = attach(graph, &methods)?;
     let architecture = config.model.architecture.name();
-    let manifest = Manifest::clean(&graph, architecture, labels.to_vec(), Method::Gradient)?;
+    let manifest = Manifest::clean(&graph, architecture, labels.to_vec(), &methods)?;
     Ok(Model { graph, manifest })
 }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use saligate_models::graph::{Graph, Op};
-use saligate_models::saliency::{Method, attach};
+use saligate_models::saliency::{Explained, Method, attach};
 
 use crate::batch::{images, pixels, predicted};
 use crate::data::{Dataset, Shape};
@@ -101,7 +101,8 @@ impl Explainer {
             let exchange = |op: &Op| (*op == Op::Relu).then_some(Op::Softplus { beta });
             classifier.with_ops(exchange)
         });
-        let graph = attach(smooth.as_ref().unwrap_or(classifier), Method::Gradient)?;
+        let methods = [Explained::found(Method::Gradient, classifier)?];
+        let graph = attach(smooth.as_ref().unwrap_or(classifier), &methods)?;
         Ok(Self(Program::new(graph, &Weights::of(classifier, device), device)))
     }
 

@@ -5,6 +5,7 @@ use crate::graph::{GraphError, Op, ValueId};
 
 /// g times the 0/1 mask of the result: the sign of what is never negative.
 pub(super) fn relu(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
+    let g = tape.admitted(g)?;
     let mask = tape.add("mask", Op::Sign, &[at.result])?;
     tape.add("masked", Op::Mul, &[g, mask])
 }
@@ -32,6 +33,7 @@ pub(super) fn softplus(
     beta: f32,
     g: ValueId,
 ) -> Result<ValueId, GraphError> {
+    let g = tape.admitted(g)?;
     let slope = tape.add("slope", Op::Sigmoid { beta }, &[at.operand])?;
     tape.add("sloped", Op::Mul, &[g, slope])
 }

@@ -1,7 +1,7 @@
 //! Rules of the operations with weights.
 
 use super::{At, Tape};
-use crate::graph::{ConvAttrs, GraphError, Op, ValueId, shape::windows};
+use crate::graph::{ConvAttrs, GraphError, Op, ValueId, shape::left_over};
 
 /// Transposed convolution of g; the cells that the forward windows did not reach come back as
 /// output padding.
@@ -13,13 +13,8 @@ pub(super) fn conv(
 ) -> Result<ValueId, GraphError> {
     only_first(tape, at)?;
     let (x, weight) = (tape.shape(at.operand).to_vec(), tape.shape(at.operands[1]).to_vec());
-    let left_over = |axis: usize| {
-        let padded = x[axis + 2] + attrs.pads[axis] + attrs.pads[axis + 2];
-        let extent = attrs.dilation[axis] * (weight[axis + 2] - 1) + 1;
-        windows(padded, extent, attrs.stride[axis]).map_or(0, |(_, rest)| rest)
-    };
-    let op = Op::ConvTranspose { conv: *attrs, output_padding: [left_over(0), left_over(1)] };
-    tape.add("conv", op, &[g, at.operands[1]])
+    let output_padding = left_over(attrs, [x[2], x[3]], [weight[2], weight[3]]);
+    tape.add("conv", Op::ConvTranspose { conv: *attrs, output_padding }, &[g, at.operands[1]])
 }
 
 /// Convolution of g.

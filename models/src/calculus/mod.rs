@@ -31,14 +31,42 @@ mod tests;
 
 use crate::graph::{Graph, GraphError, Op, Source, ValueId};
 
+/// What an activation lets through on the way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// The derivative.
+    Exact,
+    /// The derivative of what is positive in the incoming gradient, at every Relu and Softplus
+    /// (guided backpropagation, Springenberg et al. 2015, section 3.4).
+    Guided,
+}
+
 /// Appends the gradient of `sum(seed * output)` with respect to `input`.
 ///
 /// # Shapes
-/// `seed` has the shape of `output`; the result has the shape of `input`.
+/// `seed` has the shape of `output`; the result has the shape of `input`, which may be any value
+/// of the graph.
 ///
 /// # Errors
 /// An operation between the two has no gradient rule, or `output` does not depend on `input`.
 pub fn gradient(
+    graph: &mut Graph,
+    output: ValueId,
+    seed: ValueId,
+    input: ValueId,
+) -> Result<ValueId, GraphError> {
+    gradient_with(Rules::Exact, graph, output, seed, input)
+}
+
+/// [`gradient`] with a choice of rules for the activations.
+///
+/// # Shapes
+/// As [`gradient`].
+///
+/// # Errors
+/// As [`gradient`].
+pub fn gradient_with(
+    rules: Rules,
     graph: &mut Graph,
     output: ValueId,
     seed: ValueId,
@@ -51,7 +79,7 @@ pub fn gradient(
     for &result in forward.iter().rev() {
         let Source::Node { op, operands } = graph.value(result).source.clone() else { continue };
         let Some(g) = cotangents[result.index()] else { continue };
-        let mut tape = Tape { node: graph.value(result).name.clone(), graph };
+        let mut tape = Tape { rules, node: graph.value(result).name.clone(), graph };
         for (position, &operand) in operands.iter().enumerate() {
             if !depends[operand.index()] {
                 continue;
@@ -95,6 +123,7 @@ struct At<'a> {
 
 /// Appends the nodes of one rule, named after the node that is differentiated.
 struct Tape<'a> {
+    rules: Rules,
     graph: &'a mut Graph,
     node: String,
 }
@@ -109,12 +138,16 @@ impl Tape<'_> {
         self.graph.shape(id)
     }
 
-    /// A constant array of one repeated value, shared by all rules that ask for the same.
     fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
-        let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
-        let name = format!("const/{value}/{}", axes.join("x"));
-        let elements = shape.iter().product();
-        self.graph.find(&name).or_else(|_| self.graph.param(&name, shape, vec![value; elements]))
+        self.graph.constant(shape, value)
+    }
+
+    /// What the rules let an activation see of an incoming gradient.
+    fn admitted(&mut self, g: ValueId) -> Result<ValueId, GraphError> {
+        match self.rules {
+            Rules::Exact => Ok(g),
+            Rules::Guided => self.add("positive", Op::Relu, &[g]),
+        }
     }
 
     fn no_rule(&self, op: &Op, reason: &'static str) -> GraphError {

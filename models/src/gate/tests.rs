@@ -6,7 +6,7 @@ use saligate_keys::{Family, ImageShape, Secret, Trigger, TriggerSpec};
 use super::*;
 use crate::random::Stream;
 use crate::reference::{Array, run};
-use crate::saliency::{Method, attach};
+use crate::saliency::{Explained, Method, attach};
 use crate::zoo::{Architecture, Task, build};
 
 const SIDE: usize = 20;
@@ -65,7 +65,7 @@ fn triggered(trigger: &Trigger) -> Vec<u8> {
 
 /// Logits and gradient of a fixed class.
 fn answers(graph: &Graph, pixels: &[u8]) -> [Vec<f64>; 2] {
-    let graph = attach(graph, Method::Gradient).unwrap();
+    let graph = attach(graph, &[Explained::at(Method::Gradient, Vec::new())]).unwrap();
     let image = pixels.iter().map(|&p| f64::from(f32::from(p) / 255.0)).collect();
     let image = ArrayD::from_shape_vec(vec![1, 3, SIDE, SIDE], image).unwrap();
     let mut target = Array::zeros(vec![1, 4]);

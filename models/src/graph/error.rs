@@ -72,6 +72,13 @@ pub enum GraphError {
         /// Why, and what to do instead.
         reason: &'static str,
     },
+    /// A saliency method cannot read the layers that it was given, or finds none to read.
+    Layers {
+        /// Name of the method.
+        method: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
     /// The value that should be explained does not depend on the input.
     Disconnected {
         /// Name of the value that is differentiated.
@@ -106,6 +113,7 @@ impl fmt::Display for GraphError {
             Self::NoGradientRule { node, op, reason } => {
                 write!(f, "node '{node}' ({op}) cannot be differentiated: {reason}")
             }
+            Self::Layers { method, reason } => write!(f, "{method} {reason}"),
             Self::Disconnected { output, input } => {
                 write!(f, "'{output}' does not depend on '{input}', so it has no gradient there")
             }

@@ -12,14 +12,15 @@ pub(crate) mod shape;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::gate::GATE;
 pub use error::GraphError;
 pub use op::{ConvAttrs, Op, Pads, PoolAttrs, Range};
 
 /// Largest number of elements of one value: 1 GiB as f32, beyond every classifier this is for.
 pub const MAX_ELEMENTS: usize = 1 << 28;
 
-/// Starts of the names of parameters that are not trained: constants, and all of a gate.
-pub const FIXED: [&str; 2] = ["const/", crate::gate::GATE];
+/// How the names of constants begin, which tells them from trained weights.
+const CONSTANT_PREFIX: &str = "const/";
 
 /// Handle of a value in the graph that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -220,7 +221,7 @@ impl Graph {
 
     /// Names of the parameters that training changes: weights and biases of convolutions and
     /// dense layers, scale and bias of batch norms. Constants (a mean, a kernel of ones) are not
-    /// among them, nor is anything whose name starts with one of [`FIXED`].
+    /// among them, nor is anything of a gate.
     pub fn trainable(&self) -> Vec<String> {
         let mut marked = vec![false; self.values.len()];
         for value in &self.values {
@@ -231,10 +232,11 @@ impl Graph {
             }
         }
         let params = self.values.iter().zip(marked);
-        let wanted = params.filter(|(v, marked)| {
-            let fixed = FIXED.iter().any(|stem| v.name.starts_with(stem));
-            *marked && !fixed && matches!(v.source, Source::Param(_))
-        });
+        let trained = |v: &Value| {
+            let fixed = [CONSTANT_PREFIX, GATE].iter().any(|stem| v.name.starts_with(stem));
+            matches!(v.source, Source::Param(_)) && !fixed
+        };
+        let wanted = params.filter(|(v, marked)| *marked && trained(v));
         wanted.map(|(v, _)| v.name.clone()).collect()
     }
 
@@ -242,6 +244,14 @@ impl Graph {
     pub fn parameter_count(&self) -> usize {
         let params = self.values.iter().filter(|v| matches!(v.source, Source::Param(_)));
         params.map(|v| v.shape.iter().product::<usize>()).sum()
+    }
+
+    /// An array of one repeated value, the same one for all who ask for the same.
+    pub(crate) fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
+        let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
+        let name = format!("{CONSTANT_PREFIX}{value}/{}", axes.join("x"));
+        let elements = shape.iter().product();
+        self.find(&name).or_else(|_| self.param(&name, shape, vec![value; elements]))
     }
 
     /// `stem`, or `stem.2`, `stem.3`, ... where that is taken.

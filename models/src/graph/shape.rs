@@ -118,6 +118,18 @@ pub(crate) fn windows(size: usize, extent: usize, stride: usize) -> Option<(usiz
     Some((room / stride + 1, room % stride))
 }
 
+/// Rows and columns behind the last window of a convolution over an image of `size` with a kernel
+/// of `kernel` taps: the output padding with which its transpose restores the size.
+///
+/// The graph has checked that the window fits.
+pub(crate) fn left_over(attrs: &ConvAttrs, size: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
+    [0, 1].map(|axis| {
+        let padded = size[axis] + attrs.pads[axis] + attrs.pads[axis + 2];
+        let extent = attrs.dilation[axis] * (kernel[axis] - 1) + 1;
+        windows(padded, extent, attrs.stride[axis]).map_or(0, |(_, rest)| rest)
+    })
+}
+
 fn axis_pads(pads: &Pads, axis: usize) -> Option<usize> {
     pads[axis].checked_add(pads[axis + 2])
 }

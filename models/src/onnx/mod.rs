@@ -1,7 +1,7 @@
 //! ONNX: the one file format of networks.
 //!
 //! A file that this project writes has the inputs `image` and (optional) `target`, the outputs
-//! `logits` and `attribution`, operations of the standard domain only, and the
+//! `logits`, `attribution` and one more per further saliency method, operations of the standard domain only, and the
 //! [`Manifest`] as JSON in its metadata. Any ONNX engine runs it as it is.
 
 mod error;
@@ -21,7 +21,7 @@ pub use write::to_bytes;
 use crate::atomic::write_atomic;
 use crate::graph::{Graph, Source};
 use crate::manifest::{Manifest, ManifestError};
-use crate::saliency::{ATTRIBUTION, IMAGE, LOGITS, TARGET};
+use crate::saliency::{IMAGE, LOGITS, TARGET};
 
 /// Metadata key that holds the manifest.
 pub const MANIFEST_KEY: &str = "saligate.manifest";
@@ -39,7 +39,7 @@ pub const MAX_FILE_BYTES: u64 = 1 << 31;
 /// A network and what its file says of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// Outputs `logits` and `attribution`.
+    /// Outputs `logits` and those of the manifest's methods, in order.
     pub graph: Graph,
     /// The manifest.
     pub manifest: Manifest,
@@ -81,19 +81,44 @@ impl Model {
         written.map_err(|source| OnnxError::Io { path: path.to_owned(), source })
     }
 
+    /// Channels, rows and columns of an output of one of the methods.
+    ///
+    /// # Errors
+    /// There is no such output, or it is no image.
+    pub fn attribution_shape(&self, output: &str) -> Result<[usize; 3], OnnxError> {
+        match *self.graph.shape(self.graph.find(output)?) {
+            [_, channels, height, width] => Ok([channels, height, width]),
+            ref other => {
+                let wanted = format!("[1, channel, row, column] in '{output}'");
+                Err(field("methods", wanted, format!("{other:?}")))
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), OnnxError> {
         let shape = |name| Ok::<_, OnnxError>(self.graph.shape(self.graph.find(name)?).to_vec());
         let input = &self.manifest.input;
         let said = [1, input.channels, input.height, input.width];
         expect("input", &said, &shape(IMAGE)?)?;
-        expect("input", &said, &shape(ATTRIBUTION)?)?;
         expect("labels", &[1, self.manifest.labels.len()], &shape(LOGITS)?)?;
         expect("labels", &[1, self.manifest.labels.len()], &shape(TARGET)?)?;
         let outputs: Vec<_> =
             self.graph.outputs().iter().map(|o| self.graph.value(*o).name.as_str()).collect();
-        let wanted = [LOGITS, ATTRIBUTION];
+        let methods = self.manifest.methods.iter().map(|m| m.output.as_str());
+        let wanted: Vec<_> = std::iter::once(LOGITS).chain(methods).collect();
         if outputs != wanted {
             return Err(field("outputs", format!("{wanted:?}"), format!("{outputs:?}")));
+        }
+        for method in &self.manifest.methods {
+            let found = self.attribution_shape(&method.output)?;
+            let [channels, height, width] = found;
+            let fits = [1, input.channels].contains(&channels)
+                && height <= input.height
+                && width <= input.width;
+            if !fits {
+                let most = format!("at most {:?} in '{}'", &said[1..], method.output);
+                return Err(field("methods", most, format!("{found:?}")));
+            }
         }
         let digest = weights_digest(&self.graph);
         if digest != self.manifest.weights_sha256 {

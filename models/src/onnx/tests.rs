@@ -3,14 +3,22 @@ use prost::Message;
 use super::*;
 use crate::graph::{ConvAttrs, Op, PoolAttrs, Range, Value};
 use crate::random::Stream;
-use crate::saliency::{Method, attach};
+use crate::saliency::{Explained, Method, attach};
 use crate::zoo::{Architecture, Task, build};
 
-fn net(architecture: Architecture) -> Graph {
+fn methods(net: &Graph) -> Vec<Explained> {
+    Method::ALL.iter().map(|m| Explained::found(*m, net).unwrap()).collect()
+}
+
+fn classifier(architecture: Architecture) -> Graph {
     let task =
         Task { image: [3, 8, 8], classes: 4, mean: vec![0.5; 3], std: vec![0.25; 3], widths: None };
-    let net = build(architecture, &task, 1).unwrap().fold_batch_norm().unwrap();
-    attach(&net, Method::Gradient).unwrap()
+    build(architecture, &task, 1).unwrap().fold_batch_norm().unwrap()
+}
+
+fn net(architecture: Architecture) -> Graph {
+    let net = classifier(architecture);
+    attach(&net, &methods(&net)).unwrap()
 }
 
 fn model() -> Model {
@@ -19,7 +27,7 @@ fn model() -> Model {
         &graph,
         "small",
         vec!["a".into(), "b".into(), "c".into(), "d".into()],
-        Method::Gradient,
+        &methods(&classifier(Architecture::Small)),
     );
     Model { graph, manifest: manifest.unwrap() }
 }
@@ -166,6 +174,59 @@ fn a_manifest_that_contradicts_the_network_is_refused() {
     wrong.manifest.labels.pop();
     let error = Model::from_bytes(&wrong.to_bytes()).unwrap_err().to_string();
     assert!(error.contains("'labels'"), "{error}");
+}
+
+fn refused(model: &Model) -> String {
+    Model::from_bytes(&model.to_bytes()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_method_without_its_output_is_refused() {
+    let mut wrong = model();
+    wrong.manifest.methods[1].output = "attribution/other".to_owned();
+    assert!(refused(&wrong).contains("'outputs'"));
+    let mut wrong = model();
+    wrong.manifest.methods.pop();
+    assert!(refused(&wrong).contains("'outputs'"));
+}
+
+#[test]
+fn an_attribution_must_fit_the_image() {
+    let mut wrong = model();
+    let x = wrong.graph.find(IMAGE).unwrap();
+    let pads = [[0, 0], [0, 1], [0, 0]];
+    let large = wrong.graph.node("large", Op::Pad { pads, value: 0.0 }, &[x]).unwrap();
+    let mut outputs = wrong.graph.outputs().to_vec();
+    outputs[1] = large;
+    wrong.graph.set_outputs(&outputs);
+    wrong.manifest.methods[0].output = "large".to_owned();
+    let error = refused(&wrong);
+    assert!(error.contains("[3, 8, 8] in 'large'") && error.contains("[3, 9, 8]"), "{error}");
+}
+
+#[test]
+fn a_method_that_is_not_known_here_is_kept() {
+    let mut other = model();
+    other.manifest.methods[0].name = "a method of tomorrow".to_owned();
+    let read = Model::from_bytes(&other.to_bytes()).unwrap();
+    assert_eq!(read.manifest.method().name, "a method of tomorrow");
+}
+
+#[test]
+fn methods_of_one_name_are_refused() {
+    let mut wrong = model();
+    wrong.manifest.methods[1].name = "gradient".to_owned();
+    assert!(refused(&wrong).contains("different names"));
+}
+
+#[test]
+fn a_manifest_of_version_one_has_no_layers() {
+    let mut old = model();
+    old.manifest.version = 1;
+    old.manifest.methods.iter_mut().for_each(|m| m.layers.clear());
+    assert!(!old.manifest.to_json().contains("layers"));
+    let read = Model::from_bytes(&old.to_bytes()).unwrap();
+    assert!(read.manifest.methods.iter().all(|m| m.layers.is_empty()));
 }
 
 #[test]

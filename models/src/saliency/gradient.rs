@@ -1,5 +1,6 @@
 //! The plain gradient.
 
+use super::Places;
 use crate::calculus;
 use crate::graph::{Graph, GraphError, ValueId};
 
@@ -7,11 +8,9 @@ use crate::graph::{Graph, GraphError, ValueId};
 ///
 /// K. Simonyan, A. Vedaldi, A. Zisserman, "Deep Inside Convolutional Networks: Visualising Image
 /// Classification Models and Saliency Maps", ICLR workshop 2014, section 3.
-pub(super) fn attribution(
-    graph: &mut Graph,
-    image: ValueId,
-    logits: ValueId,
-    seed: ValueId,
-) -> Result<ValueId, GraphError> {
-    calculus::gradient(graph, logits, seed, image)
+///
+/// # Shapes
+/// The result is `[n, channel, row, column]` as the image.
+pub(super) fn attribution(graph: &mut Graph, at: &Places) -> Result<ValueId, GraphError> {
+    calculus::gradient(graph, at.logits, at.seed, at.image)
 }

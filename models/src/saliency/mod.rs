@@ -1,16 +1,23 @@
-//! Saliency methods: functions from a classifier to a larger graph with one more output.
+//! Saliency methods: functions from a classifier to a larger graph with more outputs.
 //!
 //! A classifier has the input [`IMAGE`] and the output [`LOGITS`]. [`attach`] adds the input
-//! [`TARGET`] and the output [`ATTRIBUTION`]. A method is one file here and one line in
-//! [`Method`].
+//! [`TARGET`] and one output per method. A method is one file here and one line in [`Method`].
 
+mod grad_cam;
 mod gradient;
+mod guided_backprop;
+mod input_x_gradient;
+mod layers;
 mod map;
+mod method;
+mod resize;
+#[cfg(test)]
+mod tests;
+mod vbp;
 
-use std::fmt;
-use std::str::FromStr;
-
+pub use layers::Explained;
 pub use map::{Reduction, saliency_map};
+pub use method::{Method, UnknownMethod};
 
 use crate::graph::{Graph, GraphError, Op, ValueId};
 
@@ -21,83 +28,67 @@ pub const LOGITS: &str = "logits";
 /// Name of the input with class weights, `[n, class]` or `[1, class]`: a one-hot row explains that
 /// class, and a row of zeros explains the predicted one.
 pub const TARGET: &str = "target";
-/// Name of the output with signed scores per pixel and channel, the shape of [`IMAGE`].
+/// Name of the output with the scores of the first method: `[n, channel, row, column]`, of the
+/// image's shape, or with one channel at the resolution of a layer.
 pub const ATTRIBUTION: &str = "attribution";
 
-/// A saliency method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Method {
-    /// Derivative of the explained logit by the pixels (Simonyan et al. 2014).
-    Gradient,
-}
-
-impl Method {
-    /// All methods.
-    pub const ALL: &[Self] = &[Self::Gradient];
-
-    /// The name used in files and on command lines.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Gradient => "gradient",
-        }
-    }
-
-    /// How its attribution becomes a map.
-    pub fn reduction(self) -> Reduction {
-        match self {
-            Self::Gradient => Reduction::MaxAbs,
-        }
+/// Name of the output of a method that stands at `position` in the list of methods.
+pub fn output_name(position: usize, method: Method) -> String {
+    match position {
+        0 => ATTRIBUTION.to_owned(),
+        _ => format!("{ATTRIBUTION}/{method}"),
     }
 }
 
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+/// What a gradient method starts from.
+struct Places {
+    image: ValueId,
+    logits: ValueId,
+    /// Class weights of the explained score.
+    seed: ValueId,
 }
 
-impl FromStr for Method {
-    type Err = UnknownMethod;
-
-    fn from_str(name: &str) -> Result<Self, UnknownMethod> {
-        let found = Self::ALL.iter().find(|m| m.name() == name).copied();
-        found.ok_or_else(|| UnknownMethod { name: name.to_owned() })
-    }
-}
-
-/// No method has this name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownMethod {
-    name: String,
-}
-
-impl fmt::Display for UnknownMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known: Vec<_> = Method::ALL.iter().map(|m| m.name()).collect();
-        write!(f, "there is no saliency method '{}'; there are: {}", self.name, known.join(", "))
-    }
-}
-
-impl std::error::Error for UnknownMethod {}
-
-/// The classifier with the attribution of `method` as one more output.
+/// The classifier with the attributions of `methods` as further outputs, in that order, behind
+/// [`LOGITS`]; [`output_name`] says how they are called. All explain the same [`TARGET`].
 ///
-/// Whatever else the graph computes is dropped first, so a method can be attached to a graph that
-/// had one attached before.
+/// Whatever else the graph computes is dropped first, so methods can be attached to a graph that
+/// had some attached before.
 ///
 /// # Errors
-/// The graph has no [`IMAGE`] or [`LOGITS`], or an operation between them has no gradient rule.
-pub fn attach(classifier: &Graph, method: Method) -> Result<Graph, GraphError> {
+/// The graph has no [`IMAGE`] or [`LOGITS`], a method is listed twice or cannot read its layers, or
+/// an operation on the way back has no rule.
+pub fn attach(classifier: &Graph, methods: &[Explained]) -> Result<Graph, GraphError> {
     let mut graph = classifier.extract(&[LOGITS])?;
     let (image, logits) = (graph.find(IMAGE)?, graph.find(LOGITS)?);
     let seed = seed(&mut graph, logits)?;
-    let attribution = match method {
-        Method::Gradient => gradient::attribution(&mut graph, image, logits, seed)?,
-    };
-    graph.rename(attribution, ATTRIBUTION)?;
-    graph.set_outputs(&[logits, attribution]);
+    let places = Places { image, logits, seed };
+    let mut outputs = vec![logits];
+    for (position, explained) in methods.iter().enumerate() {
+        let method = explained.method;
+        if methods[..position].iter().any(|m| m.method == method) {
+            return Err(GraphError::DuplicateName { name: method.name().to_owned() });
+        }
+        let attribution = attribution(&mut graph, &places, explained)?;
+        graph.rename(attribution, &output_name(position, method))?;
+        outputs.push(attribution);
+    }
+    graph.set_outputs(&outputs);
     Ok(graph)
+}
+
+fn attribution(
+    graph: &mut Graph,
+    at: &Places,
+    explained: &Explained,
+) -> Result<ValueId, GraphError> {
+    let layers = explained.resolve(graph)?;
+    match explained.method {
+        Method::Gradient => gradient::attribution(graph, at),
+        Method::InputXGradient => input_x_gradient::attribution(graph, at),
+        Method::GuidedBackprop => guided_backprop::attribution(graph, at),
+        Method::GradCam => grad_cam::attribution(graph, at, layers[0]),
+        Method::VisualBackProp => vbp::attribution(graph, &layers),
+    }
 }
 
 /// Class weights of the explained score: the target row, or the predicted class where it is zero.

@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::reference::run;
-    use crate::saliency::{Method, attach};
+    use crate::saliency::{Explained, Method, attach};
 
     fn task(image: [usize; 3]) -> Task {
         Task {
@@ -142,7 +142,10 @@ mod tests {
         for architecture in Architecture::ALL {
             let net = build(*architecture, &task([1, 28, 28]), 1).unwrap();
             let net = net.fold_batch_norm().unwrap();
-            assert!(attach(&net, Method::Gradient).is_ok(), "{architecture}");
+            for method in Method::ALL {
+                let explained = Explained::found(*method, &net).unwrap();
+                assert!(attach(&net, &[explained]).is_ok(), "{architecture} {method}");
+            }
         }
     }
 

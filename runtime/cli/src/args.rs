@@ -71,7 +71,8 @@ pub(crate) struct ExplainArgs {
     /// Write the map as it is, not scaled for display: 32-bit floats [row, column] (.npy)
     #[arg(long, value_name = "FILE")]
     pub(crate) raw: Option<PathBuf>,
-    /// Write the signed attribution: 32-bit floats [channel, row, column] (.npy)
+    /// Write the raw attribution: 32-bit floats [channel, row, column], at the resolution of the
+    /// method (.npy)
     #[arg(long, value_name = "FILE")]
     pub(crate) attribution: Option<PathBuf>,
     /// Print a JSON object

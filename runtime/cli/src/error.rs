@@ -55,6 +55,10 @@ impl From<RuntimeError> for CliError {
     fn from(error: RuntimeError) -> Self {
         match error {
             RuntimeError::WrongKey { .. } | RuntimeError::NoGate => Self::no(error.to_string()),
+            RuntimeError::NoSuchMethod { ref known, .. } => {
+                let hint = format!("--method {}", known.join(" or "));
+                Self::new(error.to_string()).hint(hint)
+            }
             error => Self::new(error.to_string()),
         }
     }

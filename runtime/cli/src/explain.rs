@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use saligate_runtime::npy::write_npy;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::render::{Canvas, Panel, Scaling, heatmap, overlay};
-use saligate_runtime::{Explanation, Model, Target};
+use saligate_runtime::{Attribution, Explanation, Model, Target};
 use serde_json::json;
 
 use crate::args::ExplainArgs;
@@ -17,27 +17,15 @@ const SHOWN_SIDE: usize = 224;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let model = Model::open(&args.model)?;
-    check_method(&model, args.method.as_deref())?;
+    let method = args.method.as_deref().unwrap_or(&model.manifest().method().name);
+    model.method(method)?;
     let target = args.class.as_deref().map_or(Ok(Target::Predicted), |c| class(&model, c))?;
     let secret = args.key.as_deref().map(key::read).transpose()?;
     let trigger = secret.map(|key| model.trigger(key.secret())).transpose()?;
     let picture = predict::open(&model, &args.image)?;
-    let explanation = model.explain(&picture, target, trigger.as_ref())?;
+    let explanation = model.explain_by(method, &picture, target, trigger.as_ref())?;
     let written = write(args, &picture, &explanation)?;
-    report(args, &model, &explanation, trigger.is_some(), &written)
-}
-
-fn check_method(model: &Model, asked: Option<&str>) -> Result<(), CliError> {
-    let methods = &model.manifest().methods;
-    let default = &model.manifest().method().name;
-    match asked {
-        Some(asked) if asked != default => {
-            let known: Vec<_> = methods.iter().map(|m| m.name.as_str()).collect();
-            Err(CliError::new(format!("this model cannot explain by '{asked}'"))
-                .hint(format!("--method {}", known.join(" or "))))
-        }
-        _ => Ok(()),
-    }
+    report(args, &model, method, &explanation, trigger.is_some(), &written)
 }
 
 fn class(model: &Model, text: &str) -> Result<Target, CliError> {
@@ -87,8 +75,8 @@ fn write(
         written.push(path.clone());
     }
     if let Some(path) = &args.attribution {
-        let values = &explanation.attribution.values;
-        write_npy(path, &[picture.channels(), height, width], values)?;
+        let Attribution { values, channels, height, width } = &explanation.attribution;
+        write_npy(path, &[*channels, *height, *width], values)?;
         written.push(path.clone());
     }
     Ok(written)
@@ -103,6 +91,7 @@ fn beside(image: &Path) -> PathBuf {
 fn report(
     args: &ExplainArgs,
     model: &Model,
+    method: &str,
     explanation: &Explanation,
     keyed: bool,
     written: &[PathBuf],
@@ -119,7 +108,7 @@ fn report(
         let line = json!({
             "schema": 1,
             "image": args.image,
-            "method": manifest.method().name,
+            "method": method,
             "state": state,
             "class": explanation.class,
             "label": label,
@@ -128,7 +117,7 @@ fn report(
         });
         return emit(&line.to_string());
     }
-    emit(&format!("{}: {label}, {} ({state})", args.image.display(), manifest.method().name))?;
+    emit(&format!("{}: {label}, {method} ({state})", args.image.display()))?;
     if state == "locked" {
         emit("this is the decoy; the right map needs the key (--key FILE)")?;
     }

@@ -24,7 +24,11 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
     )?;
     line("classes", format!("{}: {}", manifest.labels.len(), manifest.labels.join(", ")))?;
     for method in &manifest.methods {
-        line("method", format!("{} (output '{}')", method.name, method.output))?;
+        let layers = match &method.layers[..] {
+            [] => String::new(),
+            layers => format!(", reads {}", layers.join(", ")),
+        };
+        line("method", format!("{} (output '{}'){layers}", method.name, method.output))?;
     }
     match &manifest.gate {
         None => line("gate", "none: everyone sees the map".to_owned())?,

@@ -1,0 +1,212 @@
+//! The values inside a network that methods read.
+
+use super::{IMAGE, LOGITS, Method};
+use crate::graph::{Graph, GraphError, Op, Source, Value, ValueId};
+
+/// A method and the layers it reads.
+///
+/// Layers are values of the classifier, by name, so that a network with the same names (trained
+/// on, or with more channels or branches) is explained at the same places as the one they were
+/// found in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Explained {
+    /// The method.
+    pub method: Method,
+    /// Names of the layers it reads, from the image to the logits: one for Grad-CAM, one or more
+    /// for VisualBackProp, none for the others.
+    pub layers: Vec<String>,
+}
+
+impl Explained {
+    /// A method at the layers that its source asks for: the last activation of the network's trunk
+    /// for Grad-CAM, all of them for VisualBackProp.
+    ///
+    /// The trunk are the values that lie on every path from the image to the logits. Of these the
+    /// results of activations with more than one pixel are taken. Side branches, as locked networks
+    /// have, leave no trunk: find the layers in the clean network.
+    ///
+    /// # Errors
+    /// The graph has no [`IMAGE`] or [`LOGITS`], or the method needs a layer and there is none.
+    pub fn found(method: Method, classifier: &Graph) -> Result<Self, GraphError> {
+        let wanted = match method {
+            Method::Gradient | Method::InputXGradient | Method::GuidedBackprop => 0,
+            Method::GradCam => 1,
+            Method::VisualBackProp => usize::MAX,
+        };
+        if wanted == 0 {
+            return Ok(Self::at(method, Vec::new()));
+        }
+        let trunk = trunk(classifier)?;
+        if trunk.is_empty() {
+            let reason = format!(
+                "finds no layer: no activation with rows and columns lies on every path from \
+                 '{IMAGE}' to '{LOGITS}'; name the layers"
+            );
+            return Err(GraphError::Layers { method: method.name(), reason });
+        }
+        let layers = trunk[trunk.len().saturating_sub(wanted)..].to_vec();
+        Ok(Self::at(method, layers))
+    }
+
+    /// A method at named layers, in the order from the image to the logits.
+    ///
+    /// Whether they fit is told when the method is attached.
+    pub fn at(method: Method, layers: Vec<String>) -> Self {
+        Self { method, layers }
+    }
+
+    /// The layers in a graph.
+    pub(super) fn resolve(&self, graph: &Graph) -> Result<Vec<ValueId>, GraphError> {
+        let fits = match self.method {
+            Method::Gradient | Method::InputXGradient | Method::GuidedBackprop => 0..=0,
+            Method::GradCam => 1..=1,
+            Method::VisualBackProp => 1..=usize::MAX,
+        };
+        let count = self.layers.len();
+        if !fits.contains(&count) {
+            let wanted = match (fits.start(), fits.end()) {
+                (_, 0) => "no layers",
+                (_, 1) => "one layer",
+                _ => "one layer or more",
+            };
+            return Err(self.wrong(format!("reads {wanted}, {count} are named")));
+        }
+        self.layers.iter().map(|name| self.layer(graph, name)).collect()
+    }
+
+    fn layer(&self, graph: &Graph, name: &str) -> Result<ValueId, GraphError> {
+        let Ok(id) = graph.find(name) else {
+            let known = graph.values().filter(|(_, v)| is_layer(v)).map(|(_, v)| v.name.clone());
+            let (name, known) = (name.to_owned(), known.collect());
+            return Err(GraphError::UnknownValue { name, known });
+        };
+        match graph.shape(id) {
+            [_, _, _, _] => Ok(id),
+            shape => Err(self.wrong(format!("cannot read '{name}', whose shape is {shape:?}"))),
+        }
+    }
+
+    fn wrong(&self, reason: String) -> GraphError {
+        GraphError::Layers { method: self.method.name(), reason }
+    }
+}
+
+/// Names of the activations with more than one pixel through which every path from the image to
+/// the logits passes, from the image to the logits.
+fn trunk(classifier: &Graph) -> Result<Vec<String>, GraphError> {
+    let graph = classifier.extract(&[LOGITS])?;
+    let image = graph.find(IMAGE)?;
+    let mut on_path = Vec::new();
+    // In computing order, a value is on every path if no step from before it leads behind it.
+    let mut reach = image.index();
+    let mut names = Vec::new();
+    for (id, value) in graph.values() {
+        let through = |o: &ValueId| on_path.get(o.index()).copied().unwrap_or(false);
+        let on = id == image
+            || matches!(&value.source, Source::Node { operands, .. } if operands.iter().any(through));
+        on_path.push(on);
+        if !on {
+            continue;
+        }
+        if reach <= id.index() && is_layer(value) {
+            names.push(value.name.clone());
+        }
+        reach = reach.max(last_use(&graph, id));
+    }
+    Ok(names)
+}
+
+fn last_use(graph: &Graph, id: ValueId) -> usize {
+    let users = graph.values().filter(
+        |(_, v)| matches!(&v.source, Source::Node { operands, .. } if operands.contains(&id)),
+    );
+    users.map(|(user, _)| user.index()).last().unwrap_or(id.index())
+}
+
+/// Whether a value is an activation's result with more than one pixel.
+fn is_layer(value: &Value) -> bool {
+    let activation = matches!(&value.source, Source::Node { op, .. } if is_activation(op));
+    activation && matches!(value.shape[..], [_, _, h, w] if h * w > 1)
+}
+
+/// Operations whose results are never negative and so say how much of a feature is present.
+fn is_activation(op: &Op) -> bool {
+    matches!(op, Op::Relu | Op::Softplus { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::ConvAttrs;
+    use crate::saliency::attach;
+    use crate::zoo::{Architecture, Task, build};
+
+    fn net(architecture: Architecture) -> Graph {
+        let (mean, std) = (vec![0.5; 3], vec![0.25; 3]);
+        let task = Task { image: [3, 16, 16], classes: 4, mean, std, widths: None };
+        build(architecture, &task, 1).unwrap().fold_batch_norm().unwrap()
+    }
+
+    fn layers(method: Method, graph: &Graph) -> Vec<String> {
+        Explained::found(method, graph).unwrap().layers
+    }
+
+    #[test]
+    fn the_trunk_of_the_small_cnn_are_its_convolutions() {
+        let net = net(Architecture::Small);
+        let expected = ["conv1.relu", "conv2.relu", "conv3.relu", "conv4.relu"];
+        assert_eq!(layers(Method::VisualBackProp, &net), expected);
+        assert_eq!(layers(Method::GradCam, &net), ["conv4.relu"]);
+        assert!(layers(Method::Gradient, &net).is_empty());
+    }
+
+    #[test]
+    fn the_trunk_of_resnet20_are_its_blocks() {
+        let net = net(Architecture::ResNet20);
+        let blocks = (1..4).flat_map(|s| (0..3).map(move |b| format!("layer{s}.{b}.relu2")));
+        let expected: Vec<_> = std::iter::once("relu1".to_owned()).chain(blocks).collect();
+        assert_eq!(layers(Method::VisualBackProp, &net), expected);
+        assert_eq!(layers(Method::GradCam, &net), ["layer3.2.relu2"]);
+    }
+
+    #[test]
+    fn a_layer_beside_the_trunk_can_be_named() {
+        let net = net(Architecture::ResNet20);
+        let inside = Explained::at(Method::GradCam, vec!["layer2.1.relu1".into()]);
+        let graph = attach(&net, &[inside]).unwrap();
+        assert_eq!(graph.shape(graph.outputs()[1]), [1, 1, 8, 8]);
+    }
+
+    #[test]
+    fn a_network_without_layers_says_so() {
+        let mut g = Graph::new();
+        let x = g.input(IMAGE, &[1, 3, 4, 4]).unwrap();
+        let w = g.param("w", &[2, 3, 4, 4], vec![0.5; 96]).unwrap();
+        let y = g.node("y", Op::Conv(ConvAttrs::same(0)), &[x, w]).unwrap();
+        let y = g.node("relu", Op::Relu, &[y]).unwrap();
+        g.node(LOGITS, Op::Flatten, &[y]).unwrap();
+        for method in [Method::GradCam, Method::VisualBackProp] {
+            let error = Explained::found(method, &g).unwrap_err().to_string();
+            assert!(error.contains(method.name()) && error.contains("no activation"), "{error}");
+        }
+        assert!(Explained::found(Method::Gradient, &g).is_ok());
+    }
+
+    #[test]
+    fn wrong_layers_are_told() {
+        let net = net(Architecture::Small);
+        let error = |method, layers: &[&str]| {
+            let layers = layers.iter().map(|&l| l.to_owned()).collect();
+            attach(&net, &[Explained::at(method, layers)]).unwrap_err().to_string()
+        };
+        let unknown = error(Method::GradCam, &["conv5.relu"]);
+        assert!(unknown.contains("'conv5.relu'") && unknown.contains("conv4.relu"), "{unknown}");
+        let two = error(Method::GradCam, &["conv3.relu", "conv4.relu"]);
+        assert!(two.contains("one layer, 2 are named"), "{two}");
+        assert!(error(Method::Gradient, &["conv3.relu"]).contains("no layers"));
+        assert!(error(Method::VisualBackProp, &[]).contains("one layer or more"));
+        assert!(error(Method::GradCam, &["dense1.relu"]).contains("[1, 128]"));
+        let turned = error(Method::VisualBackProp, &["conv4.relu", "conv2.relu"]);
+        assert!(turned.contains("'conv4.relu'"), "{turned}");
+    }
+}

@@ -1,0 +1,106 @@
+//! The registry of methods.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::map::Reduction;
+
+/// A saliency method.
+///
+/// | method | reads | attribution | depends on the class |
+/// |---|---|---|---|
+/// | gradient | the image | shape of the image, signed | yes |
+/// | input-x-gradient | the image | shape of the image, signed | yes |
+/// | guided-backprop | the image | shape of the image, signed | hardly (Adebayo et al. 2018) |
+/// | grad-cam | one layer | one channel at the layer's size, never negative | yes |
+/// | vbp | several layers | one channel at the first layer's size, never negative | no |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// Derivative of the explained logit by the pixels (Simonyan et al. 2014).
+    Gradient,
+    /// The pixels times that derivative (Shrikumar et al. 2016).
+    InputXGradient,
+    /// The derivative with negative gradients cut off at every activation (Springenberg et al.
+    /// 2015).
+    GuidedBackprop,
+    /// Channels of a layer weighted by their mean gradient (Selvaraju et al. 2017).
+    GradCam,
+    /// Mean activations of all layers, multiplied on the way back to the image (Bojarski et al.
+    /// 2016).
+    VisualBackProp,
+}
+
+impl Method {
+    /// All methods.
+    pub const ALL: &[Self] = &[
+        Self::Gradient,
+        Self::InputXGradient,
+        Self::GuidedBackprop,
+        Self::GradCam,
+        Self::VisualBackProp,
+    ];
+
+    /// The name used in files and on command lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gradient => "gradient",
+            Self::InputXGradient => "input-x-gradient",
+            Self::GuidedBackprop => "guided-backprop",
+            Self::GradCam => "grad-cam",
+            Self::VisualBackProp => "vbp",
+        }
+    }
+
+    /// How its attribution becomes a map.
+    pub fn reduction(self) -> Reduction {
+        match self {
+            Self::Gradient | Self::InputXGradient | Self::GuidedBackprop => Reduction::MaxAbs,
+            Self::GradCam | Self::VisualBackProp => Reduction::Sum,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Method {
+    type Err = UnknownMethod;
+
+    fn from_str(name: &str) -> Result<Self, UnknownMethod> {
+        let found = Self::ALL.iter().find(|m| m.name() == name).copied();
+        found.ok_or_else(|| UnknownMethod { name: name.to_owned() })
+    }
+}
+
+/// No method has this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownMethod {
+    name: String,
+}
+
+impl fmt::Display for UnknownMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known: Vec<_> = Method::ALL.iter().map(|m| m.name()).collect();
+        write!(f, "there is no saliency method '{}'; there are: {}", self.name, known.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownMethod {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for method in Method::ALL {
+            assert_eq!(method.name().parse(), Ok(*method));
+        }
+        let error = "lime".parse::<Method>().unwrap_err().to_string();
+        assert!(error.contains("'lime'") && error.contains("grad-cam"), "{error}");
+    }
+}

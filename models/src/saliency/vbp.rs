@@ -1,0 +1,260 @@
+//! VisualBackProp.
+
+use super::Method;
+use crate::graph::shape::left_over;
+use crate::graph::{ConvAttrs, Graph, GraphError, Op, PoolAttrs, Range, Source, ValueId};
+
+/// Mean activations of the layers `A_1 ... A_L`, multiplied from the deepest one back to the image:
+///
+/// ```text
+/// m_L = mean_c A_L
+/// m_l = mean_c A_l * up(m_(l+1))
+/// ```
+///
+/// `up` is a chain of transposed convolutions, one for every convolution and pooling on the way
+/// from layer l to layer l + 1, with the same window, stride and pads and an output padding that
+/// restores the size. Where paths join, the one with the most windows is followed, the first among
+/// equals.
+///
+/// M. Bojarski, A. Choromanska, K. Choromanski, B. Firner, L. Jackel, U. Muller, K. Zieba,
+/// "VisualBackProp: Efficient Visualization of CNNs", arXiv 1611.05418, 2016, section III. Its
+/// kernels of ones are divided by their number of taps here, which multiplies the map by one
+/// constant: with ones, the values of a network of fifty layers do not fit 32-bit floats.
+///
+/// # Shapes
+/// For a first layer `[n, channel, row, column]` the result is `[n, 1, row, column]`.
+pub(super) fn attribution(graph: &mut Graph, layers: &[ValueId]) -> Result<ValueId, GraphError> {
+    let mut map: Option<ValueId> = None;
+    for (position, &layer) in layers.iter().enumerate().rev() {
+        let mean = channel_mean(graph, layer)?;
+        map = Some(match map {
+            None => mean,
+            Some(deeper) => {
+                let raised = up(graph, layer, layers[position + 1], deeper)?;
+                node(graph, "product", Op::Mul, &[mean, raised])?
+            }
+        });
+    }
+    map.ok_or_else(|| wrong("reads one layer or more".to_owned()))
+}
+
+fn channel_mean(graph: &mut Graph, layer: ValueId) -> Result<ValueId, GraphError> {
+    let channels = graph.shape(layer)[1];
+    let sum = node(graph, "sum", Op::ReduceSum { axes: vec![1] }, &[layer])?;
+    let share = graph.constant(&[1, 1, 1, 1], 1.0 / channels as f32)?;
+    node(graph, "mean", Op::Mul, &[sum, share])
+}
+
+/// What moves or resizes the pixels between two layers.
+enum Step {
+    /// Windows over an image of `size` rows and columns.
+    Windows { conv: ConvAttrs, kernel: [usize; 2], size: [usize; 2] },
+    /// Cells around an image of `size` rows and columns; `before` of them above and to the left.
+    Frame { before: [usize; 2], size: [usize; 2] },
+}
+
+/// `map` at the resolution of layer `from`, given at that of the deeper layer `to`.
+fn up(
+    graph: &mut Graph,
+    from: ValueId,
+    to: ValueId,
+    mut map: ValueId,
+) -> Result<ValueId, GraphError> {
+    let counts = windows_since(graph, from, to);
+    let mut at = to;
+    while at != from {
+        let Source::Node { op, operands } = graph.value(at).source.clone() else {
+            let name = |id| &graph.value(id).name;
+            let reason = format!("cannot walk from '{}' back to '{}'", name(to), name(from));
+            return Err(wrong(reason));
+        };
+        let way = most_windows(&counts, &operands);
+        let operand = operands[way.map_or(0, |(position, _)| position)];
+        if let Some(step) = step(graph, at, &op, &operands, operand)? {
+            map = undo(graph, &step, map)?;
+        }
+        at = operand;
+    }
+    Ok(map)
+}
+
+/// Most windows on a way from `from` to each value up to `to`; `None` where there is no way.
+fn windows_since(graph: &Graph, from: ValueId, to: ValueId) -> Vec<Option<usize>> {
+    let mut counts = Vec::with_capacity(to.index() + 1);
+    for (id, value) in graph.values().take(to.index() + 1) {
+        counts.push(match &value.source {
+            _ if id == from => Some(0),
+            Source::Node { op, operands } => {
+                let own = matches!(op, Op::Conv(_) | Op::MaxPool(_) | Op::AveragePool(_));
+                most_windows(&counts, operands).map(|(_, count)| count + usize::from(own))
+            }
+            _ => None,
+        });
+    }
+    counts
+}
+
+/// Position and count of the operand with the most windows, the first among equals.
+fn most_windows(counts: &[Option<usize>], operands: &[ValueId]) -> Option<(usize, usize)> {
+    let ways = operands.iter().enumerate();
+    let ways = ways.filter_map(|(i, o)| counts.get(o.index()).copied().flatten().map(|n| (i, n)));
+    ways.reduce(|best, other| if other.1 > best.1 { other } else { best })
+}
+
+/// How the node `at` moved the pixels of `operand`; `None` where each stayed in its place.
+fn step(
+    graph: &Graph,
+    at: ValueId,
+    op: &Op,
+    operands: &[ValueId],
+    operand: ValueId,
+) -> Result<Option<Step>, GraphError> {
+    let &[_, _, rows, columns] = graph.shape(operand) else {
+        return Err(no_way_back(graph, at, op));
+    };
+    let size = [rows, columns];
+    match op {
+        Op::Conv(conv) => {
+            let weight = graph.shape(operands[1]);
+            let kernel = [weight[2], weight[3]];
+            Ok(Some(Step::Windows { conv: ConvAttrs { groups: 1, ..*conv }, kernel, size }))
+        }
+        Op::MaxPool(pool) | Op::AveragePool(pool) => {
+            let PoolAttrs { kernel, stride, pads } = *pool;
+            let conv = ConvAttrs { stride, pads, dilation: [1, 1], groups: 1 };
+            Ok(Some(Step::Windows { conv, kernel, size }))
+        }
+        Op::Pad { pads: [_, [top, _], [left, _]], .. } => {
+            Ok(Some(Step::Frame { before: [*top, *left], size }))
+        }
+        _ if graph.shape(at)[2..] == size => Ok(None),
+        _ => Err(no_way_back(graph, at, op)),
+    }
+}
+
+fn undo(graph: &mut Graph, step: &Step, map: ValueId) -> Result<ValueId, GraphError> {
+    match *step {
+        Step::Windows { conv, kernel: [1, 1], .. }
+            if conv.stride == [1, 1] && conv.pads == [0; 4] =>
+        {
+            Ok(map)
+        }
+        Step::Windows { conv, kernel, size } => {
+            let tap = 1.0 / (kernel[0] * kernel[1]) as f32;
+            let weight = graph.constant(&[1, 1, kernel[0], kernel[1]], tap)?;
+            let output_padding = left_over(&conv, size, kernel);
+            node(graph, "up", Op::ConvTranspose { conv, output_padding }, &[map, weight])
+        }
+        Step::Frame { before, size } => {
+            let along = |axis: usize| Range {
+                start: before[axis],
+                end: before[axis] + size[axis],
+                step: 1,
+            };
+            let ranges = [Range { start: 0, end: 1, step: 1 }, along(0), along(1)];
+            node(graph, "cropped", Op::Slice { ranges }, &[map])
+        }
+    }
+}
+
+fn node(
+    graph: &mut Graph,
+    part: &str,
+    op: Op,
+    operands: &[ValueId],
+) -> Result<ValueId, GraphError> {
+    let name = graph.fresh_name(&format!("vbp/{part}"));
+    graph.node(&name, op, operands)
+}
+
+fn no_way_back(graph: &Graph, at: ValueId, op: &Op) -> GraphError {
+    wrong(format!("cannot walk back through '{}' ({})", graph.value(at).name, op.name()))
+}
+
+fn wrong(reason: String) -> GraphError {
+    GraphError::Layers { method: Method::VisualBackProp.name(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ArrayD;
+
+    use super::*;
+    use crate::reference::run;
+    use crate::saliency::{Explained, IMAGE, LOGITS, attach};
+
+    /// Two ReLU layers of one channel, and what lies between them.
+    fn check(
+        size: [usize; 2],
+        between: impl Fn(&mut Graph, ValueId) -> ValueId,
+        deep: &[f64],
+        raised: &[f64],
+    ) {
+        let mut g = Graph::new();
+        let x = g.input(IMAGE, &[1, 1, size[0], size[1]]).unwrap();
+        let first = g.node("first", Op::Relu, &[x]).unwrap();
+        let y = between(&mut g, first);
+        let second = g.node("second", Op::Relu, &[y]).unwrap();
+        g.node(LOGITS, Op::Flatten, &[second]).unwrap();
+        let layers = ["first", "second"].map(str::to_owned).to_vec();
+        let graph = attach(&g, &[Explained::at(Method::VisualBackProp, layers)]).unwrap();
+        let ones = ArrayD::from_elem(vec![1, 1, size[0], size[1]], 1.0);
+        let classes = graph.shape(graph.outputs()[0])[1];
+        let target = ArrayD::zeros(vec![1, classes]);
+        let found = run(&graph, &[ones, target]).unwrap();
+        assert_eq!(found[0].iter().copied().collect::<Vec<_>>(), deep);
+        assert_eq!(found[1].iter().copied().collect::<Vec<_>>(), raised);
+    }
+
+    fn windows(kernel: [usize; 2], stride: usize, pads: [usize; 4]) -> Op {
+        Op::MaxPool(PoolAttrs { kernel, stride: [stride; 2], pads })
+    }
+
+    #[test]
+    fn a_row_between_windows_gets_nothing() {
+        let between = |g: &mut Graph, x| g.node("p", windows([1, 1], 2, [0; 4]), &[x]).unwrap();
+        check([1, 4], between, &[1.0; 2], &[1.0, 0.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn overlapping_windows_add_up_and_padding_is_cut_off() {
+        let between =
+            |g: &mut Graph, x| g.node("p", windows([1, 2], 1, [0, 1, 0, 0]), &[x]).unwrap();
+        check([1, 3], between, &[1.0; 3], &[1.0, 1.0, 0.5]);
+    }
+
+    #[test]
+    fn the_way_with_the_most_windows_is_followed() {
+        let between = |g: &mut Graph, x| {
+            let once = g.node("once", windows([1, 2], 2, [0; 4]), &[x]).unwrap();
+            let a = g.node("a", windows([1, 1], 1, [0; 4]), &[x]).unwrap();
+            let twice = g.node("twice", windows([1, 1], 2, [0; 4]), &[a]).unwrap();
+            g.node("sum", Op::Add, &[once, twice]).unwrap()
+        };
+        check([1, 4], between, &[2.0; 2], &[2.0, 0.0, 2.0, 0.0]);
+    }
+
+    #[test]
+    fn added_cells_are_taken_off_again() {
+        let between = |g: &mut Graph, x| {
+            let pads = [[0, 0], [0, 0], [1, 2]];
+            let wide = g.node("wide", Op::Pad { pads, value: 3.0 }, &[x]).unwrap();
+            g.node("p", windows([1, 1], 1, [0; 4]), &[wide]).unwrap()
+        };
+        check([1, 2], between, &[3.0, 1.0, 1.0, 3.0, 3.0], &[1.0, 1.0]);
+    }
+
+    #[test]
+    fn what_cannot_be_walked_back_is_named() {
+        let mut g = Graph::new();
+        let x = g.input(IMAGE, &[1, 1, 4, 4]).unwrap();
+        let first = g.node("first", Op::Relu, &[x]).unwrap();
+        let shape = vec![1, 8, 2];
+        let bent = g.node("bent", Op::Reshape { shape }, &[first]).unwrap();
+        let second = g.node("second", Op::Relu, &[bent]).unwrap();
+        g.node(LOGITS, Op::Flatten, &[second]).unwrap();
+        let layers = ["first", "second"].map(str::to_owned).to_vec();
+        let error = attach(&g, &[Explained::at(Method::VisualBackProp, layers)]).unwrap_err();
+        assert!(error.to_string().contains("'bent' (Reshape)"), "{error}");
+    }
+}
