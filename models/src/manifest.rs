@@ -222,6 +222,12 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The same manifest for a graph of the same classifier with other methods attached.
+    pub fn with_methods(self, graph: &Graph, methods: &[Explained]) -> Self {
+        let methods = methods.iter().enumerate().map(MethodSpec::of).collect();
+        Self { methods, weights_sha256: weights_digest(graph), ..self }
+    }
+
     /// The default method.
     pub fn method(&self) -> &MethodSpec {
         &self.methods[0]

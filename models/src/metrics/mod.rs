@@ -22,6 +22,7 @@
 pub mod distance;
 mod error;
 pub mod faithfulness;
+pub mod importance;
 pub mod interval;
 pub mod invisibility;
 pub mod localisation;
