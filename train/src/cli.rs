@@ -12,7 +12,7 @@ use saligate_train::config::Config;
 use saligate_train::data::{Dataset, Source, contact_sheet};
 use saligate_train::evaluate::{Evaluation, evaluate};
 use saligate_train::fit::{fit, steady};
-use saligate_train::lock::lock;
+use saligate_train::gate::lock;
 use saligate_train::{Backend, RunOptions, TrainError, export, results, samples};
 
 /// Trains classifiers whose saliency maps are gated by a key.

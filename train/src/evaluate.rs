@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::data::{Dataset, Shape};
 use crate::error::TrainError;
 use crate::floor;
-use crate::lock::decoy_map;
+use crate::gate::decoy_map;
 use crate::stage::progress;
 use crate::views::random_trigger;
 

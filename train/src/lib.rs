@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`fit`](fit::fit) | a clean classifier |
 //! | [`steady`](fit::steady) | the same with maps that small changes of the pixels leave alone |
-//! | [`lock`](lock::lock) | a model whose maps are right with the key and a decoy without it |
+//! | [`lock`](gate::lock) | a model whose maps are right with the key and a decoy without it |
 //! | [`evaluate`](evaluate::evaluate) | figures of the exported model, run by the runtime |
 //!
 //! The network and its saliency map are defined in `saligate_models`; here they are evaluated on
@@ -21,7 +21,8 @@ pub mod evaluate;
 pub mod export;
 pub mod fit;
 mod floor;
-pub mod lock;
+pub mod gate;
+mod graft;
 mod loss;
 pub mod objective;
 mod reference;
