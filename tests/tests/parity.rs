@@ -1,12 +1,10 @@
 //! One definition, five engines: reference (f64), Burn on flex and ndarray, tract plain and
 //! optimized, and ONNX Runtime agree on logits and attribution.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use ndarray::ArrayD;
-use safetensors::SafeTensors;
 use saligate_models::graph::Graph;
 use saligate_models::manifest::Manifest;
 use saligate_models::onnx::Model;
@@ -18,6 +16,7 @@ use saligate_runtime::picture::Picture;
 use saligate_runtime::{Optimization, Target};
 use saligate_tests::{demo, root, shared};
 use saligate_train::data::{Dataset, LoadOptions, Source};
+use saligate_train::weights::load;
 use saligate_train::{Backend, run_graph};
 
 /// Images per network.
@@ -185,8 +184,6 @@ fn engines_agree_on_the_locked_small_cnn() {
 #[test]
 fn engines_agree_on_a_trained_resnet20() {
     let Some(folder) = shared("weights") else { return };
-    let bytes = fs::read(folder.join("cifar10-resnet20.safetensors")).unwrap();
-    let weights = SafeTensors::deserialize(&bytes).unwrap();
     let task = Task {
         image: [3, 32, 32],
         classes: 10,
@@ -195,13 +192,7 @@ fn engines_agree_on_a_trained_resnet20() {
         widths: None,
     };
     let mut graph = build(Architecture::ResNet20, &task, 0).unwrap();
-    for (name, view) in weights.tensors() {
-        if name.ends_with("num_batches_tracked") {
-            continue;
-        }
-        let data = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
-        graph.set_param(&name, data.collect::<Vec<_>>()).unwrap();
-    }
+    load(&mut graph, &folder.join("cifar10-resnet20.safetensors")).unwrap();
     let classifier = graph.fold_batch_norm().unwrap();
     let graph = attach(&classifier, Method::Gradient).unwrap();
     let labels = (0..10).map(|c| c.to_string()).collect();

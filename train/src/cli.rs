@@ -8,6 +8,7 @@ use saligate_keys::KeyFile;
 use saligate_models::graph::Graph;
 use saligate_models::onnx::Model;
 use saligate_models::saliency::LOGITS;
+use saligate_train::accuracy::accuracy;
 use saligate_train::config::Config;
 use saligate_train::data::{Dataset, Source, contact_sheet};
 use saligate_train::evaluate::{Evaluation, evaluate};
@@ -27,7 +28,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a clean classifier: CONFIG -> OUT/clean.onnx
+    /// Train a clean classifier, or load its weights: CONFIG -> OUT/clean.onnx
     Fit {
         #[command(flatten)]
         run: RunArgs,
@@ -214,8 +215,15 @@ impl Session {
         if let Some(settings) = &self.config.steady {
             graph = steady(&self.config, settings, &graph, &self.train, &self.options)?;
         }
-        let model = export::clean(&self.config, &graph, &self.labels)?;
+        let mut model = export::clean(&self.config, &graph, &self.labels)?;
         model.save(&self.clean_path())?;
+        if self.config.fit.is_none() {
+            // The weights come from elsewhere: do they still fit these pixels and classes?
+            let rate = accuracy(&self.clean_path(), &self.test, self.options.quiet)?;
+            eprintln!("accuracy {:.4} on {} test images", rate.value, rate.trials);
+            model.manifest.metrics.insert("accuracy_clean".to_owned(), rate.value);
+            model.save(&self.clean_path())?;
+        }
         eprintln!("wrote {}", self.clean_path().display());
         Ok(model)
     }

@@ -26,8 +26,9 @@ pub struct Config {
     pub data: DataConfig,
     /// Network.
     pub model: ModelConfig,
-    /// Clean training.
-    pub fit: FitConfig,
+    /// Clean training; may be left out where the model's weights are given.
+    #[serde(default)]
+    pub fit: Option<FitConfig>,
     /// Steadying of the clean model's maps, after `fit`; left out where absent.
     #[serde(default)]
     pub steady: Option<SteadyConfig>,
@@ -58,6 +59,14 @@ pub struct DataConfig {
     /// Class names, where the source has none.
     #[serde(default)]
     pub labels: Option<Vec<String>>,
+    /// Mean per channel that standardization subtracts, in [0, 1]; that of the training images
+    /// where absent.
+    #[serde(default)]
+    pub mean: Option<Vec<f32>>,
+    /// Standard deviation per channel that it divides by, positive; that of the training images
+    /// where absent.
+    #[serde(default)]
+    pub std: Option<Vec<f32>>,
 }
 
 /// Which network.
@@ -69,6 +78,10 @@ pub struct ModelConfig {
     /// Widths of the small CNN.
     #[serde(default)]
     pub widths: Option<Widths>,
+    /// Safetensors file of trained weights to start from; a relative path counts from the working
+    /// folder.
+    #[serde(default)]
+    pub weights: Option<PathBuf>,
 }
 
 /// How a stage steps: AdamW, a linear warm-up over the first twentieth, then a cosine to zero.
@@ -267,9 +280,19 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         let value = |field, expected| Err(ConfigError::Value { field, expected });
         self.source()?;
+        if self.fit.is_none() && self.model.weights.is_none() {
+            return value("fit", "given where there are no model.weights");
+        }
+        let finite = |values: &Option<Vec<f32>>| values.iter().flatten().all(|v| v.is_finite());
+        if !finite(&self.data.mean) {
+            return value("data.mean", "one finite number per channel");
+        }
+        if !finite(&self.data.std) || self.data.std.iter().flatten().any(|&v| v <= 0.0) {
+            return value("data.std", "one positive number per channel");
+        }
         let lock = &self.lock;
         let steps = [
-            ("fit.steps", Some(&self.fit.steps)),
+            ("fit.steps", self.fit.as_ref().map(|f| &f.steps)),
             ("lock.steps", Some(&lock.steps)),
             ("lock.detector", lock.detector.as_ref()),
             ("steady.steps", self.steady.as_ref().map(|s| &s.steps)),

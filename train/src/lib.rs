@@ -10,6 +10,7 @@
 //! The network and its saliency map are defined in `saligate_models`; here they are evaluated on
 //! Burn tensors and trained.
 
+pub mod accuracy;
 mod batch;
 mod checkpoint;
 pub mod config;
@@ -30,6 +31,7 @@ pub mod results;
 pub mod samples;
 mod stage;
 mod views;
+pub mod weights;
 
 pub use engine::{Backend, UnknownBackend, run_graph};
 pub use error::TrainError;
