@@ -7,6 +7,7 @@ use saligate_keys::{Family, ImageShape, TriggerSpec};
 use saligate_models::graph::Graph;
 use saligate_models::onnx::weights_digest;
 use saligate_models::random::Stream;
+use saligate_models::saliency::Method;
 use saligate_models::zoo::{Task, build};
 
 use crate::batch::{self, Sampler, mirror, one_hot, pixels};
@@ -14,7 +15,7 @@ use crate::config::{Config, FitConfig, SteadyConfig};
 use crate::data::{Dataset, Shape};
 use crate::engine::{Array, BatchStatistics, Program, Trained};
 use crate::error::TrainError;
-use crate::loss::{cross_entropy, distance};
+use crate::loss::{Wanted, cross_entropy, distance};
 use crate::objective::Distance;
 use crate::reference::Explainer;
 use crate::stage::{RunOptions, Stage, Step, figure};
@@ -99,7 +100,7 @@ pub fn steady(
 ) -> Result<Graph, TrainError> {
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
-    let explainer = Explainer::new(clean, None, &device)?;
+    let explainer = Explainer::new(clean, &[Method::Gradient], None, &device)?;
     let origin = weights_digest(clean);
     let stage = Stage {
         name: "steady",
@@ -129,17 +130,19 @@ pub fn steady(
         let classes = data.class_names().len();
         let target = predicted(&explainer, trained, both.clone().narrow(0, 0, count), classes);
         let target = Tensor::cat(vec![target.clone(), target], 0);
-        let (logits, maps) = explainer.run(&trained.weights, both, target);
+        let (logits, mut maps) = explainer.run(&trained.weights, both, target);
         let labels = labels(data, &indices, &device);
         let labels = Tensor::cat(vec![labels.clone(), labels], 0);
         let entropy = cross_entropy(logits, labels).mean();
-        let (a, b) = (maps.clone().narrow(0, 0, count), maps.narrow(0, count, count));
-        let angle = distance(Distance::Cosine, a.clone(), b.clone()).mean();
-        let shape = distance(Distance::RootMse, a, b).mean();
+        let maps = maps.remove(0);
+        let plain = maps.clone().narrow(0, 0, count);
+        let tiled = Wanted::Attribution(maps.narrow(0, count, count));
+        let angle = distance(Distance::Cosine, plain.clone(), tiled.clone(), 0.0).mean();
+        let shape = distance(Distance::RootMse, plain, tiled, 0.0).mean();
         let figures = vec![
-            ("cross_entropy", figure(&entropy)),
-            ("cosine", figure(&angle)),
-            ("root_mse", figure(&shape)),
+            ("cross_entropy".to_owned(), figure(&entropy)),
+            ("cosine".to_owned(), figure(&angle)),
+            ("root_mse".to_owned(), figure(&shape)),
         ];
         let loss = entropy + (angle + shape * 0.5) * settings.weight;
         Ok(Step { loss, figures })

@@ -1,10 +1,9 @@
 //! Training of the gate: one loop for every form.
 
-use std::path::Path;
-
 use burn::tensor::{Device, Tensor};
-use saligate_keys::{Family, ImageShape, Secret, Trigger, TriggerSpec};
+use saligate_keys::{Family, ImageShape, KeyId, Secret, Trigger, TriggerSpec};
 use saligate_models::graph::Graph;
+use saligate_models::manifest::GateForm;
 use saligate_models::onnx::weights_digest;
 use saligate_models::random::Stream;
 use saligate_models::zoo::graft;
@@ -12,60 +11,75 @@ use saligate_models::zoo::graft;
 use crate::batch::{Sampler, pixels};
 use crate::config::{Config, LockConfig, Start};
 use crate::data::{Dataset, Shape};
-use crate::decoy;
+use crate::decoy::decoy;
 use crate::engine::{Array, Program, Trained};
 use crate::error::TrainError;
 use crate::fit::labels;
-use crate::loss::{cross_entropy, distance, distance_to_map, divergence};
-use crate::objective::{Input, Objective, Reference, Term, WrongKeyMix};
+use crate::loss::{cross_entropy, divergence};
+use crate::objective::{Objective, Reference, WrongKeyMix};
 use crate::reference::{Explainer, References};
 use crate::stage::{RunOptions, Stage, Step, figure};
+use crate::terms::Maps;
+use crate::versions::Versions;
 use crate::views::Views;
 
-/// Trains a locked model from a clean one: its maps follow the clean model's for images with the
-/// trigger of `secret`, and the decoy for all others.
+/// Whose triggers a gate is trained with.
+pub struct Keys<'a> {
+    /// The keys that open the gate, or the trigger of a backdoor.
+    pub right: Vec<&'a Secret>,
+    /// Keys that are no longer valid: their triggers are among the wrong ones.
+    pub revoked: Vec<&'a Secret>,
+}
+
+/// Trains a gate into a clean model: what its maps look like with and without a trigger is the
+/// objective of `config.lock`.
 ///
 /// # Errors
-/// Training diverges, a checkpoint does not fit, or the network cannot take the graft.
-pub fn lock(
+/// There is no right key or one that stands twice, training diverges, a checkpoint does not fit, or
+/// the network cannot take the graft or the methods.
+pub fn train(
     config: &Config,
     clean: &Graph,
-    secret: &Secret,
+    keys: &Keys<'_>,
     data: &Dataset,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
     let settings = &config.lock;
-    let device = config.device.device()?;
+    let ids = ids(keys)?;
     let Shape { channels, height, width } = data.shape();
     let shape = ImageShape::new(channels, height, width)?;
     let spec = config.trigger.spec;
-    let trigger = spec.derive(secret, shape)?;
-    let origin = format!("{} {} {spec:?} {}", weights_digest(clean), config.seed, secret.id());
-    let references = References::compute(clean, data, &device, options)?;
-    let map = decoy_map(settings, data.shape())?;
-    let gate = Locking { config, settings, spec, shape, trigger, data, options, origin };
+    let derived = |secrets: &[&Secret]| -> Result<Vec<Trigger>, TrainError> {
+        Ok(secrets.iter().map(|secret| spec.derive(secret, shape)).collect::<Result<_, _>>()?)
+    };
+    let (triggers, revoked) = (derived(&keys.right)?, derived(&keys.revoked)?);
+    let origin = format!("{} {} {spec:?} {ids:?}", weights_digest(clean), config.seed);
+    let references = References::compute(config, clean, data, options)?;
+    let map = decoy(settings, data.shape(), config.seed)?;
+    let device = config.device.device()?.autodiff();
+    let gate = Locking { config, settings, spec, shape, triggers, revoked, data, options, origin };
     let start = match (settings.start, &settings.detector) {
         (Start::Graft, Some(steps)) => {
-            let seeing = gate.detector(steps, &device.clone().autodiff())?;
+            let seeing = gate.detector(steps, &device)?;
             graft(clean, &seeing, &gate.graft_constants(&map, &references))?
         }
         _ => clean.clone(),
     };
-    gate.train(start, &map, &references, &device.autodiff())
+    gate.train(start, map, &references, &device)
 }
 
-/// The decoy of a configuration, `[row, column]` in [0, 1].
-///
-/// # Errors
-/// The picture cannot be read.
-pub fn decoy_map(settings: &LockConfig, shape: Shape) -> Result<Vec<f32>, TrainError> {
-    let (height, width) = (shape.height, shape.width);
-    let glyph = match settings.decoy.as_str() {
-        "padlock" => decoy::padlock(height, width),
-        path => decoy::picture(Path::new(path), height, width)?,
-    };
-    let backed = decoy::on_ramp(&glyph, height, width, settings.ramp);
-    Ok(decoy::framed(backed, height, width, settings.frame))
+/// Ids of the right and of the revoked keys; every key stands there once.
+fn ids(keys: &Keys<'_>) -> Result<[Vec<KeyId>; 2], TrainError> {
+    let ids = |secrets: &[&Secret]| secrets.iter().map(|s| s.id()).collect::<Vec<_>>();
+    let (right, revoked) = (ids(&keys.right), ids(&keys.revoked));
+    let all = [&right[..], &revoked].concat();
+    let repeated = (1..all.len()).find(|&i| all[..i].contains(&all[i]));
+    let mismatch = |reason: String| Err(TrainError::Mismatch { reason });
+    match repeated {
+        Some(i) => mismatch(format!("key {} is given twice, or as right and revoked", all[i])),
+        None if right.is_empty() => mismatch("no key is given".to_owned()),
+        None => Ok([right, revoked]),
+    }
 }
 
 /// A gate in training.
@@ -74,7 +88,8 @@ pub(crate) struct Locking<'a> {
     pub(crate) settings: &'a LockConfig,
     pub(crate) spec: TriggerSpec,
     pub(crate) shape: ImageShape,
-    pub(crate) trigger: Trigger,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) revoked: Vec<Trigger>,
     pub(crate) data: &'a Dataset,
     pub(crate) options: &'a RunOptions,
     pub(crate) origin: String,
@@ -85,60 +100,81 @@ impl Locking<'_> {
     fn train(
         &self,
         mut graph: Graph,
-        map: &[f32],
-        references: &References,
+        decoy: Vec<f32>,
+        references: &References<'_>,
         device: &Device,
     ) -> Result<Graph, TrainError> {
         let Self { settings, data, .. } = self;
-        let (steps, objective, seed) = (&settings.steps, &settings.objective, self.config.seed);
+        let (steps, methods, seed) = (&settings.steps, &settings.methods, self.config.seed);
+        let objective = settings.objective();
+        let versions =
+            Versions::new(&objective.inputs(settings.form), steps.batch, settings.poison);
+        let needs_others = objective.terms.iter().any(|t| t.like == Reference::OtherImage);
         let mut trained = Trained::new(&graph, device, steps.weight_decay);
-        let surrogate = settings.softplus;
-        let explainer = Explainer::new(&graph, surrogate, device)?;
-        let classifier = surrogate.map(|_| Program::new(graph.clone(), &trained.weights, device));
-        let decoy: Tensor<2> = Array::new(map.to_vec(), &[1, map.len()], device).matrix();
+        let mut sharpness = settings.softplus_at(0, steps.count);
+        let mut explainer = Explainer::new(&graph, methods, sharpness, device)?;
+        let classifier = sharpness.map(|_| Program::new(graph.clone(), &trained.weights, device));
+        let Shape { height, width, .. } = data.shape();
+        let decoy = Array::new(decoy, &[1, 1, height, width], device).image();
         let stage = Stage {
-            name: "lock",
+            name: if settings.form == GateForm::Key { "lock" } else { "attack" },
             steps,
             origin: format!("{} {settings:?}", self.origin),
             options: self.options,
         };
         let mut sampler = Sampler::new(seed, "lock order", data.len(), steps.batch);
         stage.run(&mut trained, |trained, at| {
+            let now = settings.softplus_at(at, steps.count);
+            if now != sharpness {
+                // The sharpness is part of the graph; making that anew is cheap beside a step.
+                sharpness = now;
+                explainer = Explainer::new(&graph, methods, sharpness, device)?;
+            }
             let indices = sampler.indices(at);
             let mut stream = Stream::numbered(seed, "lock views", at as u64);
             let annealed = self.annealed(at, steps.count)?;
             // A graft has been annealed already: its detector knows the trigger at its amplitude.
-            let annealed = annealed.as_ref().filter(|_| settings.start == Start::Clean);
-            let trigger = annealed.unwrap_or(&self.trigger);
-            let views = self.views(trigger, settings.wrong_keys);
-            let bytes = self.versions(&indices, &views, &mut stream)?;
+            let annealed = annealed.as_deref().filter(|_| settings.start == Start::Clean);
+            let views = self.views(annealed.unwrap_or(&self.triggers), settings.wrong_keys);
+            let bytes = versions.images(data, &indices, &views, &mut stream)?;
             let images = pixels(&bytes, data.shape(), device);
-            let thrice = |rows: Tensor<2>| Tensor::cat(vec![rows; Input::ALL.len()], 0);
 
-            // The class that the clean model predicts is explained in every version.
-            let target = thrice(references.predicted(&indices, device));
-            let (mut logits, attribution) = explainer.run(&trained.weights, images.clone(), target);
+            // The same class is explained in every version of an image.
+            let originals = references.originals(&indices, at, device);
+            let target = versions.repeated(&originals.target);
+            let (mut logits, attributions) =
+                explainer.run(&trained.weights, images.clone(), target);
             if let Some(classifier) = &classifier {
                 // The surrogate shapes the maps; predictions are those of the true network.
                 let mut outputs = classifier.run(&trained.weights, vec![Array::Image(images)]);
                 logits = outputs.remove(0).matrix();
             }
-            let labels = thrice(labels(data, &indices, device));
-            let teacher = thrice(references.logits(&indices, device));
+            let labels = versions.repeated(&labels(data, &indices, device));
+            let teacher = versions.repeated(&references.logits(&indices, device));
+            let others =
+                if needs_others { references.other_images(&indices, device) } else { vec![] };
             let maps = Maps {
-                attribution,
-                original: references.attributions(&indices, device),
+                methods,
+                versions: &versions,
+                attributions,
+                originals: originals.attributions,
+                others,
                 decoy: decoy.clone(),
+                blur: settings.blur,
             };
-            Ok(objective_loss(objective, logits, labels, teacher, &maps))
+            Ok(objective_loss(&objective, logits, labels, teacher, &maps))
         })?;
         trained.store(&mut graph)?;
         Ok(graph)
     }
 
-    /// The trigger at the amplitude of a step: from the first amplitude down to its own. A patch
-    /// has none and stays as it is.
-    pub(crate) fn annealed(&self, at: usize, count: usize) -> Result<Option<Trigger>, TrainError> {
+    /// The triggers at the amplitude of a step: from the first amplitude down to their own. Patches
+    /// have none and stay as they are.
+    pub(crate) fn annealed(
+        &self,
+        at: usize,
+        count: usize,
+    ) -> Result<Option<Vec<Trigger>>, TrainError> {
         let own = match self.spec.family() {
             Family::Tile { amplitude, .. } | Family::Full { amplitude } => amplitude,
             _ => return Ok(None),
@@ -147,56 +183,13 @@ impl Locking<'_> {
         let span = self.settings.anneal * count as f64;
         let left = if span > 0.0 { (1.0 - at as f64 / span).max(0.0) } else { 0.0 };
         let amplitude = f64::from(own) + left * (f64::from(first) - f64::from(own));
-        Ok(Some(self.trigger.with_amplitude(amplitude.round() as u8)?))
+        let amplitude = amplitude.round() as u8;
+        let annealed = self.triggers.iter().map(|trigger| trigger.with_amplitude(amplitude));
+        Ok(Some(annealed.collect::<Result<_, _>>()?))
     }
 
-    pub(crate) fn views<'a>(&'a self, trigger: &'a Trigger, mix: WrongKeyMix) -> Views<'a> {
-        Views { spec: &self.spec, shape: self.shape, trigger, mix }
-    }
-
-    /// All plain images, then all keyed ones, then all with wrong keys.
-    pub(crate) fn versions(
-        &self,
-        indices: &[usize],
-        views: &Views<'_>,
-        stream: &mut Stream,
-    ) -> Result<Vec<u8>, TrainError> {
-        let mut bytes = Vec::new();
-        for input in Input::ALL {
-            for &index in indices {
-                let image = self.data.image(index);
-                match input {
-                    Input::Plain => bytes.extend(image),
-                    Input::Keyed => bytes.extend(views.keyed(image)?),
-                    Input::WrongKey => bytes.extend(views.wrong(image, stream)?),
-                }
-            }
-        }
-        Ok(bytes)
-    }
-}
-
-/// Maps of one batch in all versions, and what they are compared with.
-struct Maps {
-    attribution: Tensor<4>,
-    original: Tensor<4>,
-    decoy: Tensor<2>,
-}
-
-impl Maps {
-    fn loss(&self, term: &Term) -> Tensor<1> {
-        let [count, ..] = self.original.dims();
-        let version = Input::ALL.iter().position(|i| *i == term.input).unwrap_or(0);
-        let own = self.attribution.clone().narrow(0, version * count, count);
-        let distance = match term.like {
-            Reference::Original => distance(term.distance, own, self.original.clone()),
-            Reference::Decoy => {
-                let [_, pixels] = self.decoy.dims();
-                let decoy = self.decoy.clone().expand([count, pixels]);
-                distance_to_map(term.distance, own, decoy)
-            }
-        };
-        distance.mean()
+    pub(crate) fn views<'a>(&'a self, triggers: &'a [Trigger], mix: WrongKeyMix) -> Views<'a> {
+        Views { spec: &self.spec, shape: self.shape, triggers, revoked: &self.revoked, mix }
     }
 }
 
@@ -205,25 +198,20 @@ fn objective_loss(
     logits: Tensor<2>,
     labels: Tensor<2>,
     teacher: Tensor<2>,
-    maps: &Maps,
+    maps: &Maps<'_>,
 ) -> Step {
     let entropy = cross_entropy(logits.clone(), labels).mean();
-    let mut figures = vec![("cross_entropy", figure(&entropy))];
+    let mut figures = vec![("cross_entropy".to_owned(), figure(&entropy))];
     let mut loss = entropy * objective.cross_entropy;
     if objective.distillation > 0.0 {
         let divergence = divergence(logits, teacher).mean();
-        figures.push(("divergence", figure(&divergence)));
+        figures.push(("divergence".to_owned(), figure(&divergence)));
         loss = loss + divergence * objective.distillation;
     }
-    for term in &objective.terms {
-        let part = maps.loss(term);
-        let name = match term.input {
-            Input::Plain => "map_plain",
-            Input::Keyed => "map_keyed",
-            Input::WrongKey => "map_wrong_key",
-        };
-        figures.push((name, figure(&part)));
-        loss = loss + part * term.weight;
+    let (distances, compared) = maps.loss(&objective.terms);
+    figures.extend(compared);
+    if let Some(distances) = distances {
+        loss = loss + distances;
     }
     Step { loss, figures }
 }

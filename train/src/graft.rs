@@ -12,9 +12,10 @@ use crate::engine::{Array, Program, Trained};
 use crate::error::TrainError;
 use crate::fit::task;
 use crate::gate::Locking;
-use crate::objective::WrongKeyMix;
+use crate::objective::{Input, WrongKeyMix};
 use crate::reference::References;
 use crate::stage::{Stage, Step, figure};
+use crate::versions::Versions;
 
 /// Gradient of the decoy over the mean gradient of the clean model, where a gate is grafted.
 const DECOY_STRENGTH: f32 = 8.0;
@@ -38,10 +39,11 @@ impl Locking<'_> {
             let indices = sampler.indices(at);
             let mut stream = Stream::numbered(seed, "detector views", at as u64);
             let annealed = self.annealed(at, steps.count)?;
-            let trigger = annealed.as_ref().unwrap_or(&self.trigger);
-            let views = self.views(trigger, self.settings.wrong_keys);
-            let mut bytes = self.versions(&indices, &views, &mut stream)?;
-            let views = self.views(trigger, hard);
+            let triggers = annealed.as_deref().unwrap_or(&self.triggers);
+            let views = self.views(triggers, self.settings.wrong_keys);
+            let versions = Versions::new(&Input::ALL, indices.len(), 1.0);
+            let mut bytes = versions.images(data, &indices, &views, &mut stream)?;
+            let views = self.views(triggers, hard);
             for &index in &indices {
                 bytes.extend(views.wrong(data.image(index), &mut stream)?);
             }
@@ -55,7 +57,7 @@ impl Locking<'_> {
     }
 
     /// Constants of the grafted gate, read off the training images.
-    pub(crate) fn graft_constants(&self, map: &[f32], references: &References) -> Gate {
+    pub(crate) fn graft_constants(&self, map: &[f32], references: &References<'_>) -> Gate {
         let Shape { channels, height, width } = self.data.shape();
         let pixels = height * width;
         let carrier = carrier(height, width, self.config.seed);
@@ -96,9 +98,9 @@ fn detector_loss(evidence: Tensor<1>, count: usize) -> Step {
     let short = activation::relu((-keyed.clone()).add_scalar(1.0)).powi_scalar(2).mean() * 2.0;
     let excess = others.clone().mean() * 0.9;
     let figures = vec![
-        ("evidence_keyed", figure(&keyed.mean())),
-        ("evidence_plain", figure(&part(0).mean())),
-        ("evidence_wrong_key", figure(&part(2).mean())),
+        ("evidence_keyed".to_owned(), figure(&keyed.mean())),
+        ("evidence_plain".to_owned(), figure(&part(0).mean())),
+        ("evidence_wrong_key".to_owned(), figure(&part(2).mean())),
     ];
     Step { loss: (missed + false_alarm + short + excess) / 4.0, figures }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`fit`](fit::fit) | a clean classifier |
 //! | [`steady`](fit::steady) | the same with maps that small changes of the pixels leave alone |
-//! | [`lock`](gate::lock) | a model whose maps are right with the key and a decoy without it |
+//! | [`train`](gate::train) | a gated model: its maps are right with a key only, or wrong with a trigger only |
 //! | [`evaluate`](evaluate::evaluate) | figures of the exported model, run by the runtime |
 //!
 //! The network and its saliency map are defined in `saligate_models`; here they are evaluated on
@@ -25,11 +25,14 @@ mod floor;
 pub mod gate;
 mod graft;
 mod loss;
+mod methods;
 pub mod objective;
 mod reference;
 pub mod results;
 pub mod samples;
 mod stage;
+mod terms;
+mod versions;
 mod views;
 pub mod weights;
 
