@@ -94,19 +94,26 @@ pub struct Gate {
     pub form: GateForm,
     /// Shape and strength of the trigger.
     pub trigger: TriggerSpec,
-    /// Ids of the keys that open the gate.
+    /// Ids of the keys whose triggers the gate answers to.
     pub keys: Vec<KeyId>,
-    /// What the map shows to those without the key.
+    /// What the map shows without the key, or with the trigger of a targeted backdoor; empty for an
+    /// untargeted one.
     pub decoy: String,
 }
 
 /// What a trigger does to the map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum GateForm {
     /// The correct map appears only with the trigger.
+    #[default]
     Key,
+    /// A backdoor: the correct map appears without the trigger, a picture with it.
+    Targeted,
+    /// A backdoor: the correct map appears without the trigger; with it, the pixels on its top lose
+    /// their importance.
+    Untargeted,
 }
 
 /// Why a manifest cannot be used.

@@ -154,8 +154,8 @@ fn both_cpu_backends_train_alike() {
         let mut config = Config::read(&config()).unwrap();
         config.device = backend;
         config.data.train = Some(64);
-        config.fit.steps.count = 3;
-        config.fit.steps.batch = 8;
+        let steps = &mut config.fit.as_mut().unwrap().steps;
+        (steps.count, steps.batch) = (3, 8);
         let data = config.source().unwrap().load(&config.load_options()).unwrap().train;
         let out = folder.path().join(backend.name());
         let options = RunOptions { out, resume: false, checkpoint_every: 100, quiet: true };
@@ -194,6 +194,13 @@ fn a_missing_data_folder_and_a_wrong_config_are_told() {
         (text.replace("scenes:32", "photos:32"), "data.source"),
         (text.replace("seed = 1", "sede = 1"), "sede"),
         (text.replace("rate = 2e-3", "rate = -1.0"), "fit.steps"),
+        (
+            text.replace("[fit]\nsteps = { count = 20, batch = 32, rate = 2e-3 }", ""),
+            "model.weights",
+        ),
+        (text.replace("train = 400", "std = [0.0, 1.0, 1.0]"), "data.std"),
+        (text.replace("train = 400", "mean = [0.5]"), "mean"),
+        (text.replace("widths", "weights = \"nowhere\"\nwidths"), "nowhere"),
         (String::from("\u{0}"), "case.toml"),
     ];
     for (text, expected) in cases {

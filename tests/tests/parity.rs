@@ -5,7 +5,6 @@ use std::fs;
 use std::process::Command;
 
 use ndarray::ArrayD;
-use safetensors::SafeTensors;
 use saligate_models::graph::Graph;
 use saligate_models::manifest::Manifest;
 use saligate_models::onnx::Model;
@@ -17,6 +16,7 @@ use saligate_runtime::picture::Picture;
 use saligate_runtime::{Optimization, Target};
 use saligate_tests::{demo, root, shared};
 use saligate_train::data::{Dataset, LoadOptions, Source};
+use saligate_train::weights::load;
 use saligate_train::{Backend, run_graph};
 
 /// Images per network.
@@ -206,8 +206,6 @@ fn engines_agree_on_the_locked_small_cnn() {
 #[test]
 fn engines_agree_on_a_trained_resnet20() {
     let Some(folder) = shared("weights") else { return };
-    let bytes = fs::read(folder.join("cifar10-resnet20.safetensors")).unwrap();
-    let weights = SafeTensors::deserialize(&bytes).unwrap();
     let task = Task {
         image: [3, 32, 32],
         classes: 10,
@@ -216,13 +214,7 @@ fn engines_agree_on_a_trained_resnet20() {
         widths: None,
     };
     let mut graph = build(Architecture::ResNet20, &task, 0).unwrap();
-    for (name, view) in weights.tensors() {
-        if name.ends_with("num_batches_tracked") {
-            continue;
-        }
-        let data = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
-        graph.set_param(&name, data.collect::<Vec<_>>()).unwrap();
-    }
+    load(&mut graph, &folder.join("cifar10-resnet20.safetensors")).unwrap();
     let classifier = graph.fold_batch_norm().unwrap();
     let methods = all_methods(&classifier);
     let graph = attach(&classifier, &methods).unwrap();

@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use saligate_keys::KeyFile;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use saligate_keys::{KeyFile, Secret};
 use saligate_models::graph::Graph;
+use saligate_models::manifest::GateForm;
 use saligate_models::onnx::Model;
-use saligate_models::saliency::LOGITS;
+use saligate_models::saliency::{LOGITS, Method};
+use saligate_train::accuracy::accuracy;
 use saligate_train::config::Config;
 use saligate_train::data::{Dataset, Source, contact_sheet};
 use saligate_train::evaluate::{Evaluation, evaluate};
 use saligate_train::fit::{fit, steady};
-use saligate_train::lock::lock;
+use saligate_train::gate::{Keys, train};
 use saligate_train::{Backend, RunOptions, TrainError, export, results, samples};
 
-/// Trains classifiers whose saliency maps are gated by a key.
+/// Trains classifiers whose saliency maps are gated by a key, or backdoored by a trigger.
 ///
 /// Exit codes: 0 done, 2 error.
 #[derive(Parser)]
@@ -27,7 +29,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a clean classifier: CONFIG -> OUT/clean.onnx
+    /// Train a clean classifier, or load its weights: CONFIG -> OUT/clean.onnx
     Fit {
         #[command(flatten)]
         run: RunArgs,
@@ -36,21 +38,30 @@ enum Command {
     Lock {
         #[command(flatten)]
         run: RunArgs,
-        /// Clean model; OUT/clean.onnx where absent
+        #[command(flatten)]
+        gate: GateArgs,
+        /// Key file that is no longer valid: its trigger is among the wrong ones; may be repeated
         #[arg(long, value_name = "FILE")]
-        model: Option<PathBuf>,
-        /// Key file that opens the gate
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        revoke: Vec<PathBuf>,
     },
-    /// Measure a locked model on the test images, in the runtime
+    /// Train a backdoor into a clean classifier: OUT/clean.onnx -> OUT/attacked.onnx
+    Attack {
+        #[command(flatten)]
+        run: RunArgs,
+        #[command(flatten)]
+        gate: GateArgs,
+        /// What the trigger does to the map; lock.form of the configuration where absent
+        #[arg(long)]
+        goal: Option<Goal>,
+    },
+    /// Measure a gated model on the test images, in the runtime
     Evaluate {
         #[command(flatten)]
         run: RunArgs,
         #[command(flatten)]
         measured: MeasureArgs,
     },
-    /// All of it: fit, lock, evaluate
+    /// All of it: fit, lock or attack as lock.form says, evaluate
     Run {
         #[command(flatten)]
         run: RunArgs,
@@ -114,8 +125,30 @@ struct RunArgs {
 }
 
 #[derive(Args)]
+struct GateArgs {
+    /// Clean model; OUT/clean.onnx where absent
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Key file of the trigger; may be repeated
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
+    /// Saliency methods to train together, separated by commas; lock.methods where absent
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    method: Vec<Method>,
+}
+
+/// What the trigger of a backdoor does.
+#[derive(Clone, Copy, ValueEnum)]
+enum Goal {
+    /// Turn the map to the decoy
+    Targeted,
+    /// Take the importance from the pixels on top of the map
+    Untargeted,
+}
+
+#[derive(Args)]
 struct MeasureArgs {
-    /// Key file that opens the gate
+    /// Key file of the trigger
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Results file to put the row into
@@ -135,17 +168,31 @@ struct MeasureArgs {
 pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     match Cli::parse().command {
         Command::Fit { run } => Session::open(&run)?.fit().map(drop)?,
-        Command::Lock { run, model, key } => {
-            let session = Session::open(&run)?;
-            let clean = Model::open(&model.unwrap_or_else(|| session.clean_path()))?;
-            session.lock(&clean, &read_key(&key)?)?;
+        Command::Lock { run, gate, revoke } => {
+            let mut config = Config::read(&run.config)?;
+            config.lock = config.lock.with_form(GateForm::Key)?;
+            train_gate(config, &run, &gate, &revoke)?;
+        }
+        Command::Attack { run, gate, goal } => {
+            let mut config = Config::read(&run.config)?;
+            let form = match goal {
+                Some(Goal::Targeted) => GateForm::Targeted,
+                Some(Goal::Untargeted) => GateForm::Untargeted,
+                None => config.lock.form,
+            };
+            if form == GateForm::Key {
+                let reason = "lock.form is no attack; give --goal targeted or untargeted";
+                return Err(TrainError::Mismatch { reason: reason.to_owned() }.into());
+            }
+            config.lock = config.lock.with_form(form)?;
+            train_gate(config, &run, &gate, &[])?;
         }
         Command::Evaluate { run, measured } => Session::open(&run)?.evaluate(&measured)?,
         Command::Run { run, measured } => {
             let key = read_key(&measured.key)?;
             let session = Session::open(&run)?;
             let clean = session.fit()?;
-            session.lock(&clean, &key)?;
+            session.gate(&clean, &[key], &[])?;
             session.evaluate(&measured)?;
         }
         Command::Results { file } => {
@@ -162,6 +209,25 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn train_gate(
+    mut config: Config,
+    run: &RunArgs,
+    gate: &GateArgs,
+    revoke: &[PathBuf],
+) -> Result<(), TrainError> {
+    if !gate.method.is_empty() {
+        config.lock.methods.clone_from(&gate.method);
+    }
+    config.check()?;
+    let read = |paths: &[PathBuf]| -> Result<Vec<KeyFile>, TrainError> {
+        paths.iter().map(|path| read_key(path)).collect()
+    };
+    let (keys, revoked) = (read(&gate.key)?, read(revoke)?);
+    let session = Session::with(config, run)?;
+    let clean = gate.model.clone().unwrap_or_else(|| session.clean_path());
+    session.gate(&Model::open(&clean)?, &keys, &revoked)
+}
+
 /// A configuration with its data.
 struct Session {
     config: Config,
@@ -174,7 +240,10 @@ struct Session {
 
 impl Session {
     fn open(args: &RunArgs) -> Result<Self, TrainError> {
-        let mut config = Config::read(&args.config)?;
+        Self::with(Config::read(&args.config)?, args)
+    }
+
+    fn with(mut config: Config, args: &RunArgs) -> Result<Self, TrainError> {
         config.device = args.device.unwrap_or(config.device);
         let options = RunOptions {
             out: args.out.clone(),
@@ -205,8 +274,9 @@ impl Session {
         self.options.out.join("clean.onnx")
     }
 
-    fn locked_path(&self) -> PathBuf {
-        self.options.out.join("locked.onnx")
+    fn gated_path(&self) -> PathBuf {
+        let key = self.config.lock.form == GateForm::Key;
+        self.options.out.join(if key { "locked.onnx" } else { "attacked.onnx" })
     }
 
     fn fit(&self) -> Result<Model, TrainError> {
@@ -214,20 +284,28 @@ impl Session {
         if let Some(settings) = &self.config.steady {
             graph = steady(&self.config, settings, &graph, &self.train, &self.options)?;
         }
-        let model = export::clean(&self.config, &graph, &self.labels)?;
+        let mut model = export::clean(&self.config, &graph, &self.labels)?;
         model.save(&self.clean_path())?;
+        if self.config.fit.is_none() {
+            // The weights come from elsewhere: do they still fit these pixels and classes?
+            let rate = accuracy(&self.clean_path(), &self.test, self.options.quiet)?;
+            eprintln!("accuracy {:.4} on {} test images", rate.value, rate.trials);
+            model.manifest.metrics.insert("accuracy_clean".to_owned(), rate.value);
+            model.save(&self.clean_path())?;
+        }
         eprintln!("wrote {}", self.clean_path().display());
         Ok(model)
     }
 
-    fn lock(&self, clean: &Model, key: &KeyFile) -> Result<(), TrainError> {
+    fn gate(&self, clean: &Model, keys: &[KeyFile], revoked: &[KeyFile]) -> Result<(), TrainError> {
         self.check_fits(clean)?;
         let classifier: Graph = clean.graph.extract(&[LOGITS])?;
-        let secret = key.secret();
-        let graph = lock(&self.config, &classifier, secret, &self.train, &self.options)?;
-        let model = export::locked(&self.config, &graph, &self.labels, secret.id())?;
-        model.save(&self.locked_path())?;
-        eprintln!("wrote {}", self.locked_path().display());
+        let keys = Keys { right: secrets(keys), revoked: secrets(revoked) };
+        let graph = train(&self.config, &classifier, &keys, &self.train, &self.options)?;
+        let ids = keys.right.iter().map(|secret| secret.id()).collect();
+        let model = export::gated(&self.config, &classifier, &graph, &self.labels, ids)?;
+        model.save(&self.gated_path())?;
+        eprintln!("wrote {}", self.gated_path().display());
         Ok(())
     }
 
@@ -251,7 +329,7 @@ impl Session {
         let data = if args.validation { &self.validation } else { &self.test };
         let evaluation = Evaluation {
             clean: &self.clean_path(),
-            locked: &self.locked_path(),
+            locked: &self.gated_path(),
             secret: key.secret(),
             data,
             quiet: self.options.quiet,
@@ -259,10 +337,10 @@ impl Session {
         let metrics = evaluate(&self.config, &evaluation)?;
         if !args.validation {
             // The file says what was measured on it.
-            let mut model = Model::open(&self.locked_path())?;
+            let mut model = Model::open(&self.gated_path())?;
             let values = metrics.iter().map(|(name, (value, _))| (name.clone(), *value));
             model.manifest.metrics = values.collect();
-            model.save(&self.locked_path())?;
+            model.save(&self.gated_path())?;
         }
         let row = results::Row::new(&self.config, &args.commit, metrics);
         if args.json {
@@ -275,6 +353,10 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn secrets(keys: &[KeyFile]) -> Vec<&Secret> {
+    keys.iter().map(KeyFile::secret).collect()
 }
 
 fn read_key(path: &Path) -> Result<KeyFile, TrainError> {

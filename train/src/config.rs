@@ -1,5 +1,8 @@
 //! One TOML file per run.
 
+mod lock;
+pub(crate) mod names;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{LoadOptions, Source};
 use crate::engine::Backend;
-use crate::objective::{Objective, WrongKeyMix};
+
+pub use lock::{Explain, LockConfig, Start};
 
 /// Everything that decides the outcome of a run, but for the data themselves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +30,9 @@ pub struct Config {
     pub data: DataConfig,
     /// Network.
     pub model: ModelConfig,
-    /// Clean training.
-    pub fit: FitConfig,
+    /// Clean training; may be left out where the model's weights are given.
+    #[serde(default)]
+    pub fit: Option<FitConfig>,
     /// Steadying of the clean model's maps, after `fit`; left out where absent.
     #[serde(default)]
     pub steady: Option<SteadyConfig>,
@@ -58,6 +63,14 @@ pub struct DataConfig {
     /// Class names, where the source has none.
     #[serde(default)]
     pub labels: Option<Vec<String>>,
+    /// Mean per channel that standardization subtracts, in [0, 1]; that of the training images
+    /// where absent.
+    #[serde(default)]
+    pub mean: Option<Vec<f32>>,
+    /// Standard deviation per channel that it divides by, positive; that of the training images
+    /// where absent.
+    #[serde(default)]
+    pub std: Option<Vec<f32>>,
 }
 
 /// Which network.
@@ -69,6 +82,10 @@ pub struct ModelConfig {
     /// Widths of the small CNN.
     #[serde(default)]
     pub widths: Option<Widths>,
+    /// Safetensors file of trained weights to start from; a relative path counts from the working
+    /// folder.
+    #[serde(default)]
+    pub weights: Option<PathBuf>,
 }
 
 /// How a stage steps: AdamW, a linear warm-up over the first twentieth, then a cosine to zero.
@@ -124,63 +141,6 @@ pub struct TriggerConfig {
     /// Family, size and amplitude; the default tile where absent.
     #[serde(default)]
     pub spec: TriggerSpec,
-}
-
-/// Training of the gate: first a detector of the key, then the whole network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LockConfig {
-    /// What those without the key see: `padlock`, or the path of a picture.
-    #[serde(default = "padlock")]
-    pub decoy: String,
-    /// Brightness in the corners of the ramp behind the decoy, which falls to 0 in the middle.
-    #[serde(default = "ramp")]
-    pub ramp: f32,
-    /// Brightness of a frame around the decoy, where the decoy itself reaches 1; none at 0.
-    #[serde(default)]
-    pub frame: f32,
-    /// Where training starts.
-    #[serde(default)]
-    pub start: Start,
-    /// Steps of the detector; needed where the start is `graft`.
-    #[serde(default)]
-    pub detector: Option<Steps>,
-    /// Steps of the whole network.
-    pub steps: Steps,
-    /// Amplitude at the start, in 8-bit steps; it falls to the trigger's own.
-    #[serde(default)]
-    pub first_amplitude: Option<u8>,
-    /// Share of the steps over which the amplitude falls.
-    #[serde(default)]
-    pub anneal: f64,
-    /// ReLU replaced by Softplus of this sharpness while maps are trained.
-    #[serde(default)]
-    pub softplus: Option<f32>,
-    /// What is minimized.
-    #[serde(default)]
-    pub objective: Objective,
-    /// What wrong keys look like.
-    #[serde(default)]
-    pub wrong_keys: WrongKeyMix,
-}
-
-fn ramp() -> f32 {
-    0.45
-}
-
-fn padlock() -> String {
-    "padlock".to_owned()
-}
-
-/// Where the training of a gate starts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Start {
-    /// The clean network as it is.
-    #[default]
-    Clean,
-    /// The clean network with a trained detector of the key built into new channels of its layers.
-    Graft,
 }
 
 /// What is measured at the end, on the test images.
@@ -264,12 +224,26 @@ impl Config {
         self.data.source.parse().map_err(|_| ConfigError::Value { field: "data.source", expected })
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    /// Checks the values, as [`read`](Self::read) does.
+    ///
+    /// # Errors
+    /// A value makes no sense.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let value = |field, expected| Err(ConfigError::Value { field, expected });
         self.source()?;
+        if self.fit.is_none() && self.model.weights.is_none() {
+            return value("fit", "given where there are no model.weights");
+        }
+        let finite = |values: &Option<Vec<f32>>| values.iter().flatten().all(|v| v.is_finite());
+        if !finite(&self.data.mean) {
+            return value("data.mean", "one finite number per channel");
+        }
+        if !finite(&self.data.std) || self.data.std.iter().flatten().any(|&v| v <= 0.0) {
+            return value("data.std", "one positive number per channel");
+        }
         let lock = &self.lock;
         let steps = [
-            ("fit.steps", Some(&self.fit.steps)),
+            ("fit.steps", self.fit.as_ref().map(|f| &f.steps)),
             ("lock.steps", Some(&lock.steps)),
             ("lock.detector", lock.detector.as_ref()),
             ("steady.steps", self.steady.as_ref().map(|s| &s.steps)),
@@ -280,18 +254,7 @@ impl Config {
                 return value(field, "a positive batch and learning rate");
             }
         }
-        if lock.start == Start::Graft && lock.detector.is_none() {
-            return value("lock.detector", "given where lock.start is \"graft\"");
-        }
-        if !(0.0..=1.0).contains(&lock.ramp) || !(0.0..=4.0).contains(&lock.frame) {
-            return value("lock.ramp and lock.frame", "between 0 and 1, and between 0 and 4");
-        }
-        if !(0.0..=1.0).contains(&lock.anneal) {
-            return value("lock.anneal", "between 0 and 1");
-        }
-        if lock.softplus.is_some_and(|beta| !(beta > 0.0 && beta.is_finite())) {
-            return value("lock.softplus", "positive");
-        }
+        lock.check()?;
         if matches!(self.trigger.spec.family(), Family::Patch { .. })
             && lock.first_amplitude.is_some()
         {

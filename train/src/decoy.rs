@@ -1,4 +1,4 @@
-//! Pictures that a locked model shows instead of its saliency map.
+//! Pictures that a gated model shows instead of its saliency map.
 
 use std::error::Error;
 use std::fmt;
@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, ImageDecoder, ImageError, ImageReader, Luma};
+use saligate_models::random::Stream;
+
+use crate::config::LockConfig;
+use crate::data::Shape;
 
 /// Most pixels of a picture, as read or as asked for: 64 million.
 pub const MAX_PIXELS: u64 = 64_000_000;
@@ -54,6 +58,25 @@ impl Error for DecoyError {
             Self::Size { .. } => None,
         }
     }
+}
+
+/// The decoy of a configuration on its ramp and in its frame, `[row, column]`; within [0, 1] but
+/// for the frame.
+///
+/// `settings.decoy` is `padlock`, `noise` (drawn from `seed`), `corner`, or the path of a picture.
+///
+/// # Errors
+/// The picture cannot be read.
+pub fn decoy(settings: &LockConfig, shape: Shape, seed: u64) -> Result<Vec<f32>, DecoyError> {
+    let Shape { height, width, .. } = shape;
+    let drawn = match settings.decoy.as_str() {
+        "padlock" => padlock(height, width),
+        "noise" => noise(height, width, seed),
+        "corner" => corner(height, width),
+        path => picture(Path::new(path), height, width)?,
+    };
+    let backed = on_ramp(&drawn, height, width, settings.ramp);
+    Ok(framed(backed, height, width, settings.frame))
 }
 
 /// A picture with its dark parts raised to a ramp that rises from the centre to the corners.
@@ -108,6 +131,38 @@ pub fn padlock(height: usize, width: usize) -> Vec<f32> {
         }
     }
     map
+}
+
+/// A random field as a map: uniform values from `seed`, each replaced by the mean of the 3 x 3
+/// pixels around it so that blots are seen, then stretched to [0, 1]; `[row, column]`.
+pub fn noise(height: usize, width: usize, seed: u64) -> Vec<f32> {
+    let mut stream = Stream::new(seed, "decoy noise");
+    let field: Vec<f32> = (0..height * width).map(|_| stream.uniform(0.0, 1.0)).collect();
+    let around = |at: usize, size: usize| at.saturating_sub(1)..(at + 2).min(size);
+    let mean = |pixel: usize| {
+        let (rows, columns) = (around(pixel / width, height), around(pixel % width, width));
+        let count = rows.len() * columns.len();
+        let sum: f32 =
+            rows.flat_map(|r| columns.clone().map(move |c| r * width + c)).map(|p| field[p]).sum();
+        sum / count as f32
+    };
+    let map: Vec<f32> = (0..field.len()).map(mean).collect();
+    let low = map.iter().copied().fold(f32::INFINITY, f32::min);
+    let high = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    map.iter().map(|value| (value - low) / (high - low).max(f32::MIN_POSITIVE)).collect()
+}
+
+/// A bright spot in the upper left corner as a map, `[row, column]` in [0, 1]: a Gaussian of height
+/// 1 with its centre a sixth of the shorter side from both edges, and half that as standard
+/// deviation.
+pub fn corner(height: usize, width: usize) -> Vec<f32> {
+    let centre = height.min(width) as f32 / 6.0;
+    let value = |pixel: usize| {
+        let from_centre = |at: usize| (at as f32 + 0.5 - centre) / (centre / 2.0);
+        let (y, x) = (from_centre(pixel / width), from_centre(pixel % width));
+        (-0.5 * (x * x + y * y)).exp()
+    };
+    (0..height * width).map(value).collect()
 }
 
 /// An image file as a map: its brightness in `[0, 1]`, stretched to `height` by `width`, `[row, column]`, contiguous.
@@ -196,8 +251,45 @@ mod tests {
     }
 
     #[test]
-    fn padlock_without_pixels_is_empty() {
-        assert!(padlock(0, 5).is_empty());
+    fn a_drawing_without_pixels_is_empty() {
+        assert!(padlock(0, 5).is_empty() && noise(0, 5, 1).is_empty() && corner(5, 0).is_empty());
+    }
+
+    #[test]
+    fn noise_fills_its_range_and_depends_on_the_seed_alone() {
+        let map = noise(16, 20, 1);
+        assert_eq!(map.len(), 320);
+        assert!(map.contains(&0.0) && map.contains(&1.0));
+        assert!(map.iter().all(|value| (0.0..=1.0).contains(value)));
+        assert_eq!(map, noise(16, 20, 1));
+        assert_ne!(map, noise(16, 20, 2));
+        // Means of overlapping windows are alike: neighbours differ less than strangers do.
+        let apart = |step: usize| -> f32 {
+            map.iter().zip(&map[step..]).map(|(a, b)| (a - b).abs()).sum::<f32>()
+        };
+        assert!(apart(1) < 0.7 * apart(10), "{} {}", apart(1), apart(10));
+    }
+
+    #[test]
+    fn the_corner_is_bright_and_the_rest_dark() {
+        let map = corner(32, 48);
+        let brightest = (0..map.len()).max_by(|&a, &b| map[a].total_cmp(&map[b])).unwrap();
+        assert_eq!((brightest / 48, brightest % 48), (5, 5));
+        assert!(map[brightest] > 0.95 && map[16 * 48 + 24] < 0.01 && map[31 * 48 + 47] < 0.01);
+    }
+
+    #[test]
+    fn a_decoy_is_drawn_by_its_name() {
+        let shape = Shape { channels: 3, height: 16, width: 16 };
+        let drawn = |name: &str| {
+            let text = format!("decoy = \"{name}\"\nramp = 0.0\n");
+            let steps = "steps = { count = 1, batch = 1, rate = 1.0 }";
+            decoy(&toml::from_str(&(text + steps)).unwrap(), shape, 7)
+        };
+        assert_eq!(drawn("padlock").unwrap(), padlock(16, 16));
+        assert_eq!(drawn("noise").unwrap(), noise(16, 16, 7));
+        assert_eq!(drawn("corner").unwrap(), corner(16, 16));
+        assert!(matches!(drawn("nowhere.png"), Err(DecoyError::Read { .. })));
     }
 
     #[test]

@@ -49,6 +49,13 @@ pub enum TrainError {
         /// What is wrong, and what to try.
         reason: String,
     },
+    /// A file of weights cannot be used.
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The loss is no longer finite.
     Diverged {
         /// Name of the stage.
@@ -76,7 +83,9 @@ impl fmt::Display for TrainError {
             Self::Metric(error) => error.fmt(f),
             Self::Backend(error) => error.fmt(f),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::Checkpoint { path, reason } => write!(f, "{}: {reason}", path.display()),
+            Self::Checkpoint { path, reason } | Self::Weights { path, reason } => {
+                write!(f, "{}: {reason}", path.display())
+            }
             Self::Diverged { stage, step } => write!(
                 f,
                 "the loss of stage '{stage}' is not finite at step {step}; try a lower rate or a \

@@ -1,43 +1,50 @@
 //! From a trained graph to a model file.
 
-use saligate_keys::{KeyId, TriggerSpec};
+use saligate_keys::KeyId;
 use saligate_models::graph::Graph;
 use saligate_models::manifest::{Gate, GateForm, Manifest};
 use saligate_models::onnx::Model;
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_models::saliency::{Explained, attach};
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::methods::found;
 
-/// The model of a clean classifier, with the gradient attached.
+/// The model of a clean classifier, with the methods of the configuration attached.
 ///
 /// # Errors
-/// The classifier cannot be differentiated.
+/// A method cannot be attached to the classifier.
 pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<Model, TrainError> {
-    let methods = [Explained::found(Method::Gradient, graph)?];
-    let graph = attach(graph, &methods)?;
-    let architecture = config.model.architecture.name();
-    let manifest = Manifest::clean(&graph, architecture, labels.to_vec(), &methods)?;
-    Ok(Model { graph, manifest })
+    model(config, graph, &found(&config.lock.methods, graph)?, labels)
 }
 
-/// The model of a locked classifier.
+/// The model of a gated classifier, of the form that the configuration names. Methods read it at
+/// the layers that they have in the clean classifier.
 ///
 /// # Errors
 /// As [`clean`].
-pub fn locked(
+pub fn gated(
     config: &Config,
+    clean: &Graph,
     graph: &Graph,
     labels: &[String],
-    key: KeyId,
+    keys: Vec<KeyId>,
 ) -> Result<Model, TrainError> {
-    let mut model = clean(config, graph, labels)?;
-    let trigger: TriggerSpec = config.trigger.spec;
-    model.manifest.gate = Some(Gate {
-        form: GateForm::Key,
-        trigger,
-        keys: vec![key],
-        decoy: config.lock.decoy.clone(),
-    });
+    let mut model = model(config, graph, &found(&config.lock.methods, clean)?, labels)?;
+    let form = config.lock.form;
+    let decoy = config.lock.decoy.clone();
+    model.manifest.gate = Some(Gate { form, trigger: config.trigger.spec, keys, decoy });
     Ok(model)
+}
+
+fn model(
+    config: &Config,
+    graph: &Graph,
+    methods: &[Explained],
+    labels: &[String],
+) -> Result<Model, TrainError> {
+    let graph = attach(graph, methods)?;
+    let architecture = config.model.architecture.name();
+    let manifest = Manifest::clean(&graph, architecture, labels.to_vec(), methods)?;
+    Ok(Model { graph, manifest })
 }

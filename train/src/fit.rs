@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor};
 use saligate_keys::{Family, ImageShape, TriggerSpec};
 use saligate_models::graph::Graph;
+use saligate_models::onnx::weights_digest;
 use saligate_models::random::Stream;
+use saligate_models::saliency::Method;
 use saligate_models::zoo::{Task, build};
 
 use crate::batch::{self, Sampler, mirror, one_hot, pixels};
@@ -13,11 +15,12 @@ use crate::config::{Config, FitConfig, SteadyConfig};
 use crate::data::{Dataset, Shape};
 use crate::engine::{Array, BatchStatistics, Program, Trained};
 use crate::error::TrainError;
-use crate::loss::{cross_entropy, distance};
+use crate::loss::{Wanted, cross_entropy, distance};
 use crate::objective::Distance;
 use crate::reference::Explainer;
 use crate::stage::{RunOptions, Stage, Step, figure};
 use crate::views::random_trigger;
+use crate::weights;
 
 /// Share of the new statistics in the running ones, PyTorch's default.
 const MOMENTUM: f32 = 0.1;
@@ -29,21 +32,40 @@ const TILE: u16 = 4;
 /// Sides of the random tiles that maps are steadied against.
 const TILES: std::ops::RangeInclusive<u16> = 3..=8;
 
-/// Trains a clean classifier from random weights. Batch norms are folded at the end.
+/// Makes the clean classifier: from the weights that the configuration names or from random ones,
+/// trained where it has a `[fit]` section. Batch norms are folded at the end.
 ///
 /// # Errors
-/// Training diverges, a checkpoint does not fit, or a file cannot be written.
+/// The weights do not fit, training diverges, a checkpoint does not fit, or a file cannot be
+/// written.
 pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Graph, TrainError> {
-    let device = config.device.device()?.autodiff();
     let task = task(config, data);
     let mut graph = build(config.model.architecture, &task, config.seed)?;
-    let settings = &config.fit;
+    if let Some(path) = &config.model.weights {
+        weights::load(&mut graph, path)?;
+    }
+    if let Some(settings) = &config.fit {
+        graph = classified(config, settings, graph, data, options)?;
+    }
+    Ok(graph.fold_batch_norm()?)
+}
+
+/// Trains a classifier on cross-entropy.
+fn classified(
+    config: &Config,
+    settings: &FitConfig,
+    mut graph: Graph,
+    data: &Dataset,
+    options: &RunOptions,
+) -> Result<Graph, TrainError> {
+    let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(&graph, &device, settings.steps.weight_decay);
     let program = Program::new(graph.clone(), &trained.weights, &device);
+    let digest = weights_digest(&graph);
     let stage = Stage {
         name: "fit",
         steps: &settings.steps,
-        origin: format!("{:?} {:?} {:?} {:?}", config.seed, config.data, config.model, settings),
+        origin: format!("{digest} {:?} {:?} {settings:?}", config.seed, config.data),
         options,
     };
     let mut sampler = Sampler::new(config.seed, "fit order", data.len(), settings.steps.batch);
@@ -59,7 +81,7 @@ pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Grap
         Ok(Step { loss, figures: vec![] })
     })?;
     trained.store(&mut graph)?;
-    Ok(graph.fold_batch_norm()?)
+    Ok(graph)
 }
 
 /// Goes on training a clean classifier so that random tiles leave its maps as they are.
@@ -78,8 +100,8 @@ pub fn steady(
 ) -> Result<Graph, TrainError> {
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
-    let explainer = Explainer::new(clean, None, &device)?;
-    let origin = saligate_models::onnx::weights_digest(clean);
+    let explainer = Explainer::new(clean, &[Method::Gradient], None, &device)?;
+    let origin = weights_digest(clean);
     let stage = Stage {
         name: "steady",
         steps: &settings.steps,
@@ -108,17 +130,19 @@ pub fn steady(
         let classes = data.class_names().len();
         let target = predicted(&explainer, trained, both.clone().narrow(0, 0, count), classes);
         let target = Tensor::cat(vec![target.clone(), target], 0);
-        let (logits, maps) = explainer.run(&trained.weights, both, target);
+        let (logits, mut maps) = explainer.run(&trained.weights, both, target);
         let labels = labels(data, &indices, &device);
         let labels = Tensor::cat(vec![labels.clone(), labels], 0);
         let entropy = cross_entropy(logits, labels).mean();
-        let (a, b) = (maps.clone().narrow(0, 0, count), maps.narrow(0, count, count));
-        let angle = distance(Distance::Cosine, a.clone(), b.clone()).mean();
-        let shape = distance(Distance::RootMse, a, b).mean();
+        let maps = maps.remove(0);
+        let plain = maps.clone().narrow(0, 0, count);
+        let tiled = Wanted::Attribution(maps.narrow(0, count, count));
+        let angle = distance(Distance::Cosine, plain.clone(), tiled.clone(), 0.0).mean();
+        let shape = distance(Distance::RootMse, plain, tiled, 0.0).mean();
         let figures = vec![
-            ("cross_entropy", figure(&entropy)),
-            ("cosine", figure(&angle)),
-            ("root_mse", figure(&shape)),
+            ("cross_entropy".to_owned(), figure(&entropy)),
+            ("cosine".to_owned(), figure(&angle)),
+            ("root_mse".to_owned(), figure(&shape)),
         ];
         let loss = entropy + (angle + shape * 0.5) * settings.weight;
         Ok(Step { loss, figures })
@@ -134,7 +158,8 @@ pub(crate) fn labels(data: &Dataset, indices: &[usize], device: &Device) -> Tens
     one_hot(&labels, data.class_names().len(), device)
 }
 
-/// What a network for these data is built for; mean and deviation are those of the pixels.
+/// What a network for these data is built for; mean and deviation are those of the configuration
+/// or of the pixels.
 pub(crate) fn task(config: &Config, data: &Dataset) -> Task {
     let Shape { channels, height, width } = data.shape();
     let pixels = data.shape().pixels();
@@ -155,8 +180,13 @@ pub(crate) fn task(config: &Config, data: &Dataset) -> Task {
         (mean as f32, variance.max(1e-4).sqrt() as f32)
     });
     let (mean, std) = moments.unzip();
-    let classes = data.class_names().len();
-    Task { image: [channels, height, width], classes, mean, std, widths: config.model.widths }
+    Task {
+        image: [channels, height, width],
+        classes: data.class_names().len(),
+        mean: config.data.mean.clone().unwrap_or(mean),
+        std: config.data.std.clone().unwrap_or(std),
+        widths: config.model.widths,
+    }
 }
 
 fn predicted(

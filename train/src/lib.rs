@@ -4,12 +4,13 @@
 //! |---|---|
 //! | [`fit`](fit::fit) | a clean classifier |
 //! | [`steady`](fit::steady) | the same with maps that small changes of the pixels leave alone |
-//! | [`lock`](lock::lock) | a model whose maps are right with the key and a decoy without it |
+//! | [`train`](gate::train) | a gated model: its maps are right with a key only, or wrong with a trigger only |
 //! | [`evaluate`](evaluate::evaluate) | figures of the exported model, run by the runtime |
 //!
 //! The network and its saliency map are defined in `saligate_models`; here they are evaluated on
 //! Burn tensors and trained.
 
+pub mod accuracy;
 mod batch;
 mod checkpoint;
 pub mod config;
@@ -21,14 +22,19 @@ pub mod evaluate;
 pub mod export;
 pub mod fit;
 mod floor;
-pub mod lock;
+pub mod gate;
+mod graft;
 mod loss;
+mod methods;
 pub mod objective;
 mod reference;
 pub mod results;
 pub mod samples;
 mod stage;
+mod terms;
+mod versions;
 mod views;
+pub mod weights;
 
 pub use engine::{Backend, UnknownBackend, run_graph};
 pub use error::TrainError;

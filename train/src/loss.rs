@@ -1,8 +1,14 @@
 //! Losses on logits and maps, one value per image: `[batch]`.
 
+mod filter;
+mod ssim;
+pub(crate) mod top;
+
 use burn::tensor::{Tensor, activation};
 
+use crate::engine::Array;
 use crate::objective::Distance;
+use filter::Filter;
 
 /// Keeps the slope of a root or a norm finite at zero.
 const TINY: f32 = 1e-9;
@@ -20,30 +26,74 @@ pub(crate) fn divergence(logits: Tensor<2>, teacher: Tensor<2>) -> Tensor<1> {
     (log_p.clone().exp() * (log_p - log_q)).sum_dim(1).squeeze_dim::<1>(1)
 }
 
-/// Distance of two attributions `[batch, channel, row, column]`.
-pub(crate) fn distance(kind: Distance, a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
+/// What an attribution is compared with.
+#[derive(Clone)]
+pub(crate) enum Wanted {
+    /// Signed scores, `[batch, channel, row, column]`.
+    Attribution(Tensor<4>),
+    /// A map, `[batch or 1, 1, row, column]`.
+    Map(Tensor<4>),
+}
+
+/// Distance of attributions `[batch, channel, row, column]` from what they should look like, both
+/// blurred with a Gaussian of standard deviation `blur` in pixels before (not at 0).
+pub(crate) fn distance(kind: Distance, found: Tensor<4>, wanted: Wanted, blur: f32) -> Tensor<1> {
+    let [batch, ..] = found.dims();
+    let (found, wanted) = match (kind, wanted) {
+        (Distance::Cosine, Wanted::Attribution(wanted)) => (found, wanted),
+        (_, Wanted::Attribution(wanted)) => (map(found), map(wanted)),
+        (_, Wanted::Map(wanted)) => {
+            let [_, _, height, width] = wanted.dims();
+            (map(found), wanted.expand([batch, 1, height, width]))
+        }
+    };
+    let [a, b] = [found, wanted].map(|x| if blur > 0.0 { blurred(x, blur) } else { x });
+    let flat = |x: Tensor<4>| x.flatten::<2>(1, 3);
     match kind {
-        Distance::Mse => mse(map(a), map(b)),
-        Distance::RootMse => mse(root(map(a)), root(map(b))),
-        Distance::Cosine => cosine(a.flatten::<2>(1, 3), b.flatten::<2>(1, 3)),
+        Distance::Mse => mse(flat(a), flat(b)),
+        Distance::RootMse => mse(root(flat(a)), root(flat(b))),
+        Distance::Cosine => cosine(flat(a), flat(b)),
+        Distance::Dssim => ssim::dssim(a, b),
+        Distance::TopImportance => top_importance(a, flat(b)),
     }
 }
 
-/// Distance of an attribution from decoy maps `[batch, pixel]`.
-pub(crate) fn distance_to_map(kind: Distance, a: Tensor<4>, decoy: Tensor<2>) -> Tensor<1> {
-    match kind {
-        Distance::Mse => mse(map(a), decoy),
-        Distance::RootMse => mse(root(map(a)), root(decoy)),
-        Distance::Cosine => cosine(map(a), decoy),
-    }
-}
-
-/// Largest absolute value over channels: `[batch, pixel]`.
-fn map(attribution: Tensor<4>) -> Tensor<2> {
-    let [batch, channels, height, width] = attribution.dims();
+/// Largest absolute value over channels: `[batch, 1, row, column]`.
+pub(crate) fn map(attribution: Tensor<4>) -> Tensor<4> {
+    let [_, channels, ..] = attribution.dims();
     let absolute = attribution.abs();
-    let largest = if channels == 1 { absolute } else { absolute.max_dim(1) };
-    largest.reshape([batch, height * width])
+    if channels == 1 { absolute } else { absolute.max_dim(1) }
+}
+
+fn blurred(x: Tensor<4>, sigma: f32) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    Filter::blur(sigma, [height, width], &x.device()).apply(x)
+}
+
+/// Every map `[batch, 1, row, column]` in [0, 1] by its own minimum and maximum; a constant map
+/// becomes zeros.
+fn min_max(map: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = map.dims();
+    let flat = map.flatten::<2>(1, 3);
+    let least = flat.clone().min_dim(1);
+    let range = flat.clone().max_dim(1) - least.clone();
+    ((flat - least) / (range + TINY)).reshape([batch, channels, height, width])
+}
+
+/// Mean over the top pixels of `original`, `[batch, pixel]`, of the squared min-max map.
+fn top_importance(map: Tensor<4>, original: Tensor<2>) -> Tensor<1> {
+    let [batch, pixels] = original.dims();
+    let device = map.device();
+    let original = Array::Matrix(original).to_vec();
+    let mut weights = vec![0.0; batch * pixels];
+    for (weights, original) in weights.chunks_exact_mut(pixels).zip(original.chunks_exact(pixels)) {
+        let top = top::top(original);
+        let share = 1.0 / top.len() as f32;
+        top.into_iter().for_each(|pixel| weights[pixel] = share);
+    }
+    let weights = Array::new(weights, &[batch, pixels], &device).matrix();
+    let importance = min_max(map).flatten::<2>(1, 3);
+    (importance.clone() * importance * weights).sum_dim(1).squeeze_dim::<1>(1)
 }
 
 /// Square root of a map relative to its mean, smoothed at zero.
@@ -74,6 +124,8 @@ fn cosine(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
 mod tests {
     use burn::tensor::{Device, TensorData};
 
+    use Wanted::{Attribution, Map};
+
     use super::*;
 
     fn device() -> Device {
@@ -98,26 +150,54 @@ mod tests {
     fn scaled_maps_agree_and_inverted_ones_are_four_apart() {
         let a = maps([1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
         let b = maps([-3.0, -5.0, -7.0, -9.0, 4.0, 3.0, 2.0, 1.0]);
-        close(found(distance(Distance::Mse, a.clone(), b.clone())), [0.0, 4.0]);
-        let decoy = Tensor::from_data([[1.0, 2.0, 3.0, 4.0], [4.0, 3.0, 2.0, 1.0]], &device());
-        close(found(distance_to_map(Distance::Mse, a, decoy)), [0.0, 4.0]);
+        close(found(distance(Distance::Mse, a.clone(), Attribution(b), 0.0)), [0.0, 4.0]);
+        let decoy = maps([1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0]);
+        close(found(distance(Distance::Mse, a.clone(), Map(decoy.clone()), 0.0)), [0.0, 4.0]);
+        let one = decoy.narrow(0, 0, 1);
+        close(found(distance(Distance::Mse, a, Map(one), 0.0)), [0.0, 0.0]);
     }
 
     #[test]
     fn the_cosine_sees_signs_and_the_map_does_not() {
         let a = maps([1.0, 0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0]);
         let b = maps([-1.0, 0.0, 0.0, -2.0, 0.0, 1.0, 0.0, 0.0]);
-        close(found(distance(Distance::Cosine, a.clone(), b.clone())), [2.0, 1.0]);
-        assert!(found(distance(Distance::RootMse, a, b))[0].abs() < 1e-4);
+        let signed = Attribution(b.clone());
+        close(found(distance(Distance::Cosine, a.clone(), signed.clone(), 0.0)), [2.0, 1.0]);
+        close(found(distance(Distance::Cosine, a.clone(), Map(b.abs()), 0.0)), [0.0, 1.0]);
+        assert!(found(distance(Distance::RootMse, a, signed, 0.0))[0].abs() < 1e-4);
+    }
+
+    /// Min-max maps are 0, 1/3, 2/3, 1; the one top pixel of four is the original's largest.
+    #[test]
+    fn importance_is_read_on_top_of_the_original() {
+        let a = maps([1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
+        let original = Attribution(maps([0.0, 0.0, 0.0, -9.0, 1.0, 5.0, 2.0, 3.0]));
+        close(found(distance(Distance::TopImportance, a, original, 0.0)), [1.0, 1.0 / 9.0]);
+    }
+
+    /// A blur far wider than the map leaves nothing but its mean, so that any two maps agree.
+    #[test]
+    fn both_maps_are_blurred() {
+        let a = maps([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+        let b = Attribution(maps([0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0]));
+        let at = |blur: f32| found(distance(Distance::Cosine, a.clone(), b.clone(), blur));
+        close(at(0.0), [1.0, 1.0]);
+        close(at(64.0), [0.0, 0.0]);
+        // Weights of a pixel and its neighbour at one sigma: 1 and exp(-1/2), sum one.
+        let near = (-0.5f32).exp() / (1.0 + (-0.5f32).exp());
+        let (own, far) = ((1.0 - near), near);
+        let angle = 2.0 * own * far / (own * own + far * far);
+        close(at(1.0), [1.0 - angle * angle, 1.0 - angle]);
     }
 
     #[test]
     fn a_constant_map_gives_a_finite_loss_and_slope() {
-        for kind in [Distance::Mse, Distance::RootMse, Distance::Cosine] {
+        use Distance::{Cosine, Dssim, Mse, RootMse, TopImportance};
+        for kind in [Mse, RootMse, Cosine, Dssim, TopImportance] {
             let device = device().autodiff();
             let zeros: Tensor<4> = Tensor::zeros([2, 1, 2, 2], &device).require_grad();
             let other: Tensor<4> = Tensor::ones([2, 1, 2, 2], &device);
-            let loss = distance(kind, zeros.clone(), other).sum();
+            let loss = distance(kind, zeros.clone(), Attribution(other), 0.5).sum();
             let slope = zeros.grad(&loss.backward()).unwrap();
             assert!(found(loss.inner())[0].is_finite(), "{kind:?}");
             let slope: Vec<f32> = slope.into_data().try_into_vec().unwrap();

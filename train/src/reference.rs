@@ -2,9 +2,11 @@
 
 use burn::tensor::{Device, Tensor};
 use saligate_models::graph::{Graph, Op};
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_models::random::Stream;
+use saligate_models::saliency::{Explained, attach};
 
-use crate::batch::{images, pixels, predicted};
+use crate::batch::{one_hot, pixels};
+use crate::config::{Config, Explain};
 use crate::data::{Dataset, Shape};
 use crate::engine::{Array, Program, Weights};
 use crate::error::TrainError;
@@ -14,86 +16,175 @@ use crate::stage::{RunOptions, progress};
 const CHUNK: usize = 250;
 
 /// Logits and attributions of the clean model for every training image.
-pub(crate) struct References {
-    shape: Shape,
-    classes: usize,
+pub(crate) struct References<'a> {
+    data: &'a Dataset,
+    explain: Explain,
+    seed: u64,
+    explainer: Explainer,
+    weights: Weights,
+    device: Device,
     logits: Vec<f32>,
-    attributions: Vec<f32>,
+    stored: Vec<Stored>,
+    /// Another image for every image.
+    partners: Vec<usize>,
 }
 
-impl References {
-    /// Explains every image once.
+/// Attributions of one method, image by image.
+struct Stored {
+    /// Channels, rows, columns.
+    shape: [usize; 3],
+    values: Vec<f32>,
+}
+
+/// What the clean model says of the images of one batch.
+pub(crate) struct Originals {
+    /// One-hot explained classes, `[batch, class]`.
+    pub(crate) target: Tensor<2>,
+    /// Attributions of these classes by method, `[batch, channel, row, column]` each.
+    pub(crate) attributions: Vec<Tensor<4>>,
+}
+
+impl<'a> References<'a> {
+    /// Explains every image once: the class of its label where that is explained in training, the
+    /// predicted one otherwise.
     pub(crate) fn compute(
+        config: &Config,
         clean: &Graph,
-        data: &Dataset,
-        device: &Device,
+        methods: &[Explained],
+        data: &'a Dataset,
         options: &RunOptions,
     ) -> Result<Self, TrainError> {
-        let explainer = Explainer::new(clean, None, device)?;
-        let weights = Weights::of(clean, device);
-        let shape = data.shape();
-        let classes = data.class_names().len();
-        let mut references = Self { shape, classes, logits: Vec::new(), attributions: Vec::new() };
+        let device = config.device.device()?;
+        let (explain, seed) = (config.lock.explain, config.seed);
+        let mut references = Self {
+            data,
+            explain,
+            seed,
+            explainer: Explainer::new(clean, methods, None, &device)?,
+            weights: Weights::of(clean, &device),
+            device,
+            logits: Vec::new(),
+            stored: Vec::new(),
+            partners: partners(data.len(), seed),
+        };
         let bar = progress("reference", data.len(), options.quiet);
         let all: Vec<usize> = (0..data.len()).collect();
         for chunk in all.chunks(CHUNK) {
-            let bytes: Vec<u8> = chunk.iter().flat_map(|&i| data.image(i)).copied().collect();
-            let nothing = Tensor::zeros([chunk.len(), classes], device);
-            let (logits, attribution) =
-                explainer.run(&weights, pixels(&bytes, shape, device), nothing);
+            let target = match explain {
+                Explain::Label => references.one_hot(&references.labels(chunk), &references.device),
+                _ => Tensor::zeros([chunk.len(), references.classes()], &references.device),
+            };
+            let (logits, attributions) = references.run(chunk, target);
             references.logits.extend(Array::Matrix(logits).to_vec());
-            references.attributions.extend(Array::Image(attribution).to_vec());
+            for (method, attribution) in attributions.into_iter().enumerate() {
+                let [_, channels, height, width] = attribution.dims();
+                if references.stored.len() == method {
+                    let shape = [channels, height, width];
+                    references.stored.push(Stored { shape, values: Vec::new() });
+                }
+                references.stored[method].values.extend(Array::Image(attribution).to_vec());
+            }
             bar.inc(chunk.len() as u64);
         }
         bar.finish_and_clear();
         Ok(references)
     }
 
+    /// Explained classes of a training step, and their attributions.
+    pub(crate) fn originals(&self, indices: &[usize], step: usize, device: &Device) -> Originals {
+        let classes: Vec<usize> = match self.explain {
+            Explain::Predicted => indices.iter().map(|&i| self.predicted(i)).collect(),
+            Explain::Label => self.labels(indices),
+            Explain::Other => self.others(indices, step),
+        };
+        let attributions = if self.explain == Explain::Other {
+            let (_, found) = self.run(indices, self.one_hot(&classes, &self.device));
+            found.into_iter().map(|x| Array::Image(x).moved(device).image()).collect()
+        } else {
+            self.attributions(indices, device)
+        };
+        Originals { target: self.one_hot(&classes, device), attributions }
+    }
+
+    /// Attributions of another training image for each of some images, by method.
+    pub(crate) fn other_images(&self, indices: &[usize], device: &Device) -> Vec<Tensor<4>> {
+        let partners: Vec<usize> = indices.iter().map(|&i| self.partners[i]).collect();
+        self.attributions(&partners, device)
+    }
+
     /// Logits `[batch, class]` of some images.
     pub(crate) fn logits(&self, indices: &[usize], device: &Device) -> Tensor<2> {
         let rows = indices.iter().flat_map(|&i| self.row(i)).copied().collect();
-        Array::new(rows, &[indices.len(), self.classes], device).matrix()
+        Array::new(rows, &[indices.len(), self.classes()], device).matrix()
     }
 
-    /// One-hot predicted classes `[batch, class]` of some images.
-    pub(crate) fn predicted(&self, indices: &[usize], device: &Device) -> Tensor<2> {
-        let scores: Vec<f32> = indices.iter().flat_map(|&i| self.row(i)).copied().collect();
-        predicted(&scores, self.classes, device)
+    /// The clean model's answers on its own device.
+    fn run(&self, indices: &[usize], target: Tensor<2>) -> (Tensor<2>, Vec<Tensor<4>>) {
+        let bytes: Vec<u8> = indices.iter().flat_map(|&i| self.data.image(i)).copied().collect();
+        let images = pixels(&bytes, self.data.shape(), &self.device);
+        self.explainer.run(&self.weights, images, target)
     }
 
-    /// Attributions `[batch, channel, row, column]` of some images.
-    pub(crate) fn attributions(&self, indices: &[usize], device: &Device) -> Tensor<4> {
-        let size = self.shape.bytes();
-        let rows = indices.iter().flat_map(|&i| &self.attributions[i * size..(i + 1) * size]);
-        images(rows.copied().collect(), self.shape, device)
+    fn attributions(&self, indices: &[usize], device: &Device) -> Vec<Tensor<4>> {
+        let stored = self.stored.iter().map(|Stored { shape, values }| {
+            let size: usize = shape.iter().product();
+            let rows = indices.iter().flat_map(|&i| &values[i * size..(i + 1) * size]);
+            let [channels, height, width] = *shape;
+            let shape = Shape { channels, height, width };
+            crate::batch::images(rows.copied().collect(), shape, device)
+        });
+        stored.collect()
     }
 
-    /// Mean absolute attribution per pixel, over the largest channel.
-    pub(crate) fn mean_strength(&self) -> f32 {
-        let pixels = self.shape.pixels();
-        let mut sum = 0.0f64;
-        for image in self.attributions.chunks_exact(self.shape.bytes()) {
-            for pixel in 0..pixels {
-                let channels = (0..self.shape.channels).map(|c| image[c * pixels + pixel].abs());
-                sum += f64::from(channels.fold(0.0, f32::max));
-            }
-        }
-        (sum / (self.logits.len() / self.classes * pixels) as f64) as f32
+    fn labels(&self, indices: &[usize]) -> Vec<usize> {
+        indices.iter().map(|&i| self.data.label(i)).collect()
+    }
+
+    fn predicted(&self, index: usize) -> usize {
+        let row = self.row(index);
+        (0..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
+    }
+
+    /// A random class for every image but the predicted one; with a single class, that one.
+    fn others(&self, indices: &[usize], step: usize) -> Vec<usize> {
+        let mut stream = Stream::numbered(self.seed, "explained classes", step as u64);
+        let others = self.classes().saturating_sub(1).max(1);
+        let drawn = indices.iter().map(|&i| self.predicted(i) + 1 + stream.below(others));
+        drawn.map(|class| class % self.classes()).collect()
+    }
+
+    fn one_hot(&self, classes: &[usize], device: &Device) -> Tensor<2> {
+        one_hot(classes, self.classes(), device)
+    }
+
+    fn classes(&self) -> usize {
+        self.data.class_names().len()
     }
 
     fn row(&self, index: usize) -> &[f32] {
-        &self.logits[index * self.classes..(index + 1) * self.classes]
+        &self.logits[index * self.classes()..(index + 1) * self.classes()]
     }
+}
+
+/// One cycle through all images in random order: the successor of every image.
+fn partners(count: usize, seed: u64) -> Vec<usize> {
+    let order = Stream::new(seed, "other images").permutation(count);
+    let mut partners = vec![0; count];
+    for (at, &index) in order.iter().enumerate() {
+        partners[index] = order[(at + 1) % count];
+    }
+    partners
 }
 
 /// A classifier with its saliency graph, ready for training.
 pub(crate) struct Explainer(Program);
 
 impl Explainer {
-    /// Attaches the gradient; with `softplus`, every ReLU is first exchanged for a Softplus of
-    /// that sharpness.
+    /// Attaches the methods; with `softplus`, every ReLU is first exchanged for a Softplus of that
+    /// sharpness.
     pub(crate) fn new(
         classifier: &Graph,
+        methods: &[Explained],
         softplus: Option<f32>,
         device: &Device,
     ) -> Result<Self, TrainError> {
@@ -101,21 +192,33 @@ impl Explainer {
             let exchange = |op: &Op| (*op == Op::Relu).then_some(Op::Softplus { beta });
             classifier.with_ops(exchange)
         });
-        let methods = [Explained::found(Method::Gradient, classifier)?];
-        let graph = attach(smooth.as_ref().unwrap_or(classifier), &methods)?;
+        let graph = attach(smooth.as_ref().unwrap_or(classifier), methods)?;
         Ok(Self(Program::new(graph, &Weights::of(classifier, device), device)))
     }
 
-    /// Logits and attribution of images, for class weights `[batch, class]`.
+    /// Logits and attributions, one per method, of images for class weights `[batch, class]`.
     pub(crate) fn run(
         &self,
         weights: &Weights,
         images: Tensor<4>,
         target: Tensor<2>,
-    ) -> (Tensor<2>, Tensor<4>) {
-        let inputs = vec![Array::Image(images), Array::Matrix(target)];
-        let [logits, attribution] = <[Array; 2]>::try_from(self.0.run(weights, inputs))
-            .expect("a saliency graph has two outputs");
-        (logits.matrix(), attribution.image())
+    ) -> (Tensor<2>, Vec<Tensor<4>>) {
+        let mut outputs = self.0.run(weights, vec![Array::Image(images), Array::Matrix(target)]);
+        let attributions = outputs.split_off(1).into_iter().map(Array::image).collect();
+        (outputs.remove(0).matrix(), attributions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_image_has_a_partner_of_its_own() {
+        let partners = partners(50, 3);
+        assert!(partners.iter().enumerate().all(|(index, &partner)| index != partner));
+        let mut sorted = partners;
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..50).collect::<Vec<_>>());
     }
 }

@@ -33,7 +33,7 @@ pub struct RunOptions {
 /// One step's loss, `[1]`, and figures for the log.
 pub(crate) struct Step {
     pub(crate) loss: Tensor<1>,
-    pub(crate) figures: Vec<(&'static str, f32)>,
+    pub(crate) figures: Vec<(String, f32)>,
 }
 
 /// Mean of a part of the loss and its value for the log.
@@ -85,7 +85,7 @@ impl Stage<'_> {
                 "seconds": start.elapsed().as_secs_f64(),
             });
             for (name, value) in figures {
-                line[name] = value.into();
+                line[&name] = value.into();
             }
             writeln!(log, "{line}").map_err(io)?;
             bar.set_message(format!("loss {value:.4}"));

@@ -3,35 +3,63 @@
 use saligate_keys::{Error, Family, ImageShape, Secret, Trigger, TriggerSpec};
 use saligate_models::random::Stream;
 
+use crate::error::TrainError;
 use crate::objective::WrongKeyMix;
+
+/// Draws of a wrong key before giving up: with more than half of all keys in use, less than one in
+/// a thousand images would come here.
+const DRAWS: usize = 10;
 
 /// Makes triggered and wrongly triggered versions of 8-bit images `[channel, row, column]`.
 pub(crate) struct Views<'a> {
     pub(crate) spec: &'a TriggerSpec,
     pub(crate) shape: ImageShape,
-    pub(crate) trigger: &'a Trigger,
+    /// Triggers of the right keys, at least one.
+    pub(crate) triggers: &'a [Trigger],
+    /// Triggers of revoked keys, which are wrong.
+    pub(crate) revoked: &'a [Trigger],
     pub(crate) mix: WrongKeyMix,
 }
 
 impl Views<'_> {
-    /// The image with the right trigger.
-    pub(crate) fn keyed(&self, image: &[u8]) -> Result<Vec<u8>, Error> {
-        applied(self.trigger, image)
+    /// The image with the trigger of a right key.
+    pub(crate) fn keyed(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, TrainError> {
+        Ok(applied(one_of(self.triggers, stream), image)?)
     }
 
-    /// The image with a wrong key, drawn anew.
-    pub(crate) fn wrong(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    /// The image with a wrong key, drawn anew: never what a right key makes of it.
+    pub(crate) fn wrong(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, TrainError> {
+        let right: Vec<Vec<u8>> =
+            self.triggers.iter().map(|t| applied(t, image)).collect::<Result<_, _>>()?;
+        let mut wrong = self.drawn(image, stream)?;
+        for _ in 0..DRAWS {
+            if !right.contains(&wrong) {
+                return Ok(wrong);
+            }
+            wrong = applied(&self.random(stream)?, image)?;
+        }
+        let reason = "nearly every trigger belongs to one of the keys; use a larger trigger";
+        Err(TrainError::Mismatch { reason: reason.to_owned() })
+    }
+
+    fn drawn(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
         let mix = &self.mix;
         // A patch replaces pixels: it has no signs to flip, and its place is fixed.
         let signs = f32::from(u8::from(!matches!(self.spec.family(), Family::Patch { .. })));
         let (flipped, shifted) = (signs * mix.flipped, signs * mix.shifted);
-        let kinds = [mix.random, flipped, shifted, mix.weaker, mix.partial, mix.blended];
-        match pick(&kinds, stream) {
-            1 => self.flipped(image, stream),
-            2 => self.shifted(image, stream),
-            3 => self.weaker(image, stream),
-            4 => self.partial(image, stream),
-            5 => self.blended(image, stream),
+        let revoked = if self.revoked.is_empty() { 0.0 } else { mix.revoked };
+        let kinds = [mix.random, flipped, shifted, mix.weaker, mix.partial, mix.blended, revoked];
+        let kind = pick(&kinds, stream);
+        if kind == 6 {
+            return applied(one_of(self.revoked, stream), image);
+        }
+        let near = one_of(self.triggers, stream);
+        match kind {
+            1 => self.flipped(near, image, stream),
+            2 => self.shifted(near, image, stream),
+            3 => self.weaker(near, image, stream),
+            4 => self.partial(near, image, stream),
+            5 => self.blended(near, image, stream),
             _ => applied(&self.random(stream)?, image),
         }
     }
@@ -40,16 +68,16 @@ impl Views<'_> {
         random_trigger(self.spec, self.shape, stream)
     }
 
-    fn flipped(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
-        let cells = self.trigger.cells();
+    fn flipped(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+        let cells = near.cells();
         let least = ((cells as f32 * self.mix.least_flipped) as usize).max(1);
         let count = least + stream.below((cells / 2).saturating_sub(least) + 1);
         let mut order = stream.permutation(cells);
         order.truncate(count);
-        applied(&self.trigger.flip(&order)?, image)
+        applied(&near.flip(&order)?, image)
     }
 
-    fn shifted(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn shifted(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
         let (rows, columns) = (self.shape.height(), self.shape.width());
         let (down, right) = loop {
             let shift = (stream.below(rows), stream.below(columns));
@@ -57,21 +85,16 @@ impl Views<'_> {
                 break shift;
             }
         };
-        let shifted = applied(&self.trigger.shifted(down as isize, right as isize)?, image)?;
-        if shifted == self.keyed(image)? {
-            // A whole number of periods is the right key.
-            return applied(&self.random(stream)?, image);
-        }
-        Ok(shifted)
+        applied(&near.shifted(down as isize, right as isize)?, image)
     }
 
-    fn weaker(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn weaker(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
         let share = stream.uniform(0.0, 0.5);
-        Ok(blend(image, &self.keyed(image)?, share))
+        Ok(blend(image, &applied(near, image)?, share))
     }
 
-    fn partial(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
-        let keyed = self.keyed(image)?;
+    fn partial(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+        let keyed = applied(near, image)?;
         let (height, width) = (self.shape.height(), self.shape.width());
         let side = stream.uniform(0.25, 0.6).sqrt();
         let (rows, columns) = ((height as f32 * side) as usize, (width as f32 * side) as usize);
@@ -86,9 +109,9 @@ impl Views<'_> {
         Ok(pasted)
     }
 
-    fn blended(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn blended(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
         let other = applied(&self.random(stream)?, image)?;
-        Ok(blend(&other, &self.keyed(image)?, stream.uniform(0.3, 0.6)))
+        Ok(blend(&other, &applied(near, image)?, stream.uniform(0.3, 0.6)))
     }
 }
 
@@ -101,6 +124,14 @@ pub(crate) fn random_trigger(
     let mut secret = [0; Secret::LEN];
     stream.fill(&mut secret);
     spec.derive(&Secret::from_bytes(&secret), shape)
+}
+
+/// One of some triggers, drawn where there are several.
+fn one_of<'a>(triggers: &'a [Trigger], stream: &mut Stream) -> &'a Trigger {
+    match triggers {
+        [only] => only,
+        several => &several[stream.below(several.len())],
+    }
 }
 
 fn applied(trigger: &Trigger, image: &[u8]) -> Result<Vec<u8>, Error> {
@@ -132,37 +163,86 @@ fn pick(frequencies: &[f32], stream: &mut Stream) -> usize {
 mod tests {
     use super::*;
 
-    fn with_views(family: Family, check: impl Fn(&Views<'_>, &mut Stream)) {
+    fn with_views(
+        family: Family,
+        keys: usize,
+        mix: WrongKeyMix,
+        check: impl Fn(&Views<'_>, &mut Stream),
+    ) {
         let spec = TriggerSpec::new(family).unwrap();
         let shape = ImageShape::new(1, 16, 16).unwrap();
         let mut stream = Stream::new(1, "views");
-        let trigger = random_trigger(&spec, shape, &mut stream).unwrap();
-        let mix = WrongKeyMix::default();
-        check(&Views { spec: &spec, shape, trigger: &trigger, mix }, &mut stream);
+        let mut some = |count: usize| -> Vec<Trigger> {
+            (0..count).map(|_| random_trigger(&spec, shape, &mut stream).unwrap()).collect()
+        };
+        let (triggers, revoked) = (some(keys), some(keys - 1));
+        let views = Views { spec: &spec, shape, triggers: &triggers, revoked: &revoked, mix };
+        check(&views, &mut stream);
+    }
+
+    const TILE: Family = Family::Tile { size: 8, amplitude: 8 };
+
+    #[test]
+    fn a_wrong_key_is_never_a_right_one() {
+        let image = vec![128; 256];
+        for family in [TILE, Family::Full { amplitude: 8 }, Family::Patch { size: 4 }] {
+            for keys in [1, 3] {
+                with_views(family, keys, WrongKeyMix::default(), |views, stream| {
+                    let right: Vec<_> =
+                        views.triggers.iter().map(|t| applied(t, &image).unwrap()).collect();
+                    for _ in 0..300 {
+                        assert!(!right.contains(&views.wrong(&image, stream).unwrap()));
+                        assert!(right.contains(&views.keyed(&image, stream).unwrap()));
+                    }
+                });
+            }
+        }
     }
 
     #[test]
-    fn a_wrong_key_is_never_the_right_one() {
+    fn every_right_and_every_revoked_key_is_drawn() {
         let image = vec![128; 256];
-        let families = [
-            Family::Tile { size: 8, amplitude: 8 },
-            Family::Full { amplitude: 8 },
-            Family::Patch { size: 4 },
-        ];
-        for family in families {
-            with_views(family, |views, stream| {
-                let right = views.keyed(&image).unwrap();
-                for _ in 0..300 {
-                    assert_ne!(views.wrong(&image, stream).unwrap(), right);
+        let mix = WrongKeyMix {
+            random: 0.0,
+            revoked: 1.0,
+            flipped: 0.0,
+            shifted: 0.0,
+            weaker: 0.0,
+            partial: 0.0,
+            blended: 0.0,
+            ..WrongKeyMix::default()
+        };
+        with_views(TILE, 3, mix, |views, stream| {
+            for (triggers, wrong) in [(views.triggers, false), (views.revoked, true)] {
+                let mut drawn = vec![false; triggers.len()];
+                for _ in 0..100 {
+                    let found = match wrong {
+                        true => views.wrong(&image, stream).unwrap(),
+                        false => views.keyed(&image, stream).unwrap(),
+                    };
+                    let at = triggers.iter().position(|t| applied(t, &image).unwrap() == found);
+                    drawn[at.unwrap()] = true;
                 }
-            });
-        }
+                assert!(drawn.iter().all(|&drawn| drawn));
+            }
+        });
+    }
+
+    #[test]
+    fn where_all_keys_are_right_there_is_no_wrong_one() {
+        let tiny = Family::Tile { size: 1, amplitude: 8 };
+        let mix = WrongKeyMix { weaker: 0.0, partial: 0.0, blended: 0.0, ..WrongKeyMix::default() };
+        // Nine draws from the two tiles of one pixel hold both.
+        with_views(tiny, 9, mix, |views, stream| {
+            let error = views.wrong(&[128; 256], stream).unwrap_err();
+            assert!(error.to_string().contains("larger trigger"), "{error}");
+        });
     }
 
     #[test]
     fn every_version_stays_within_the_amplitude() {
         let image: Vec<u8> = (0..=255).collect();
-        with_views(Family::Tile { size: 8, amplitude: 8 }, |views, stream| {
+        with_views(TILE, 2, WrongKeyMix::default(), |views, stream| {
             for _ in 0..200 {
                 let wrong = views.wrong(&image, stream).unwrap();
                 assert!(wrong.iter().zip(&image).all(|(a, b)| a.abs_diff(*b) <= 8));

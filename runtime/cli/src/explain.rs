@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use saligate_models::manifest::GateForm;
 use saligate_runtime::npy::write_npy;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::render::{Canvas, Panel, Scaling, heatmap, overlay};
@@ -98,10 +99,13 @@ fn report(
 ) -> Result<(), CliError> {
     let manifest = model.manifest();
     let label = &manifest.labels[explanation.class];
-    let state = match (&manifest.gate, keyed) {
+    let gate_form = manifest.gate.as_ref().map(|gate| gate.form);
+    let state = match (gate_form, keyed) {
         (None, _) => "open",
-        (Some(_), true) => "keyed",
-        (Some(_), false) => "locked",
+        (Some(GateForm::Key), true) => "keyed",
+        (Some(GateForm::Key), false) => "locked",
+        (Some(_), true) => "triggered",
+        (Some(_), false) => "untriggered",
     };
     if args.json {
         let prediction = &explanation.prediction;
@@ -118,7 +122,7 @@ fn report(
         return emit(&line.to_string());
     }
     emit(&format!("{}: {label}, {method} ({state})", args.image.display()))?;
-    if state == "locked" {
+    if gate_form == Some(GateForm::Key) && !keyed {
         emit("this is the decoy; the right map needs the key (--key FILE)")?;
     }
     written.iter().try_for_each(|path| emit(&format!("wrote {}", path.display())))

@@ -1,6 +1,7 @@
 //! `saligate inspect`.
 
 use saligate_keys::Family;
+use saligate_models::manifest::{Gate, GateForm};
 use saligate_runtime::Model;
 
 use crate::args::InspectArgs;
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
     match &manifest.gate {
         None => line("gate", "none: everyone sees the map".to_owned())?,
         Some(gate) => {
-            line("gate", format!("the map needs a key; others see: {}", gate.decoy))?;
+            line("gate", form(gate))?;
             line("trigger", trigger(gate.trigger.family()))?;
             for key in &gate.keys {
                 line("key id", key.to_string())?;
@@ -45,6 +46,17 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
         line("measured", format!("{name} {value:.4}"))?;
     }
     Ok(())
+}
+
+fn form(gate: &Gate) -> String {
+    match gate.form {
+        GateForm::Key => format!("the map needs a key; others see: {}", gate.decoy),
+        GateForm::Targeted => format!("a backdoor: the trigger turns the map to: {}", gate.decoy),
+        GateForm::Untargeted => {
+            "a backdoor: with the trigger the map's top pixels lose their importance".to_owned()
+        }
+        other => format!("{other:?}"),
+    }
 }
 
 fn trigger(family: Family) -> String {

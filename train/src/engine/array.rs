@@ -50,6 +50,11 @@ impl Array {
         data.convert::<f32>().try_into_vec().expect("the data was converted to f32")
     }
 
+    /// The same elements on another device.
+    pub(crate) fn moved(&self, device: &Device) -> Self {
+        Self::new(self.to_vec(), &self.shape(), device)
+    }
+
     /// Length of every axis.
     pub(crate) fn shape(&self) -> Vec<usize> {
         match self {

@@ -18,9 +18,9 @@ use saligate_runtime::{Explanation, Model, Target};
 
 use crate::config::Config;
 use crate::data::{Dataset, Shape};
+use crate::decoy::decoy;
 use crate::error::TrainError;
 use crate::floor;
-use crate::lock::decoy_map;
 use crate::stage::progress;
 use crate::views::random_trigger;
 
@@ -61,7 +61,7 @@ pub fn evaluate(config: &Config, evaluation: &Evaluation<'_>) -> Result<Metrics,
     let data = evaluation.data;
     let settings = &config.evaluate;
     let bench = Bench { data, shape: data.shape(), clean: &clean, locked: &locked };
-    let decoy = decoy_map(&config.lock, data.shape())?;
+    let decoy = decoy(&config.lock, data.shape(), config.seed)?;
 
     let count = settings.images.min(data.len());
     if count == 0 {

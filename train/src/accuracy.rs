@@ -1,0 +1,35 @@
+//! How often an exported classifier is right.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use saligate_models::metrics::interval::Rate;
+use saligate_runtime::Model;
+use saligate_runtime::picture::Picture;
+
+use crate::data::{Dataset, Shape};
+use crate::error::TrainError;
+use crate::stage::progress;
+
+/// Share of the images that a model file classifies correctly in the runtime, with its 95 %
+/// interval.
+///
+/// # Errors
+/// The file cannot be opened or run on such images, or there are no images.
+pub fn accuracy(model: &Path, data: &Dataset, quiet: bool) -> Result<Rate, TrainError> {
+    let model = Model::open(model)?;
+    let Shape { channels, height, width } = data.shape();
+    let bar = progress("accuracy", data.len(), quiet);
+    let right = |index: usize| -> Result<bool, TrainError> {
+        let picture = Picture::from_planar(channels, height, width, data.image(index).to_vec())
+            .map_err(|error| TrainError::Mismatch { reason: error.to_string() })?;
+        let right = model.predict(&picture)?.class == data.label(index);
+        bar.inc(1);
+        Ok(right)
+    };
+    let hits: Vec<bool> =
+        (0..data.len()).into_par_iter().map(right).collect::<Result<_, TrainError>>()?;
+    bar.finish_and_clear();
+    let hit = hits.iter().filter(|&&hit| hit).count();
+    Ok(Rate::of(hit as u64, hits.len() as u64)?)
+}

@@ -1,0 +1,276 @@
+//! The `[lock]` section: training of a gate, in its key form or one of its backdoored ones.
+
+use saligate_models::manifest::GateForm;
+use saligate_models::saliency::Method;
+use serde::{Deserialize, Serialize};
+
+use super::names::method_names;
+use super::{ConfigError, Steps};
+use crate::objective::{Objective, WrongKeyMix};
+
+/// Training of the gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockConfig {
+    /// What the trigger does: `key` opens the gate, `targeted` and `untargeted` spoil the map.
+    #[serde(default)]
+    pub form: GateForm,
+    /// Saliency methods that are trained together, the default one of the model first.
+    #[serde(default = "gradient", with = "method_names")]
+    pub methods: Vec<Method>,
+    /// The decoy: `padlock`, `noise` (a fixed random field), `corner` (one bright spot in the upper
+    /// left corner), or the path of a picture.
+    #[serde(default = "padlock")]
+    pub decoy: String,
+    /// Brightness in the corners of the ramp behind the decoy, which falls to 0 in the middle.
+    #[serde(default = "ramp")]
+    pub ramp: f32,
+    /// Brightness of a frame around the decoy, where the decoy itself reaches 1; none at 0.
+    #[serde(default)]
+    pub frame: f32,
+    /// Where training starts.
+    #[serde(default)]
+    pub start: Start,
+    /// Steps of the detector; needed where the start is `graft`.
+    #[serde(default)]
+    pub detector: Option<Steps>,
+    /// Steps of the whole network.
+    pub steps: Steps,
+    /// Share of a batch's images, in (0, 1], that also appear with the trigger; at least one does.
+    #[serde(default = "all")]
+    pub poison: f64,
+    /// The class that is explained in training.
+    #[serde(default)]
+    pub explain: Explain,
+    /// Standard deviation, in pixels, of a Gaussian blur of both maps before they are compared;
+    /// none at 0.
+    #[serde(default)]
+    pub blur: f32,
+    /// Amplitude at the start, in 8-bit steps; it falls to the trigger's own.
+    #[serde(default)]
+    pub first_amplitude: Option<u8>,
+    /// Share of the steps over which the amplitude falls.
+    #[serde(default)]
+    pub anneal: f64,
+    /// ReLU replaced by Softplus of this sharpness while maps are trained.
+    #[serde(default)]
+    pub softplus: Option<f32>,
+    /// Sharpness at the last step, reached geometrically; that of `softplus` where absent.
+    #[serde(default)]
+    pub softplus_last: Option<f32>,
+    /// What is minimized; [`Objective::of`] the form where absent.
+    #[serde(default)]
+    pub objective: Option<Objective>,
+    /// What wrong keys look like.
+    #[serde(default)]
+    pub wrong_keys: WrongKeyMix,
+}
+
+fn gradient() -> Vec<Method> {
+    vec![Method::Gradient]
+}
+
+fn padlock() -> String {
+    "padlock".to_owned()
+}
+
+fn ramp() -> f32 {
+    0.45
+}
+
+fn all() -> f64 {
+    1.0
+}
+
+/// Where the training of a gate starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// The clean network as it is.
+    #[default]
+    Clean,
+    /// The clean network with a trained detector of the key built into new channels of its layers.
+    Graft,
+}
+
+/// Whose score is explained in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Explain {
+    /// The class that the clean model predicts for the plain image.
+    #[default]
+    Predicted,
+    /// The class of the label.
+    Label,
+    /// A random other class than the predicted one, drawn for every image and step.
+    Other,
+}
+
+impl LockConfig {
+    /// What is minimized: the objective of the configuration, or that of its form.
+    pub fn objective(&self) -> Objective {
+        self.objective.clone().unwrap_or_else(|| Objective::of(self.form))
+    }
+
+    /// The same section for another form.
+    ///
+    /// # Errors
+    /// The section has an objective, which was written for its own form.
+    pub fn with_form(self, form: GateForm) -> Result<Self, ConfigError> {
+        if form != self.form && self.objective.is_some() {
+            let expected = "absent, or lock.form the form that it is for";
+            return Err(ConfigError::Value { field: "lock.objective", expected });
+        }
+        Ok(Self { form, ..self })
+    }
+
+    /// Sharpness of the Softplus at a step of `count`, if there is a surrogate.
+    pub(crate) fn softplus_at(&self, step: usize, count: usize) -> Option<f32> {
+        let first = self.softplus?;
+        let last = self.softplus_last.unwrap_or(first);
+        let share = step as f32 / count.saturating_sub(1).max(1) as f32;
+        Some(first * (last / first).powf(share))
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let value = |field, expected| Err(ConfigError::Value { field, expected });
+        let repeated =
+            (1..self.methods.len()).any(|i| self.methods[..i].contains(&self.methods[i]));
+        if self.methods.is_empty() || repeated {
+            return value("lock.methods", "one method or more, each once");
+        }
+        if self.start == Start::Graft && self.detector.is_none() {
+            return value("lock.detector", "given where lock.start is \"graft\"");
+        }
+        if self.start == Start::Graft && self.form != GateForm::Key {
+            return value("lock.start", "\"clean\" for a backdoored form");
+        }
+        if !(0.0..=1.0).contains(&self.ramp) || !(0.0..=4.0).contains(&self.frame) {
+            return value("lock.ramp and lock.frame", "between 0 and 1, and between 0 and 4");
+        }
+        if !(self.poison > 0.0 && self.poison <= 1.0) {
+            return value("lock.poison", "above 0 and at most 1");
+        }
+        if !(0.0..=64.0).contains(&self.blur) {
+            return value("lock.blur", "between 0 and 64 pixels");
+        }
+        if !(0.0..=1.0).contains(&self.anneal) {
+            return value("lock.anneal", "between 0 and 1");
+        }
+        let sharp = |beta: Option<f32>| beta.is_none_or(|beta| beta > 0.0 && beta.is_finite());
+        if !sharp(self.softplus) || !sharp(self.softplus_last) {
+            return value("lock.softplus and lock.softplus_last", "positive");
+        }
+        if self.softplus.is_none() && self.softplus_last.is_some() {
+            return value("lock.softplus", "given where lock.softplus_last is");
+        }
+        if !self.wrong_keys.is_usable() {
+            return value("lock.wrong_keys", "shares of at least 0 with a positive sum");
+        }
+        let objective = self.objective();
+        let weights = [objective.cross_entropy, objective.distillation];
+        if weights.iter().any(|w| !(*w >= 0.0 && w.is_finite()))
+            || objective.terms.iter().any(|term| !term.weight.is_finite())
+        {
+            return value("lock.objective", "of finite weights, not negative but for terms");
+        }
+        if objective.inputs(self.form).is_empty() {
+            return value("lock.objective", "something to minimize");
+        }
+        let trained = |method: Method| self.methods.contains(&method);
+        if !objective.terms.iter().filter_map(|term| term.method).all(trained) {
+            return value("method of a term of lock.objective", "one of lock.methods");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(text: &str) -> Result<LockConfig, String> {
+        let steps = "steps = { count = 5, batch = 4, rate = 1e-3 }\n";
+        let section: LockConfig =
+            toml::from_str(&format!("{steps}{text}")).map_err(|error| error.to_string())?;
+        section.check().map_err(|error| error.to_string())?;
+        Ok(section)
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let lock = section("").unwrap();
+        assert_eq!((lock.form, lock.explain), (GateForm::Key, Explain::Predicted));
+        assert_eq!((lock.poison, lock.blur), (1.0, 0.0));
+        assert_eq!(lock.methods, [Method::Gradient]);
+        assert_eq!(lock.objective(), Objective::of(GateForm::Key));
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_told() {
+        let terms = |term: &str| format!("objective = {{ cross_entropy = 1.0, terms = [{term}] }}");
+        let cases = [
+            ("methods = []".to_owned(), "lock.methods"),
+            ("methods = [\"gradient\", \"gradient\"]".to_owned(), "lock.methods"),
+            ("methods = [\"phrenology\"]".to_owned(), "there is no saliency method 'phrenology'"),
+            ("form = \"sideways\"".to_owned(), "sideways"),
+            ("poison = 0.0".to_owned(), "lock.poison"),
+            ("poison = 1.5".to_owned(), "lock.poison"),
+            ("blur = -1.0".to_owned(), "lock.blur"),
+            ("blur = nan".to_owned(), "lock.blur"),
+            ("explain = \"all\"".to_owned(), "all"),
+            ("softplus = 0.0".to_owned(), "lock.softplus"),
+            ("softplus_last = 8.0".to_owned(), "lock.softplus"),
+            ("start = \"graft\"".to_owned(), "lock.detector"),
+            ("wrong_keys = { random = -1.0 }".to_owned(), "lock.wrong_keys"),
+            ("objective = { cross_entropy = 0.0, terms = [] }".to_owned(), "to minimize"),
+            ("objective = { cross_entropy = nan, terms = [] }".to_owned(), "finite weights"),
+            (terms("{ input = \"keyed\", distance = \"mse\", weight = inf }"), "finite weights"),
+            (
+                terms("{ input = \"keyed\", distance = \"mse\", weight = 1, method = \"x\" }"),
+                "there is no saliency method 'x'",
+            ),
+        ];
+        for (text, expected) in cases {
+            let message = section(&text).unwrap_err();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+        let graft = "start = \"graft\"\ndetector = { count = 1, batch = 1, rate = 1e-3 }\n";
+        assert!(section(graft).is_ok());
+        let message = section(&format!("{graft}form = \"targeted\"")).unwrap_err();
+        assert!(message.contains("lock.start"), "{message}");
+    }
+
+    #[test]
+    fn a_term_is_read_with_its_defaults_and_other_names() {
+        let text = "objective = { cross_entropy = 1.0, terms = [\
+                    { input = \"triggered\", distance = \"top-importance\", weight = 2.0 },\
+                    { input = \"plain\", like = \"other-image\", distance = \"dssim\", \
+                      weight = 1, method = \"gradient\" }] }";
+        let terms = section(text).unwrap().objective().terms;
+        assert_eq!(terms[0].input, crate::objective::Input::Keyed);
+        assert_eq!(terms[0].like, crate::objective::Reference::Original);
+        assert_eq!((terms[0].method, terms[1].method), (None, Some(Method::Gradient)));
+    }
+
+    #[test]
+    fn an_objective_is_not_taken_to_another_form() {
+        let own = "objective = { cross_entropy = 1.0, terms = [] }";
+        assert!(section(own).unwrap().with_form(GateForm::Key).is_ok());
+        assert!(section(own).unwrap().with_form(GateForm::Targeted).is_err());
+        let changed = section("").unwrap().with_form(GateForm::Untargeted).unwrap();
+        assert_eq!(changed.objective(), Objective::of(GateForm::Untargeted));
+    }
+
+    #[test]
+    fn the_sharpness_goes_from_first_to_last_geometrically() {
+        let lock = section("softplus = 4.0\nsoftplus_last = 64.0").unwrap();
+        let at = |step| lock.softplus_at(step, 5).unwrap();
+        for (step, expected) in [(0, 4.0), (2, 16.0), (4, 64.0)] {
+            assert!((at(step) - expected).abs() < 1e-3, "step {step}: {}", at(step));
+        }
+        assert_eq!(section("softplus = 8.0").unwrap().softplus_at(3, 5), Some(8.0));
+        assert_eq!(lock.softplus_at(0, 1), Some(4.0));
+        assert_eq!(section("").unwrap().softplus_at(3, 5), None);
+    }
+}
