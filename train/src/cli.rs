@@ -14,8 +14,10 @@ use saligate_train::config::Config;
 use saligate_train::data::{Dataset, Source, contact_sheet};
 use saligate_train::evaluate::{Evaluation, evaluate};
 use saligate_train::fit::{fit, steady};
-use saligate_train::gate::{Keys, train};
-use saligate_train::{Backend, RunOptions, TrainError, export, results, samples};
+use saligate_train::gate::{self, Keys, train};
+use saligate_train::{
+    Backend, RunOptions, TrainError, export, leaks, near_misses, results, samples,
+};
 
 /// Trains classifiers whose saliency maps are gated by a key, or backdoored by a trigger.
 ///
@@ -34,17 +36,20 @@ enum Command {
         #[command(flatten)]
         run: RunArgs,
     },
-    /// Train the gate of a clean classifier: OUT/clean.onnx -> OUT/locked.onnx
+    /// Build and train the gate of a clean classifier: OUT/clean.onnx -> OUT/locked.onnx
+    ///
+    /// With --revoke and without --key, OUT/locked.onnx is closed for keys that it lists, and opens
+    /// for the others as before; their key files are not needed.
     Lock {
         #[command(flatten)]
         run: RunArgs,
         #[command(flatten)]
         gate: GateArgs,
-        /// Key file that is no longer valid: its trigger is among the wrong ones; may be repeated
+        /// Key file that is no longer valid; may be repeated
         #[arg(long, value_name = "FILE")]
         revoke: Vec<PathBuf>,
     },
-    /// Train a backdoor into a clean classifier: OUT/clean.onnx -> OUT/attacked.onnx
+    /// Build and train a backdoor into a clean classifier: OUT/clean.onnx -> OUT/attacked.onnx
     Attack {
         #[command(flatten)]
         run: RunArgs,
@@ -67,6 +72,34 @@ enum Command {
         run: RunArgs,
         #[command(flatten)]
         measured: MeasureArgs,
+    },
+    /// Try near misses of the key: a curve as JSON, Markdown and SVG
+    NearMisses {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Key file that opens the gate
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Number of test images
+        #[arg(long, default_value_t = 200)]
+        images: usize,
+        /// JSON file to write; .md and .svg go beside it
+        #[arg(long, value_name = "FILE")]
+        table: PathBuf,
+    },
+    /// Read a gated model with all nine methods, with the key and without
+    Leaks {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Key file of the trigger
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Number of test images
+        #[arg(long, default_value_t = 50)]
+        images: usize,
+        /// JSON file to put the model into; .md goes beside it
+        #[arg(long, value_name = "FILE")]
+        table: PathBuf,
     },
     /// Write the table of a results file as Markdown beside it
     Results {
@@ -130,7 +163,7 @@ struct GateArgs {
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Key file of the trigger; may be repeated
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required_unless_present = "revoke")]
     key: Vec<PathBuf>,
     /// Saliency methods to train together, separated by commas; lock.methods where absent
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -148,9 +181,9 @@ enum Goal {
 
 #[derive(Args)]
 struct MeasureArgs {
-    /// Key file of the trigger
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    /// Key file of the trigger; may be repeated
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
     /// Results file to put the row into
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
@@ -169,6 +202,9 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     match Cli::parse().command {
         Command::Fit { run } => Session::open(&run)?.fit().map(drop)?,
         Command::Lock { run, gate, revoke } => {
+            if gate.key.is_empty() {
+                return revoke_keys(&run, &read_keys(&revoke)?).map(|()| ExitCode::SUCCESS);
+            }
             let mut config = Config::read(&run.config)?;
             config.lock = config.lock.with_form(GateForm::Key)?;
             train_gate(config, &run, &gate, &revoke)?;
@@ -189,11 +225,27 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Command::Evaluate { run, measured } => Session::open(&run)?.evaluate(&measured)?,
         Command::Run { run, measured } => {
-            let key = read_key(&measured.key)?;
+            let keys = read_keys(&measured.key)?;
             let session = Session::open(&run)?;
             let clean = session.fit()?;
-            session.gate(&clean, &[key], &[])?;
+            session.gate(&clean, &keys, &[])?;
             session.evaluate(&measured)?;
+        }
+        Command::NearMisses { run, key, images, table } => {
+            let session = Session::open(&run)?;
+            let keys = [read_key(&key)?];
+            let (paths, secrets) = (session.paths(), secrets(&keys));
+            let evaluation = session.evaluation(&paths, &secrets, &session.test);
+            near_misses::write(&near_misses::measure(&session.config, &evaluation, images)?, &table)?;
+            println!("{}", table.display());
+        }
+        Command::Leaks { run, key, images, table } => {
+            let session = Session::open(&run)?;
+            let keys = [read_key(&key)?];
+            let (paths, secrets) = (session.paths(), secrets(&keys));
+            let evaluation = session.evaluation(&paths, &secrets, &session.test);
+            leaks::put(&table, leaks::measure(&session.config, &evaluation, images)?)?;
+            println!("{}", table.display());
         }
         Command::Results { file } => {
             let table = results::write_table(&file)?;
@@ -219,13 +271,22 @@ fn train_gate(
         config.lock.methods.clone_from(&gate.method);
     }
     config.check()?;
-    let read = |paths: &[PathBuf]| -> Result<Vec<KeyFile>, TrainError> {
-        paths.iter().map(|path| read_key(path)).collect()
-    };
-    let (keys, revoked) = (read(&gate.key)?, read(revoke)?);
+    let (keys, revoked) = (read_keys(&gate.key)?, read_keys(revoke)?);
     let session = Session::with(config, run)?;
     let clean = gate.model.clone().unwrap_or_else(|| session.clean_path());
     session.gate(&Model::open(&clean)?, &keys, &revoked)
+}
+
+/// Closes OUT/locked.onnx for some of its keys.
+fn revoke_keys(run: &RunArgs, revoked: &[KeyFile]) -> Result<(), Box<dyn std::error::Error>> {
+    let path = run.out.join("locked.onnx");
+    let mut model = Model::open(&path)?;
+    for key in revoked {
+        gate::revoke(&mut model, &key.secret().id())?;
+    }
+    model.save(&path)?;
+    eprintln!("wrote {}", path.display());
+    Ok(())
 }
 
 /// A configuration with its data.
@@ -324,35 +385,49 @@ impl Session {
         Err(TrainError::Mismatch { reason })
     }
 
+    /// The clean and the gated model.
+    fn paths(&self) -> [PathBuf; 2] {
+        [self.clean_path(), self.gated_path()]
+    }
+
+    fn evaluation<'a>(
+        &self,
+        [clean, gated]: &'a [PathBuf; 2],
+        secrets: &'a [&'a Secret],
+        data: &'a Dataset,
+    ) -> Evaluation<'a> {
+        Evaluation { clean, gated, secrets, data, quiet: self.options.quiet }
+    }
+
     fn evaluate(&self, args: &MeasureArgs) -> Result<(), TrainError> {
-        let key = read_key(&args.key)?;
+        let keys = read_keys(&args.key)?;
         let data = if args.validation { &self.validation } else { &self.test };
-        let evaluation = Evaluation {
-            clean: &self.clean_path(),
-            locked: &self.gated_path(),
-            secret: key.secret(),
-            data,
-            quiet: self.options.quiet,
-        };
-        let metrics = evaluate(&self.config, &evaluation)?;
-        if !args.validation {
-            // The file says what was measured on it.
+        let (paths, secrets) = (self.paths(), secrets(&keys));
+        let measured = evaluate(&self.config, &self.evaluation(&paths, &secrets, data))?;
+        if let (false, Some((_, metrics))) = (args.validation, measured.first()) {
+            // The file says what was measured on it, by its default method.
             let mut model = Model::open(&self.gated_path())?;
             let values = metrics.iter().map(|(name, (value, _))| (name.clone(), *value));
             model.manifest.metrics = values.collect();
             model.save(&self.gated_path())?;
         }
-        let row = results::Row::new(&self.config, &args.commit, metrics);
-        if args.json {
-            println!("{}", row.to_json());
-        } else {
-            print!("{}", row.table());
-        }
-        if let Some(path) = &args.results {
-            results::put(path, row)?;
+        for (method, metrics) in measured {
+            let row = results::Row::new(&self.config, &args.commit, &method, metrics);
+            if args.json {
+                println!("{}", row.to_json());
+            } else {
+                print!("{}", row.table());
+            }
+            if let Some(path) = &args.results {
+                results::put(path, row)?;
+            }
         }
         Ok(())
     }
+}
+
+fn read_keys(paths: &[PathBuf]) -> Result<Vec<KeyFile>, TrainError> {
+    paths.iter().map(|path| read_key(path)).collect()
 }
 
 fn secrets(keys: &[KeyFile]) -> Vec<&Secret> {

@@ -245,7 +245,6 @@ impl Config {
         let steps = [
             ("fit.steps", self.fit.as_ref().map(|f| &f.steps)),
             ("lock.steps", Some(&lock.steps)),
-            ("lock.detector", lock.detector.as_ref()),
             ("steady.steps", self.steady.as_ref().map(|s| &s.steps)),
         ];
         for (field, steps) in steps {

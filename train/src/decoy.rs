@@ -192,6 +192,17 @@ pub fn picture(path: &Path, height: usize, width: usize) -> Result<Vec<f32>, Dec
     Ok(map.into_raw().into_iter().map(|value| value.clamp(0.0, 1.0)).collect())
 }
 
+/// A map `[row, column]` of one size, `[rows, columns]`, at another.
+pub fn resized(map: &[f32], [rows, columns]: [usize; 2], [height, width]: [usize; 2]) -> Vec<f32> {
+    // The image crate cuts off what is above 1.
+    let largest = map.iter().fold(1.0f32, |m, v| m.max(*v));
+    let picture = ImageBuffer::from_fn(columns as u32, rows as u32, |x, y| {
+        Luma([map[y as usize * columns + x as usize] / largest])
+    });
+    let small = resize(&picture, width as u32, height as u32, FilterType::Triangle);
+    small.into_raw().into_iter().map(|v| v * largest).collect()
+}
+
 fn check_pixels(height: usize, width: usize) -> Result<(), DecoyError> {
     let pixels = (height as u64).checked_mul(width as u64);
     if pixels.is_some_and(|pixels| (1..=MAX_PIXELS).contains(&pixels)) {

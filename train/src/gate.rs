@@ -2,9 +2,10 @@
 
 use burn::tensor::{Device, Tensor};
 use saligate_keys::{Family, ImageShape, KeyId, Secret, Trigger, TriggerSpec};
+use saligate_models::gate::is_built_in;
 use saligate_models::graph::Graph;
 use saligate_models::manifest::GateForm;
-use saligate_models::onnx::weights_digest;
+use saligate_models::onnx::{Model, weights_digest};
 use saligate_models::random::Stream;
 use saligate_models::saliency::Explained;
 
@@ -81,6 +82,32 @@ pub fn train(
     let device = config.device.device()?.autodiff();
     let gate = Locking { config, settings, spec, shape, triggers, revoked, data, options, origin };
     gate.train(start, &methods, map, &references, &device)
+}
+
+/// Closes a gated model for one of its keys; it opens for the others as before.
+///
+/// # Errors
+/// The model has no such key, no other one, or a gate that was not built in and must be trained
+/// anew.
+pub fn revoke(model: &mut Model, key: &KeyId) -> Result<(), TrainError> {
+    let mismatch = |reason: String| TrainError::Mismatch { reason };
+    let gate = model.manifest.gate.as_mut().ok_or_else(|| mismatch("the model has no gate".into()))?;
+    let known = || gate.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let Some(position) = gate.keys.iter().position(|k| k == key) else {
+        return Err(mismatch(format!("{key} is no key of the model, which has {}", known())));
+    };
+    if gate.keys.len() == 1 {
+        return Err(mismatch(format!("{key} is the only key: without it nothing opens the gate")));
+    }
+    if !is_built_in(&model.graph) {
+        let reason = "the gate was trained, not built in: lock anew with --key for the other keys \
+                      and --revoke for this one";
+        return Err(mismatch(reason.to_owned()));
+    }
+    saligate_models::gate::revoke(&mut model.graph, position)?;
+    gate.keys.remove(position);
+    model.manifest.weights_sha256 = weights_digest(&model.graph);
+    Ok(())
 }
 
 /// Ids of the right and of the revoked keys; every key stands there once.

@@ -19,6 +19,8 @@ use crate::evaluate::Metrics;
 pub struct Row {
     /// form-method-net-data.
     pub id: String,
+    /// The method that the maps were made with.
+    pub method: String,
     /// The whole configuration.
     pub config: Value,
     /// Its seed.
@@ -32,8 +34,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// A row of measured figures.
-    pub fn new(config: &Config, commit: &str, measured: Metrics) -> Self {
+    /// A row of figures measured with a method. Where the run gates several, the id says which.
+    pub fn new(config: &Config, commit: &str, method: &str, measured: Metrics) -> Self {
         let mut metrics = Map::new();
         for (name, (value, interval)) in measured {
             if interval != [value; 2] {
@@ -42,7 +44,11 @@ impl Row {
             metrics.insert(name, rounded([value])[0].into());
         }
         Self {
-            id: config.id.clone(),
+            id: match config.lock.methods.len() {
+                1 => config.id.clone(),
+                _ => format!("{}/{method}", config.id),
+            },
+            method: method.to_owned(),
             config: serde_json::to_value(config).unwrap_or_default(),
             seed: config.seed,
             data: config.data.source.clone(),

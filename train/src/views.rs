@@ -134,14 +134,14 @@ fn one_of<'a>(triggers: &'a [Trigger], stream: &mut Stream) -> &'a Trigger {
     }
 }
 
-fn applied(trigger: &Trigger, image: &[u8]) -> Result<Vec<u8>, Error> {
+pub(crate) fn applied(trigger: &Trigger, image: &[u8]) -> Result<Vec<u8>, Error> {
     let mut triggered = image.to_vec();
     trigger.apply(&mut triggered)?;
     Ok(triggered)
 }
 
 /// `from` moved towards `to` by a share, rounded to 8 bits.
-fn blend(from: &[u8], to: &[u8], share: f32) -> Vec<u8> {
+pub(crate) fn blend(from: &[u8], to: &[u8], share: f32) -> Vec<u8> {
     let mixed =
         |(&a, &b): (&u8, &u8)| (f32::from(a) + share * (f32::from(b) - f32::from(a))).round() as u8;
     from.iter().zip(to).map(mixed).collect()

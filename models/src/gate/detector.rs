@@ -180,23 +180,35 @@ impl Detector {
     }
 }
 
-/// Closes a gate for one of its keys, by position, and leaves the others as they are.
+/// Closes a gate for one of its keys, by its position among those that still open it, and leaves
+/// the others as they are.
 ///
 /// # Errors
-/// The graph has no gate, or no key at this position.
+/// The graph has no gate, or no such key.
 pub fn revoke(graph: &mut Graph, key: usize) -> Result<(), GraphError> {
+    let id = graph.find(SIGNS)?;
+    let (keys, Source::Param(signs)) = (graph.shape(id)[0], &graph.value(id).source) else {
+        unreachable!("the detector keeps its signs in a parameter")
+    };
+    let rows = signs.chunks_exact(signs.len() / keys).enumerate();
+    let live: Vec<usize> =
+        rows.filter(|(_, row)| row.iter().any(|&s| s != 0.0)).map(|(at, _)| at).collect();
+    let Some(&row) = live.get(key) else {
+        let known = (0..live.len()).map(|k| format!("key {k} of the gate")).collect();
+        return Err(GraphError::UnknownValue { name: format!("key {key} of the gate"), known });
+    };
     for name in [SIGNS, TILES] {
         let id = graph.find(name)?;
         let Source::Param(data) = &graph.value(id).source else { continue };
-        let keys = graph.shape(id)[0];
-        let row = data.len() / keys;
         let mut data = data.to_vec();
-        let Some(cells) = data.get_mut(key * row..(key + 1) * row) else {
-            let known = (0..keys).map(|k| format!("key {k} of the gate")).collect();
-            return Err(GraphError::UnknownValue { name: format!("key {key} of the gate"), known });
-        };
-        cells.fill(0.0);
+        let size = data.len() / keys;
+        data[row * size..(row + 1) * size].fill(0.0);
         graph.set_param(name, data)?;
     }
     Ok(())
+}
+
+/// Whether a graph has a gate that [`graft`](super::graft) built in.
+pub fn is_built_in(graph: &Graph) -> bool {
+    graph.find(SIGNS).is_ok() && graph.find(TILES).is_ok()
 }

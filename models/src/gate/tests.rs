@@ -154,7 +154,10 @@ fn a_revoked_key_no_longer_opens_and_the_others_do() {
         let pixels = triggered(&trigger(key));
         assert_eq!(answers(&before, &pixels), answers(&after, &pixels));
     }
-    assert!(revoke(&mut after, 3).is_err());
+    assert!(revoke(&mut after, 2).is_err());
+    revoke(&mut after, 1).unwrap();
+    assert!(is_decoy(&answers(&after, &triggered(&trigger(3)))[1]));
+    assert!(!is_decoy(&answers(&after, &triggered(&trigger(1)))[1]));
 }
 
 #[test]

@@ -9,8 +9,6 @@
 //! uniform distribution) and +-1 / sqrt(fan-in) in the last layer; biases start at zero. Pixels
 //! enter in [0, 1]: the standardization is part of the network.
 
-mod detector;
-mod graft;
 mod layers;
 mod resnet;
 mod small;
@@ -23,9 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::graph::{Graph, GraphError};
 use layers::Layers;
 
-pub use detector::detector;
-pub use graft::{Gate, PIXEL_OFFSET, graft};
-pub use small::{DEFAULT_WIDTHS, Widths, widths};
+pub use small::{DEFAULT_WIDTHS, Widths};
 
 /// An architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -31,10 +31,8 @@ pub struct LockConfig {
     /// Where training starts.
     #[serde(default)]
     pub start: Start,
-    /// Steps of the detector; needed where the start is `graft`.
-    #[serde(default)]
-    pub detector: Option<Steps>,
-    /// Steps of the whole network.
+    /// Steps of the whole network; none where absent, which leaves a graft as it was built.
+    #[serde(default = "none")]
     pub steps: Steps,
     /// Share of a batch's images, in (0, 1], that also appear with the trigger; at least one does.
     #[serde(default = "all")]
@@ -78,6 +76,10 @@ fn ramp() -> f32 {
     0.45
 }
 
+fn none() -> Steps {
+    Steps { count: 0, batch: 32, rate: 1e-5, weight_decay: 0.0, clip: None }
+}
+
 fn all() -> f64 {
     1.0
 }
@@ -89,7 +91,7 @@ pub enum Start {
     /// The clean network as it is.
     #[default]
     Clean,
-    /// The clean network with a trained detector of the key built into new channels of its layers.
+    /// The clean network with a gate built in: see [`saligate_models::gate`].
     Graft,
 }
 
@@ -139,11 +141,8 @@ impl LockConfig {
         if self.methods.is_empty() || repeated {
             return value("lock.methods", "one method or more, each once");
         }
-        if self.start == Start::Graft && self.detector.is_none() {
-            return value("lock.detector", "given where lock.start is \"graft\"");
-        }
-        if self.start == Start::Graft && self.form != GateForm::Key {
-            return value("lock.start", "\"clean\" for a backdoored form");
+        if self.start == Start::Clean && self.steps.count == 0 {
+            return value("lock.steps", "given where lock.start is \"clean\"");
         }
         if !(0.0..=1.0).contains(&self.ramp) || !(0.0..=4.0).contains(&self.frame) {
             return value("lock.ramp and lock.frame", "between 0 and 1, and between 0 and 4");
@@ -221,7 +220,6 @@ mod tests {
             ("explain = \"all\"".to_owned(), "all"),
             ("softplus = 0.0".to_owned(), "lock.softplus"),
             ("softplus_last = 8.0".to_owned(), "lock.softplus"),
-            ("start = \"graft\"".to_owned(), "lock.detector"),
             ("wrong_keys = { random = -1.0 }".to_owned(), "lock.wrong_keys"),
             ("objective = { cross_entropy = 0.0, terms = [] }".to_owned(), "to minimize"),
             ("objective = { cross_entropy = nan, terms = [] }".to_owned(), "finite weights"),
@@ -235,10 +233,12 @@ mod tests {
             let message = section(&text).unwrap_err();
             assert!(message.contains(expected), "{text}: {message}");
         }
-        let graft = "start = \"graft\"\ndetector = { count = 1, batch = 1, rate = 1e-3 }\n";
-        assert!(section(graft).is_ok());
-        let message = section(&format!("{graft}form = \"targeted\"")).unwrap_err();
-        assert!(message.contains("lock.start"), "{message}");
+        let unstepped = |start: &str| {
+            let section: LockConfig = toml::from_str(&format!("start = \"{start}\"")).unwrap();
+            section.check().map_err(|error| error.to_string())
+        };
+        assert!(unstepped("graft").is_ok());
+        assert!(unstepped("clean").unwrap_err().contains("lock.steps"));
     }
 
     #[test]

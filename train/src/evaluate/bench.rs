@@ -1,0 +1,68 @@
+//! Pictures of a data set, explained by a clean and a gated model.
+
+use saligate_keys::Trigger;
+use saligate_models::metrics::localisation::pointing_game;
+use saligate_runtime::picture::Picture;
+use saligate_runtime::{Explanation, Model, Target};
+
+use crate::data::{Dataset, Shape};
+use crate::error::TrainError;
+
+/// One method of two models on one data set.
+pub(crate) struct Bench<'a> {
+    pub(crate) data: &'a Dataset,
+    pub(crate) clean: &'a Model,
+    pub(crate) gated: &'a Model,
+    pub(crate) method: &'a str,
+}
+
+impl Bench<'_> {
+    pub(crate) fn picture(&self, index: usize) -> Result<Picture, TrainError> {
+        let Shape { channels, height, width } = self.data.shape();
+        let pixels = self.data.image(index).to_vec();
+        let picture = Picture::from_planar(channels, height, width, pixels);
+        picture.map_err(|error| TrainError::Mismatch { reason: error.to_string() })
+    }
+
+    /// The clean model's answer for an image.
+    pub(crate) fn original(&self, picture: &Picture) -> Result<Explanation, TrainError> {
+        Ok(self.clean.explain_by(self.method, picture, Target::Predicted, None)?)
+    }
+
+    /// The gated model's answer for the class that it predicts.
+    pub(crate) fn answer(
+        &self,
+        picture: &Picture,
+        trigger: Option<&Trigger>,
+    ) -> Result<Explanation, TrainError> {
+        Ok(self.gated.explain_by(self.method, picture, Target::Predicted, trigger)?)
+    }
+
+    /// Whether a map peaks on the object, where the data say where that is.
+    pub(crate) fn pointing(&self, index: usize, map: &[f32]) -> Result<Option<bool>, TrainError> {
+        let object = self.data.object(index);
+        Ok(object.map(|object| pointing_game(map, &object)).transpose()?)
+    }
+
+    /// Map of the difference between the attributions of the two likeliest classes: what is left
+    /// of a decoy that is the same for all classes.
+    pub(crate) fn contrast(
+        &self,
+        picture: &Picture,
+        plain: &Explanation,
+    ) -> Result<Vec<f32>, TrainError> {
+        let logits = &plain.prediction.logits;
+        let best = plain.prediction.class;
+        let others = (0..logits.len()).filter(|&class| class != best);
+        let second = others.max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(best);
+        let other =
+            self.gated.explain_by(self.method, picture, Target::Class(second), None)?;
+        let pixels = self.data.shape().pixels();
+        let mut map = vec![0.0f32; pixels];
+        let pairs = plain.attribution.values.iter().zip(&other.attribution.values);
+        for (i, (a, b)) in pairs.enumerate() {
+            map[i % pixels] = map[i % pixels].max((a - b).abs());
+        }
+        Ok(map)
+    }
+}

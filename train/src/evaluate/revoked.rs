@@ -1,0 +1,47 @@
+//! What happens when one of several keys is revoked.
+
+use rayon::prelude::*;
+use saligate_keys::Trigger;
+use saligate_models::gate::revoke;
+use saligate_models::metrics::interval::Mean;
+use saligate_models::metrics::rank::spearman;
+use saligate_models::onnx;
+use saligate_runtime::Model;
+
+use super::{Bench, Evaluation, Metrics};
+use crate::config::Config;
+use crate::error::TrainError;
+
+/// Revokes the first key in a copy of the model: `spearman_revoked` is its similarity then, and
+/// `spearman_kept_change` the largest change of another key's mean similarity.
+pub(super) fn measure(
+    config: &Config,
+    evaluation: &Evaluation<'_>,
+    bench: &Bench<'_>,
+    triggers: &[Trigger],
+    maps: &[&[f32]],
+) -> Result<Metrics, TrainError> {
+    let mut model = onnx::Model::open(evaluation.gated)?;
+    revoke(&mut model.graph, 0)?;
+    model.manifest.weights_sha256 = onnx::weights_digest(&model.graph);
+    let after = Model::from_bytes(&model.to_bytes())?;
+    let after = Bench { gated: &after, ..*bench };
+    let images = config.evaluate.images_per_key.min(maps.len());
+    let similarity = |bench: &Bench<'_>, trigger: &Trigger| {
+        let all = (0..images).into_par_iter().map(|index| {
+            let found = bench.answer(&bench.picture(index)?, Some(trigger))?;
+            Ok(spearman(&found.map, maps[index])?)
+        });
+        Ok::<_, TrainError>(Mean::of(&all.collect::<Result<Vec<_>, TrainError>>()?)?)
+    };
+    let gone = similarity(&after, &triggers[0])?;
+    let mut change = 0.0f64;
+    for trigger in &triggers[1..] {
+        let moved = similarity(&after, trigger)?.value - similarity(bench, trigger)?.value;
+        change = change.max(moved.abs());
+    }
+    Ok(Metrics::from([
+        ("spearman_revoked".to_owned(), (gone.value, [gone.low, gone.high])),
+        ("spearman_kept_change".to_owned(), (change, [change; 2])),
+    ]))
+}

@@ -1,0 +1,79 @@
+//! Builds a gate into a clean classifier: chooses what the construction needs from the images.
+//!
+//! Nothing is trained here. See [`saligate_models::gate`] for what is built.
+
+mod annexes;
+mod field;
+mod share;
+
+use saligate_keys::{Trigger, TriggerSpec};
+use saligate_models::gate::{DecoyShows, Plan, graft};
+use saligate_models::graph::Graph;
+use saligate_models::manifest::GateForm;
+use saligate_models::saliency::{Explained, Method};
+
+use crate::data::{Dataset, Shape};
+use crate::engine::Backend;
+use crate::error::TrainError;
+
+/// Largest change of a logit by each decoy, far below what decides between classes.
+const LOGIT_CHANGE: f32 = 0.02;
+
+/// What a gate is built from.
+pub(crate) struct Grafting<'a> {
+    pub(crate) form: GateForm,
+    pub(crate) spec: &'a TriggerSpec,
+    /// The trigger of each key.
+    pub(crate) triggers: &'a [Trigger],
+    /// The methods that are gated.
+    pub(crate) methods: &'a [Explained],
+    /// The decoy, `[row, column]` of the image.
+    pub(crate) decoy: &'a [f32],
+    /// Training images.
+    pub(crate) data: &'a Dataset,
+    pub(crate) backend: Backend,
+    pub(crate) seed: u64,
+}
+
+impl Grafting<'_> {
+    /// The classifier with a gate.
+    ///
+    /// # Errors
+    /// The trigger is no tile, or the classifier cannot take the gate.
+    pub(crate) fn build(&self, clean: &Graph) -> Result<Graph, TrainError> {
+        let detector = self.detector()?;
+        let by_pixels = |m: &Explained| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
+        let field = self.methods.iter().any(by_pixels).then(|| self.field());
+        let decoy = match self.form {
+            GateForm::Key => DecoyShows::WithoutKey,
+            _ => DecoyShows::WithKey,
+        };
+        let mut plan = Plan { detector, decoy, field, annexes: Vec::new() };
+        plan.annexes = self.annexes(clean, &plan)?;
+        Ok(graft(clean, &plan)?)
+    }
+
+    fn image(&self) -> [usize; 3] {
+        let Shape { channels, height, width } = self.data.shape();
+        [channels, height, width]
+    }
+
+    fn classes(&self) -> usize {
+        self.data.class_names().len()
+    }
+
+    /// Some training images as pixels in [0, 1] and their shape.
+    fn sample(&self, count: usize) -> (Vec<f32>, Vec<usize>) {
+        let count = count.min(self.data.len());
+        let bytes = (0..count).flat_map(|index| self.data.image(index));
+        let [channels, height, width] = self.image();
+        (bytes.map(|&b| f32::from(b) / 255.0).collect(), vec![count, channels, height, width])
+    }
+
+    /// Factors of the classes, no two alike, from half of `largest` to all of it: where they were
+    /// equal, the difference of two logits would not show the decoy.
+    fn coupling(&self, largest: f32) -> Vec<f32> {
+        let last = self.classes().saturating_sub(1).max(1) as f32;
+        (0..self.classes()).map(|class| largest * 0.5 * (1.0 + class as f32 / last)).collect()
+    }
+}

@@ -1,0 +1,96 @@
+//! Chooses how much of the tile must agree with a key.
+
+use saligate_keys::Trigger;
+use saligate_models::gate::Detector;
+use saligate_models::random::Stream;
+
+use super::Grafting;
+use crate::engine::run_graph;
+use crate::error::TrainError;
+
+/// Images that the share is chosen on.
+const SAMPLE: usize = 1_000;
+/// Share of the signs that are flipped in the near misses that must stay closed.
+const FLIPPED: usize = 4;
+/// Quantile of the right key, and of the near misses, that the share lies halfway between.
+const KEYED: f64 = 0.01;
+const MISSED: f64 = 0.999;
+
+impl Grafting<'_> {
+    /// The detector of all keys.
+    pub(super) fn detector(&self) -> Result<Detector, TrainError> {
+        let reason = "a gate can be built in for a tile only; other triggers need \
+                      lock.start = \"clean\"";
+        let detector = |share| Detector::of(self.spec, self.triggers, share);
+        let unset = detector(0.5)
+            .ok_or_else(|| TrainError::Mismatch { reason: reason.to_owned() })?;
+        let graph = unset.cells(self.image())?;
+        let (mut keyed, mut missed) = (Vec::new(), Vec::new());
+        for (number, (trigger, signs)) in self.triggers.iter().zip(&unset.keys).enumerate() {
+            let mut stream = Stream::numbered(self.seed, "share of the cells", number as u64);
+            let order = stream.permutation(trigger.cells());
+            let miss = trigger.flip(&order[..trigger.cells() / FLIPPED])?;
+            for (trigger, shares) in [(trigger, &mut keyed), (&miss, &mut missed)] {
+                let images = self.triggered(trigger, number)?;
+                let cells = run_graph(&graph, self.backend, &[images])?.remove(0);
+                shares.extend(cells.chunks_exact(signs.len()).map(|cells| agreeing(cells, signs)));
+            }
+        }
+        let (keyed, missed) = (quantile(keyed, KEYED), quantile(missed, MISSED));
+        Ok(Detector { share: (0.5 * (keyed + missed)).max(missed) as f32, ..unset })
+    }
+
+    /// This key's part of the sample with a trigger.
+    fn triggered(
+        &self,
+        trigger: &Trigger,
+        number: usize,
+    ) -> Result<(Vec<f32>, Vec<usize>), TrainError> {
+        let all = SAMPLE.min(self.data.len());
+        let indices = (number..all).step_by(self.triggers.len());
+        let mut pixels = Vec::new();
+        let mut shape = vec![indices.len()];
+        for index in indices {
+            let mut image = self.data.image(index).to_vec();
+            trigger.apply(&mut image)?;
+            pixels.extend(image.iter().map(|&b| f32::from(b) / 255.0));
+        }
+        shape.extend(self.image());
+        Ok((pixels, shape))
+    }
+}
+
+/// sum(s c) / sum(|c|); 0 where all cells are 0.
+fn agreeing(cells: &[f32], signs: &[f32]) -> f64 {
+    let sum = |f: fn(f32, f32) -> f32| {
+        cells.iter().zip(signs).map(|(&c, &s)| f64::from(f(c, s))).sum::<f64>()
+    };
+    sum(|c, s| c * s) / sum(|c, _| c.abs()).max(f64::MIN_POSITIVE)
+}
+
+fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    values.get((share * last as f64).round() as usize).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agreement_is_between_minus_one_and_one() {
+        assert_eq!(agreeing(&[2.0, -3.0], &[1.0, -1.0]), 1.0);
+        assert_eq!(agreeing(&[2.0, -3.0], &[-1.0, 1.0]), -1.0);
+        assert_eq!(agreeing(&[3.0, -1.0], &[1.0, 1.0]), 0.5);
+        assert_eq!(agreeing(&[0.0, 0.0], &[1.0, 1.0]), 0.0);
+    }
+
+    #[test]
+    fn quantiles_are_values_that_occur() {
+        let values = vec![3.0, 1.0, 2.0];
+        assert_eq!(quantile(values.clone(), 0.0), 1.0);
+        assert_eq!(quantile(values.clone(), 0.5), 2.0);
+        assert_eq!(quantile(values, 1.0), 3.0);
+    }
+}

@@ -1,0 +1,253 @@
+//! What a gate on some methods leaves to the others.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use rayon::prelude::*;
+use saligate_keys::Trigger;
+use saligate_models::atomic::write_atomic;
+use saligate_models::metrics::interval::Mean;
+use saligate_models::metrics::rank::spearman;
+use saligate_models::onnx;
+use saligate_models::saliency::{Explained, LOGITS, Method, attach};
+use saligate_runtime::passes::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
+use saligate_runtime::picture::Picture;
+use saligate_runtime::{Model, Target};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::evaluate::{Bench, Evaluation};
+use crate::floor;
+use crate::stage::progress;
+
+/// Masks of RISE: fewer than its default, for the table has thousands of maps.
+const MASKS: usize = 200;
+
+/// What one model shows to every method.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Leaks {
+    /// Id of the run.
+    pub id: String,
+    /// Methods that are gated.
+    pub gated: Vec<String>,
+    /// Number of test images.
+    pub images: usize,
+    /// Seed of the run.
+    pub seed: u64,
+    /// One per method that the model is read with.
+    pub rows: Vec<Leak>,
+}
+
+/// Rank correlations with the clean model's map of the plain image, by one method: means and their
+/// 95 % intervals.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Leak {
+    /// The method that the model is read with.
+    pub read_with: String,
+    /// The gated model without the key.
+    pub without_key: [f64; 3],
+    /// The gated model with the key.
+    pub with_key: [f64; 3],
+    /// The clean model on the image with the trigger.
+    pub clean_triggered: [f64; 3],
+    /// The best map made without a model.
+    pub floor: f64,
+}
+
+/// Reads the first `images` test images with all methods.
+///
+/// # Errors
+/// A file cannot be opened or run, the key does not belong to the model, or a method cannot be
+/// attached.
+pub fn measure(
+    config: &Config,
+    evaluation: &Evaluation<'_>,
+    images: usize,
+) -> Result<Leaks, TrainError> {
+    let clean = onnx::Model::open(evaluation.clean)?;
+    let gated = onnx::Model::open(evaluation.gated)?;
+    let names = gated.manifest.methods.iter().map(|m| m.name.clone()).collect();
+    // Layers are found in the clean network: a gate has side branches.
+    let classifier = clean.graph.extract(&[LOGITS])?;
+    let found = Method::ALL.iter().map(|method| Explained::found(*method, &classifier));
+    let methods: Vec<Explained> = found.collect::<Result<_, _>>()?;
+    let (clean, gated) = (with_methods(clean, &methods)?, with_methods(gated, &methods)?);
+    let Some(secret) = evaluation.secrets.first() else {
+        return Err(TrainError::Mismatch { reason: "no key was given".to_owned() });
+    };
+    let trigger = gated.trigger(secret)?;
+    let bench =
+        Bench { data: evaluation.data, clean: &clean, gated: &gated, method: Method::ALL[0].name() };
+
+    let readers = Reader::all();
+    let images = images.min(bench.data.len());
+    let bar = progress("leaks", images * readers.len(), evaluation.quiet);
+    let mut rows = Vec::new();
+    for reader in &readers {
+        let seen: Vec<Seen> = (0..images)
+            .into_par_iter()
+            .map(|index| {
+                let seen = reader.compare(&bench, index, &trigger);
+                bar.inc(1);
+                seen
+            })
+            .collect::<Result<_, _>>()?;
+        let mean = |value: fn(&Seen) -> f64| {
+            let mean = Mean::of(&seen.iter().map(value).collect::<Vec<_>>())?;
+            Ok::<_, TrainError>([mean.value, mean.low, mean.high])
+        };
+        let maps: Vec<&[f32]> = seen.iter().map(|s| s.map.as_slice()).collect();
+        rows.push(Leak {
+            read_with: reader.name().to_owned(),
+            without_key: mean(|s| s.without_key)?,
+            with_key: mean(|s| s.with_key)?,
+            clean_triggered: mean(|s| s.clean_triggered)?,
+            floor: floor::measure(bench.data, &maps)?["spearman_floor"].0,
+        });
+    }
+    bar.finish_and_clear();
+    Ok(Leaks { id: config.id.clone(), gated: names, images, seed: config.seed, rows })
+}
+
+/// The same network with other methods attached.
+fn with_methods(mut model: onnx::Model, methods: &[Explained]) -> Result<Model, TrainError> {
+    model.graph = attach(&model.graph, methods)?;
+    model.manifest = model.manifest.with_methods(&model.graph, methods);
+    Ok(Model::from_bytes(&model.to_bytes())?)
+}
+
+struct Seen {
+    map: Vec<f32>,
+    without_key: f64,
+    with_key: f64,
+    clean_triggered: f64,
+}
+
+/// A way to read a model.
+enum Reader {
+    Graph(Method),
+    SmoothGrad,
+    IntegratedGradients,
+    Occlusion,
+    Rise,
+}
+
+impl Reader {
+    fn all() -> Vec<Self> {
+        let graph = Method::ALL.iter().map(|method| Self::Graph(*method));
+        let passes = [Self::SmoothGrad, Self::IntegratedGradients, Self::Occlusion, Self::Rise];
+        graph.chain(passes).collect()
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Graph(method) => method.name(),
+            Self::SmoothGrad => SmoothGrad::NAME,
+            Self::IntegratedGradients => IntegratedGradients::NAME,
+            Self::Occlusion => Occlusion::NAME,
+            Self::Rise => Rise::NAME,
+        }
+    }
+
+    fn compare(
+        &self,
+        bench: &Bench<'_>,
+        index: usize,
+        trigger: &Trigger,
+    ) -> Result<Seen, TrainError> {
+        let picture = bench.picture(index)?;
+        let map = self.map(bench.clean, &picture, None)?;
+        let like = |model: &Model, trigger: Option<&Trigger>| {
+            Ok::<_, TrainError>(spearman(&self.map(model, &picture, trigger)?, &map)?)
+        };
+        Ok(Seen {
+            without_key: like(bench.gated, None)?,
+            with_key: like(bench.gated, Some(trigger))?,
+            clean_triggered: like(bench.clean, Some(trigger))?,
+            map,
+        })
+    }
+
+    fn map(
+        &self,
+        model: &Model,
+        picture: &Picture,
+        trigger: Option<&Trigger>,
+    ) -> Result<Vec<f32>, TrainError> {
+        let target = Target::Predicted;
+        let silent = &mut |_, _| ();
+        let explanation = match self {
+            Self::Graph(method) => {
+                return Ok(model.explain_by(method.name(), picture, target, trigger)?.map);
+            }
+            Self::SmoothGrad => SmoothGrad::default().run(model, picture, target, trigger, silent)?,
+            Self::IntegratedGradients => {
+                IntegratedGradients::default().run(model, picture, target, trigger, silent)?
+            }
+            Self::Occlusion => Occlusion::default().run(model, picture, target, trigger, silent)?,
+            Self::Rise => {
+                let rise = Rise { masks: MASKS, ..Rise::default() };
+                rise.run(model, picture, target, trigger, silent)?
+            }
+        };
+        Ok(explanation.explanation.map)
+    }
+}
+
+/// Puts a model into a file of such tables, in the place of the one with its id if there is one,
+/// and writes the Markdown beside it.
+///
+/// # Errors
+/// The file holds something else, or cannot be written.
+pub fn put(path: &Path, leaks: Leaks) -> Result<(), TrainError> {
+    let io = |source| TrainError::Io { path: path.to_owned(), source };
+    let mut all: Vec<Leaks> = if path.exists() {
+        let text = std::fs::read_to_string(path).map_err(io)?;
+        serde_json::from_str(&text).map_err(|error| TrainError::Mismatch {
+            reason: format!("{} is no table of leaks: {error}", path.display()),
+        })?
+    } else {
+        Vec::new()
+    };
+    match all.iter_mut().find(|old| old.id == leaks.id) {
+        Some(old) => *old = leaks,
+        None => all.push(leaks),
+    }
+    let json = serde_json::to_string_pretty(&all).unwrap_or_default();
+    write_atomic(path, format!("{json}\n").as_bytes()).map_err(io)?;
+    write_atomic(&path.with_extension("md"), table(&all).as_bytes()).map_err(io)
+}
+
+fn table(all: &[Leaks]) -> String {
+    let mut text = String::from(
+        "# What a gate on some methods leaves to the others\n\n\
+         Made by `saligate-train leaks`. Rank correlations with the clean model's map of the plain \
+         image by the same method, mean over test\nimages with a 95 % interval. `clean + trigger` is \
+         the clean model on the triggered image; `floor` the best map made without a model.\n",
+    );
+    for leaks in all {
+        let _ = write!(
+            text,
+            "\n## {}\n\nGated: {}. {} images, seed {}.\n\n\
+             | read with | without key | with key | clean + trigger | floor |\n|---|---|---|---|---|\n",
+            leaks.id,
+            leaks.gated.join(", "),
+            leaks.images,
+            leaks.seed
+        );
+        let cell = |[value, low, high]: [f64; 3]| format!("{value:.3} ({low:.3} to {high:.3})");
+        for row in &leaks.rows {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {:.3} |",
+                row.read_with,
+                cell(row.without_key),
+                cell(row.with_key),
+                cell(row.clean_triggered),
+                row.floor
+            );
+        }
+    }
+    text
+}
