@@ -38,12 +38,13 @@ impl Prediction {
     }
 }
 
-/// Signed scores per pixel and channel.
+/// Signed scores per pixel, and per channel where the method tells channels apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
-    /// `[channel, row, column]`, row-major, in logits per unit of pixel range.
+    /// `[channel, row, column]`, row-major. The unit is the method's; for the gradient, logits per
+    /// unit of pixel range.
     pub values: Vec<f32>,
-    /// Channels of the image.
+    /// Channels of the image, or 1.
     pub channels: usize,
     /// Rows.
     pub height: usize,
@@ -61,7 +62,7 @@ pub struct Explanation {
     /// The raw attribution.
     pub attribution: Attribution,
     /// Saliency map `[row, column]`, row-major: the attribution reduced over channels as the
-    /// manifest says, not scaled for display.
+    /// manifest or the method says, not scaled for display.
     pub map: Vec<f32>,
 }
 

@@ -13,6 +13,9 @@ use crate::error::RuntimeError;
 use crate::explanation::{Attribution, Explanation, Prediction, Target};
 use crate::picture::Picture;
 
+/// Images that the methods of many passes run at once, unless told otherwise.
+const DEFAULT_BATCH: usize = 8;
+
 /// A model that predicts and explains.
 ///
 /// Plans are made when they are first needed: predicting alone costs no explanation. A model can
@@ -23,6 +26,9 @@ pub struct Model {
     optimization: Optimization,
     predictor: OnceLock<Engine>,
     explainer: OnceLock<Engine>,
+    batch: usize,
+    batch_predictor: OnceLock<Engine>,
+    batch_explainer: OnceLock<Engine>,
 }
 
 impl Model {
@@ -49,12 +55,28 @@ impl Model {
             optimization: Optimization::Full,
             predictor: OnceLock::new(),
             explainer: OnceLock::new(),
+            batch: DEFAULT_BATCH,
+            batch_predictor: OnceLock::new(),
+            batch_explainer: OnceLock::new(),
         })
     }
 
     /// The same model with another level of optimization; for comparing engines.
     pub fn with_optimization(self, optimization: Optimization) -> Self {
         Self { optimization, predictor: OnceLock::new(), explainer: OnceLock::new(), ..self }
+            .with_batch(self.batch)
+    }
+
+    /// The same model with another number of images that the methods of many
+    /// [`passes`](crate::passes) run at once, 1 where 0 is given. It decides time and memory, not
+    /// results, but for the last bits.
+    pub fn with_batch(self, images: usize) -> Self {
+        Self {
+            batch: images.max(1),
+            batch_predictor: OnceLock::new(),
+            batch_explainer: OnceLock::new(),
+            ..self
+        }
     }
 
     /// What the file says of itself.
@@ -97,9 +119,7 @@ impl Model {
     /// # Errors
     /// The picture has another shape than the model's input.
     pub fn predict(&self, picture: &Picture) -> Result<Prediction, RuntimeError> {
-        let engine = self.engine(&self.predictor, Outputs::Logits)?;
-        let outputs = engine.run(&self.pixels(picture, None)?, &[])?;
-        self.prediction(&outputs)
+        self.predict_pixels(&self.pixels(picture, None)?)
     }
 
     /// Explains the class of a picture, with a trigger added to it or without one.
@@ -119,7 +139,7 @@ impl Model {
         if let Target::Class(class) = target {
             *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
         }
-        let engine = self.engine(&self.explainer, Outputs::LogitsAndAttribution)?;
+        let engine = self.engine(&self.explainer, Outputs::LogitsAndAttribution, 1)?;
         let mut outputs = engine.run(&self.pixels(picture, trigger)?, &row)?;
         let values = outputs.pop().unwrap_or_default();
         finite("attribution", &values)?;
@@ -140,19 +160,22 @@ impl Model {
         &self,
         slot: &'a OnceLock<Engine>,
         outputs: Outputs,
+        batch: usize,
     ) -> Result<&'a Engine, EngineError> {
         if let Some(engine) = slot.get() {
             return Ok(engine);
         }
         let input = &self.manifest.input;
-        let image = [input.channels, input.height, input.width];
+        let image = [batch, input.channels, input.height, input.width];
         let classes = self.manifest.labels.len();
         let engine = Engine::new(&self.source, outputs, image, classes, self.optimization)?;
         // Where two threads came here at once, the first one's engine stays.
         Ok(slot.get_or_init(|| engine))
     }
 
-    fn pixels(
+    /// What the network sees of a picture: `[channel, row, column]` in [0, 1], with the trigger
+    /// added to the 8-bit pixels where there is one.
+    pub(crate) fn pixels(
         &self,
         picture: &Picture,
         trigger: Option<&Trigger>,
@@ -174,6 +197,37 @@ impl Model {
         let logits = outputs.first().cloned().unwrap_or_default();
         finite("logits", &logits)?;
         Ok(Prediction::new(logits))
+    }
+
+    /// Predicts one image of float pixels `[channel, row, column]`, of the input's size.
+    pub(crate) fn predict_pixels(&self, pixels: &[f32]) -> Result<Prediction, RuntimeError> {
+        let engine = self.engine(&self.predictor, Outputs::Logits, 1)?;
+        self.prediction(&engine.run(pixels, &[])?)
+    }
+
+    /// Images that one [`run_batch`](Self::run_batch) takes.
+    pub(crate) fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Runs a full batch of float pixels `[batch, channel, row, column]`; `target` is one row of
+    /// class weights for all of them. Returns the outputs `[batch, ...]` in the order of
+    /// [`Outputs`].
+    pub(crate) fn run_batch(
+        &self,
+        outputs: Outputs,
+        pixels: &[f32],
+        target: &[f32],
+    ) -> Result<Vec<Vec<f32>>, RuntimeError> {
+        let slot = match outputs {
+            Outputs::Logits => &self.batch_predictor,
+            Outputs::LogitsAndAttribution => &self.batch_explainer,
+        };
+        let found = self.engine(slot, outputs, self.batch)?.run(pixels, target)?;
+        for (name, values) in ["logits", "attribution"].into_iter().zip(&found) {
+            finite(name, values)?;
+        }
+        Ok(found)
     }
 }
 
