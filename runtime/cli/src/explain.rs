@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use saligate_runtime::npy::write_npy;
+use saligate_runtime::passes::Completeness;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::render::{Canvas, Panel, Scaling, heatmap, overlay};
-use saligate_runtime::{Explanation, Model, Target};
+use saligate_runtime::{Attribution, Explanation, Model, Target};
 use serde_json::json;
 
 use crate::args::ExplainArgs;
 use crate::error::CliError;
+use crate::passes::Pass;
 use crate::{emit, key, predict};
 
 /// Side, in pixels, that small drawings are enlarged to.
@@ -17,27 +19,45 @@ const SHOWN_SIDE: usize = 224;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let model = Model::open(&args.model)?;
-    check_method(&model, args.method.as_deref())?;
+    let method = args.method.as_deref().unwrap_or(&model.manifest().method().name);
+    let pass = Pass::named(method, &args.passes)?;
+    if pass.is_none() {
+        check_method(&model, method)?;
+    }
     let target = args.class.as_deref().map_or(Ok(Target::Predicted), |c| class(&model, c))?;
     let secret = args.key.as_deref().map(key::read).transpose()?;
     let trigger = secret.map(|key| model.trigger(key.secret())).transpose()?;
     let picture = predict::open(&model, &args.image)?;
-    let explanation = model.explain(&picture, target, trigger.as_ref())?;
-    let written = write(args, &picture, &explanation)?;
-    report(args, &model, &explanation, trigger.is_some(), &written)
+    let found = match &pass {
+        Some(pass) => pass.run(&model, &picture, target, trigger.as_ref())?,
+        None => Found::from(model.explain(&picture, target, trigger.as_ref())?),
+    };
+    let written = write(args, &picture, &found.explanation)?;
+    report(args, &model, method, &found, trigger.is_some(), &written)
 }
 
-fn check_method(model: &Model, asked: Option<&str>) -> Result<(), CliError> {
-    let methods = &model.manifest().methods;
-    let default = &model.manifest().method().name;
-    match asked {
-        Some(asked) if asked != default => {
-            let known: Vec<_> = methods.iter().map(|m| m.name.as_str()).collect();
-            Err(CliError::new(format!("this model cannot explain by '{asked}'"))
-                .hint(format!("--method {}", known.join(" or "))))
-        }
-        _ => Ok(()),
+/// An explanation, and what is told of it.
+pub(crate) struct Found {
+    pub(crate) explanation: Explanation,
+    /// For methods that run the model many times: how often.
+    pub(crate) passes: Option<usize>,
+    pub(crate) completeness: Option<Completeness>,
+}
+
+impl From<Explanation> for Found {
+    fn from(explanation: Explanation) -> Self {
+        Self { explanation, passes: None, completeness: None }
     }
+}
+
+fn check_method(model: &Model, asked: &str) -> Result<(), CliError> {
+    if asked == model.manifest().method().name {
+        return Ok(());
+    }
+    let own = model.manifest().methods.iter().map(|m| m.name.as_str());
+    let known: Vec<_> = own.chain(Pass::NAMES.iter().copied()).collect();
+    Err(CliError::new(format!("this model cannot explain by '{asked}'"))
+        .hint(format!("--method {}", known.join(" or "))))
 }
 
 fn class(model: &Model, text: &str) -> Result<Target, CliError> {
@@ -87,8 +107,8 @@ fn write(
         written.push(path.clone());
     }
     if let Some(path) = &args.attribution {
-        let values = &explanation.attribution.values;
-        write_npy(path, &[picture.channels(), height, width], values)?;
+        let Attribution { values, channels, height, width } = &explanation.attribution;
+        write_npy(path, &[*channels, *height, *width], values)?;
         written.push(path.clone());
     }
     Ok(written)
@@ -103,11 +123,13 @@ fn beside(image: &Path) -> PathBuf {
 fn report(
     args: &ExplainArgs,
     model: &Model,
-    explanation: &Explanation,
+    method: &str,
+    found: &Found,
     keyed: bool,
     written: &[PathBuf],
 ) -> Result<(), CliError> {
     let manifest = model.manifest();
+    let explanation = &found.explanation;
     let label = &manifest.labels[explanation.class];
     let state = match (&manifest.gate, keyed) {
         (None, _) => "open",
@@ -116,21 +138,50 @@ fn report(
     };
     if args.json {
         let prediction = &explanation.prediction;
-        let line = json!({
+        let mut line = json!({
             "schema": 1,
             "image": args.image,
-            "method": manifest.method().name,
+            "method": method,
             "state": state,
             "class": explanation.class,
             "label": label,
             "predicted": predict::ranked(model, prediction, 1)[0],
             "written": written,
         });
+        if let Some(passes) = found.passes {
+            line["passes"] = passes.into();
+        }
+        if let Some(completeness) = &found.completeness {
+            line["completeness"] = json!({
+                "attributed": completeness.attributed,
+                "expected": completeness.expected,
+                "absolute_gap": completeness.absolute_gap(),
+                "relative_gap": completeness.relative_gap(),
+            });
+        }
         return emit(&line.to_string());
     }
-    emit(&format!("{}: {label}, {} ({state})", args.image.display(), manifest.method().name))?;
-    if state == "locked" {
-        emit("this is the decoy; the right map needs the key (--key FILE)")?;
+    emit(&format!("{}: {label}, {method} ({state})", args.image.display()))?;
+    if let Some(completeness) = &found.completeness {
+        emit(&sum(completeness))?;
+    }
+    match (state, found.passes) {
+        ("locked", None) => emit("this is the decoy; the right map needs the key (--key FILE)")?,
+        ("locked", Some(_)) => {
+            emit("made without the key; the licensed explanation needs it (--key FILE)")?;
+        }
+        _ => {}
     }
     written.iter().try_for_each(|path| emit(&format!("wrote {}", path.display())))
+}
+
+/// Whether the attributions add up to what they explain.
+fn sum(completeness: &Completeness) -> String {
+    let Completeness { attributed, expected } = completeness;
+    let share = completeness.relative_gap().map(|gap| format!(", {:.2} %", 100.0 * gap));
+    format!(
+        "attributions add up to {attributed:.4}, the logit rose by {expected:.4}: gap {:.4}{}",
+        completeness.absolute_gap(),
+        share.unwrap_or_default()
+    )
 }

@@ -67,11 +67,13 @@ impl Rise {
             return Err(parameter("cells", expected, self.cells));
         }
         let mask = |number| self.mask(number, size);
-        weigh(subject, self.masks, mask, self.probability, progress)
+        let seen = vec![self.masks as f64 * f64::from(self.probability); size[0] * size[1]];
+        weigh(subject, self.masks, mask, &seen, progress)
     }
 
-    /// Explains a picture with masks of the caller's own in place of random ones: `[row, column]`
-    /// in [0, 1], with the mean `expected`, above 0 and at most 1.
+    /// Explains a picture with masks of the caller's own in place of random ones, `[row, column]`
+    /// in [0, 1]. In place of `n E[m]`, their sum is divided by, pixel by pixel; a pixel that no
+    /// mask shows gets 0.
     ///
     /// # Errors
     /// As [`run`](Self::run), and for masks of another length than the picture.
@@ -81,14 +83,16 @@ impl Rise {
         target: Target,
         trigger: Option<&Trigger>,
         masks: &[Vec<f32>],
-        expected: f32,
         progress: Progress<'_>,
     ) -> Result<PassExplanation, RuntimeError> {
-        check_probability(expected)?;
         let subject = Subject::new(model, picture, target, trigger)?;
         let [height, width] = subject.size();
         super::same_length("masks", masks, height * width)?;
-        weigh(subject, masks.len(), |number| masks[number].clone(), expected, progress)
+        let mut seen = vec![0.0; height * width];
+        for mask in masks {
+            mask.iter().zip(&mut seen).for_each(|(&m, s)| *s += f64::from(m));
+        }
+        weigh(subject, masks.len(), |number| masks[number].clone(), &seen, progress)
     }
 
     /// The mask with this number, `[row, column]` in [0, 1].
@@ -134,11 +138,12 @@ fn check_probability(found: f32) -> Result<(), RuntimeError> {
     Err(parameter("probability", "above 0 and at most 1", found))
 }
 
+/// The sum of the masks, each weighted with the probability under it, over `seen` `[row, column]`.
 fn weigh(
     subject: Subject<'_>,
     passes: usize,
     mask: impl Fn(usize) -> Vec<f32>,
-    expected: f32,
+    seen: &[f64],
     progress: Progress<'_>,
 ) -> Result<PassExplanation, RuntimeError> {
     let [height, width] = subject.size();
@@ -159,8 +164,8 @@ fn weigh(
         },
         progress,
     )?;
-    let scale = passes as f64 * f64::from(expected);
-    let values = sum.iter().map(|s| (s / scale) as f32).collect();
+    let values = sum.iter().zip(seen);
+    let values = values.map(|(s, n)| if *n > 0.0 { (s / n) as f32 } else { 0.0 }).collect();
     Ok(subject.explained_by_map(values, passes))
 }
 
@@ -181,14 +186,12 @@ mod tests {
 
     #[test]
     fn each_pixel_gets_the_probability_under_its_own_mask() {
-        // One mask per pixel, seeing nothing else: n E[m] = 1.
+        // One mask per pixel, seeing nothing else.
         let known = Known::linear();
         let one = |at: usize| (0..AREA).map(|i| f32::from(u8::from(i == at))).collect();
         let masks: Vec<Vec<f32>> = (0..AREA).map(one).collect();
-        let expected = 1.0 / AREA as f32;
-        let target = Target::Class(1);
-        let found =
-            Rise::run_with(&known.model, &picture(), target, None, &masks, expected, &mut unseen);
+        let (model, target) = (&known.model, Target::Class(1));
+        let found = Rise::run_with(model, &picture(), target, None, &masks, &mut unseen);
         let x = scaled(picture().pixels());
         let probability = |at: usize| {
             let logit = |class: usize| -> f64 {
