@@ -1,7 +1,7 @@
 //! The one module that knows tract.
 //!
-//! An [`Engine`] is a plan with concrete shapes for a batch of one. Runs share the plan and take a
-//! state each from a pool, so one engine serves any number of threads.
+//! An [`Engine`] is a plan with concrete shapes for a batch of fixed size. Runs share the plan and
+//! take a state each from a pool, so one engine serves any number of threads.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,23 +68,22 @@ impl Source {
 pub(crate) struct Engine {
     plan: Arc<TypedSimplePlan>,
     explains: bool,
-    image: Vec<usize>,
+    image: [usize; 4],
     classes: usize,
     states: Mutex<Vec<State>>,
 }
 
 impl Engine {
-    /// Plans the network for images `[1, channel, row, column]`.
+    /// Plans the network for `image`: batch, channels, rows and columns, all positive.
     pub(crate) fn new(
         source: &Source,
         outputs: Outputs<'_>,
-        image: [usize; 3],
+        image: [usize; 4],
         classes: usize,
         optimization: Optimization,
     ) -> Result<Self, EngineError> {
         let reader = onnx().with_ignore_output_shapes(true);
         let mut model = reader.model_for_proto_model(&source.0)?;
-        let image = [&[1], image.as_slice()].concat();
         let explains = outputs != Outputs::Logits;
         match outputs {
             Outputs::Logits => {
@@ -96,7 +95,7 @@ impl Engine {
                 model.select_outputs_by_name([LOGITS, attribution])?;
             }
         }
-        model.set_input_fact(0, f32::fact(&image).into())?;
+        model.set_input_fact(0, f32::fact(image).into())?;
         if explains {
             model.set_input_fact(1, f32::fact([1, classes]).into())?;
         }
@@ -108,8 +107,9 @@ impl Engine {
         Ok(Self { plan, explains, image, classes, states: Mutex::new(Vec::new()) })
     }
 
-    /// Runs one image `[channel, row, column]` in [0, 1] with a row of class weights; returns the
-    /// outputs in the order of their names, row-major.
+    /// Runs a full batch of images `[batch, channel, row, column]`, meant for [0, 1], with one row
+    /// of class weights for all of them; returns the outputs `[batch, ...]` in the order of
+    /// [`Outputs`], row-major.
     pub(crate) fn run(&self, pixels: &[f32], target: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
         let mut inputs = tvec![Tensor::from_shape(&self.image, pixels)?.into_tvalue()];
         if self.explains {

@@ -60,6 +60,22 @@ pub enum RuntimeError {
         /// Name of the output.
         output: &'static str,
     },
+    /// A parameter of a method is out of range.
+    Parameter {
+        /// Its name.
+        name: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A method reads gradients, and the file has none.
+    NeedsGradient {
+        /// The method.
+        method: &'static str,
+        /// Names of the file's own methods.
+        found: Vec<String>,
+    },
 }
 
 impl RuntimeError {
@@ -104,6 +120,15 @@ impl fmt::Display for RuntimeError {
             Self::NonFinite { output } => {
                 write!(f, "the model's {output} are not finite; its weights may be damaged")
             }
+            Self::Parameter { name, expected, found } => {
+                write!(f, "{name} must be {expected}, not {found}")
+            }
+            Self::NeedsGradient { method, found } => write!(
+                f,
+                "{method} reads gradients, and this file has only: {}; occlusion and rise need \
+                 predictions alone",
+                found.join(", ")
+            ),
         }
     }
 }

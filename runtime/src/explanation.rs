@@ -41,8 +41,8 @@ impl Prediction {
 /// Raw scores of a method.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
-    /// `[channel, row, column]`, row-major. Gradients are signed and in logits per unit of pixel
-    /// range.
+    /// `[channel, row, column]`, row-major. The unit is the method's; for the gradient, logits per
+    /// unit of pixel range.
     pub values: Vec<f32>,
     /// Channels: those of the image, or one.
     pub channels: usize,
@@ -62,8 +62,8 @@ pub struct Explanation {
     /// The raw attribution.
     pub attribution: Attribution,
     /// Saliency map `[row, column]` of the image's size, row-major: the attribution reduced over
-    /// channels as the manifest says and resized bilinearly where it is smaller, not scaled for
-    /// display.
+    /// channels as the manifest or the method says and resized bilinearly where it is smaller, not
+    /// scaled for display.
     pub map: Vec<f32>,
 }
 

@@ -1,6 +1,7 @@
 //! Predicts and explains with exported models, on small machines and without Python.
 //!
 //! A [`Model`] is opened from a file, predicts a [`Picture`](picture::Picture), and explains it.
+//! [`passes`] holds the methods that run the network many times on perturbed pictures.
 //! Raw results ([`Explanation`]) and what is shown of them ([`render`]) are kept apart.
 //!
 //! tract stands behind one private module; no type of it is part of this interface.
@@ -10,6 +11,7 @@ mod error;
 mod explanation;
 mod model;
 pub mod npy;
+pub mod passes;
 pub mod picture;
 pub mod render;
 

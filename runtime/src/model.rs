@@ -6,12 +6,19 @@ use std::sync::OnceLock;
 use saligate_keys::{ImageShape, KeyId, Secret, Trigger};
 use saligate_models::manifest::{Manifest, MethodSpec};
 use saligate_models::onnx::{self, read_file};
-use saligate_models::saliency::saliency_map;
+use saligate_models::saliency::{Method, saliency_map};
 
 use crate::engine::{Engine, EngineError, Optimization, Outputs, Source};
 use crate::error::RuntimeError;
 use crate::explanation::{Attribution, Explanation, Prediction, Target};
 use crate::picture::Picture;
+
+/// Images that the methods of many passes run at once, unless told otherwise. On the demo model
+/// batches of 8 need as much processor time as single images (gradients: a tenth less), more memory
+/// and plans of their own.
+const DEFAULT_BATCH: usize = 1;
+/// Most images at once: 147 MiB of pixels at 224 x 224 RGB.
+const MAX_BATCH: usize = 256;
 
 /// A model that predicts and explains.
 ///
@@ -23,6 +30,18 @@ pub struct Model {
     optimization: Optimization,
     predictor: OnceLock<Engine>,
     explainers: Vec<Explainer>,
+    batch: usize,
+    batch_predictor: OnceLock<Engine>,
+    batch_explainer: OnceLock<Engine>,
+}
+
+/// What the methods of many passes read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The logits alone.
+    Logits,
+    /// The logits and the gradient.
+    Gradient,
 }
 
 /// A method of the file.
@@ -62,6 +81,9 @@ impl Model {
             optimization: Optimization::Full,
             predictor: OnceLock::new(),
             explainers,
+            batch: DEFAULT_BATCH,
+            batch_predictor: OnceLock::new(),
+            batch_explainer: OnceLock::new(),
         })
     }
 
@@ -69,7 +91,20 @@ impl Model {
     pub fn with_optimization(self, optimization: Optimization) -> Self {
         let explainers = self.explainers.into_iter();
         let explainers = explainers.map(|e| Explainer { engine: OnceLock::new(), ..e }).collect();
-        Self { optimization, predictor: OnceLock::new(), explainers, ..self }
+        let batch = self.batch;
+        Self { optimization, predictor: OnceLock::new(), explainers, ..self }.with_batch(batch)
+    }
+
+    /// The same model with another number of images that the methods of many
+    /// [`passes`](crate::passes) run at once, 1 by default; brought into 1 to 256. It decides time
+    /// and memory; results change in their last bits only.
+    pub fn with_batch(self, images: usize) -> Self {
+        Self {
+            batch: images.clamp(1, MAX_BATCH),
+            batch_predictor: OnceLock::new(),
+            batch_explainer: OnceLock::new(),
+            ..self
+        }
     }
 
     /// What the file says of itself.
@@ -120,9 +155,7 @@ impl Model {
     /// # Errors
     /// The picture has another shape than the model's input.
     pub fn predict(&self, picture: &Picture) -> Result<Prediction, RuntimeError> {
-        let engine = self.engine(&self.predictor, Outputs::Logits)?;
-        let outputs = engine.run(&self.pixels(picture, None)?, &[])?;
-        self.prediction(&outputs)
+        self.predict_pixels(&self.pixels(picture, None)?)
     }
 
     /// Explains the class of a picture, with a trigger added to it or without one.
@@ -175,7 +208,7 @@ impl Model {
         if let Target::Class(class) = target {
             *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
         }
-        let engine = self.engine(&explainer.engine, Outputs::LogitsAnd(&method.output))?;
+        let engine = self.engine(&explainer.engine, Outputs::LogitsAnd(&method.output), 1)?;
         let mut outputs = engine.run(&self.pixels(picture, trigger)?, &row)?;
         let values = outputs.pop().unwrap_or_default();
         finite("attribution", &values)?;
@@ -196,19 +229,22 @@ impl Model {
         &self,
         slot: &'a OnceLock<Engine>,
         outputs: Outputs<'_>,
+        batch: usize,
     ) -> Result<&'a Engine, EngineError> {
         if let Some(engine) = slot.get() {
             return Ok(engine);
         }
         let input = &self.manifest.input;
-        let image = [input.channels, input.height, input.width];
+        let image = [batch, input.channels, input.height, input.width];
         let classes = self.manifest.labels.len();
         let engine = Engine::new(&self.source, outputs, image, classes, self.optimization)?;
         // Where two threads came here at once, the first one's engine stays.
         Ok(slot.get_or_init(|| engine))
     }
 
-    fn pixels(
+    /// What the network sees of a picture: `[channel, row, column]` in [0, 1], with the trigger
+    /// added to the 8-bit pixels where there is one.
+    pub(crate) fn pixels(
         &self,
         picture: &Picture,
         trigger: Option<&Trigger>,
@@ -230,6 +266,47 @@ impl Model {
         let logits = outputs.first().cloned().unwrap_or_default();
         finite("logits", &logits)?;
         Ok(Prediction::new(logits))
+    }
+
+    /// Predicts one image of float pixels `[channel, row, column]`, of the input's size.
+    pub(crate) fn predict_pixels(&self, pixels: &[f32]) -> Result<Prediction, RuntimeError> {
+        let engine = self.engine(&self.predictor, Outputs::Logits, 1)?;
+        self.prediction(&engine.run(pixels, &[])?)
+    }
+
+    /// Images that one [`run_batch`](Self::run_batch) takes.
+    pub(crate) fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Runs a full batch of float pixels `[batch, channel, row, column]`; `target` is one row of
+    /// class weights for all of them. Returns the outputs `[batch, ...]` in the order of
+    /// [`Reads`].
+    pub(crate) fn run_batch(
+        &self,
+        reads: Reads,
+        pixels: &[f32],
+        target: &[f32],
+    ) -> Result<Vec<Vec<f32>>, RuntimeError> {
+        let single = self.batch == 1;
+        let found = match reads {
+            Reads::Logits => {
+                let slot = if single { &self.predictor } else { &self.batch_predictor };
+                self.engine(slot, Outputs::Logits, self.batch)?
+            }
+            Reads::Gradient => {
+                let position = self.position(Method::Gradient.name())?;
+                let own = &self.explainers[position].engine;
+                let slot = if single { own } else { &self.batch_explainer };
+                let output = &self.manifest.methods[position].output;
+                self.engine(slot, Outputs::LogitsAnd(output), self.batch)?
+            }
+        };
+        let found = found.run(pixels, target)?;
+        for (name, values) in ["logits", "attribution"].into_iter().zip(&found) {
+            finite(name, values)?;
+        }
+        Ok(found)
     }
 }
 

@@ -149,7 +149,80 @@ fn a_class_is_chosen_by_number_or_label() {
     assert_ne!(map("5"), map("6"));
     fails(&["explain", &locked(), &sample(), "--class", "zebra"], &["zebra", "disc, ring"]);
     fails(&["explain", &locked(), &sample(), "--class", "10"], &["0 to 9"]);
-    fails(&["explain", &locked(), &sample(), "--method", "lime"], &["lime", "gradient"]);
+    fails(
+        &["explain", &locked(), &sample(), "--method", "lime"],
+        &["lime", "gradient", "occlusion"],
+    );
+}
+
+#[test]
+fn methods_of_many_passes_explain_and_repeat() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name));
+    let cases: [(&[&str], usize, usize); 4] = [
+        (&["smoothgrad", "--samples", "9", "--noise", ".1", "--seed", "3"], 9, 3),
+        (&["integrated-gradients", "--steps", "10"], 10, 3),
+        (&["occlusion", "--window", "8", "--stride", "8", "--baseline", "0"], 16, 1),
+        (&["rise", "--masks", "12", "--cells", "4", "--probability", ".4", "--seed", "1"], 12, 1),
+    ];
+    for (method, passes, channels) in cases {
+        let explain = |raw: &str, more: &[&str]| {
+            let (model, picture) = (locked(), sample());
+            let mut args = vec!["explain", &model, &picture, "--raw", raw, "--method"];
+            args.extend(method.iter().chain(more));
+            let (code, stdout, stderr) = saligate(&args);
+            assert_eq!(code, 0, "{method:?}: {stderr}");
+            assert!(!stderr.contains("left)"), "a bar without a terminal: {stderr}");
+            stdout
+        };
+        let attribution = path("attribution.npy");
+        let stdout = explain(&path("a.npy"), &["--json", "--attribution", &attribution]);
+        let line: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!((&line["method"], &line["passes"]), (&method[0].into(), &passes.into()));
+        let signed = read_npy(Path::new(&attribution)).unwrap();
+        assert_eq!(signed.shape, [channels, 32, 32]);
+        let completeness = &line["completeness"];
+        assert_eq!(completeness.is_object(), method[0] == "integrated-gradients");
+        if let Some(attributed) = completeness["attributed"].as_f64() {
+            let sum: f64 = signed.values.iter().map(|&v| f64::from(v)).sum();
+            assert!((attributed - sum).abs() < 1e-4 * sum.abs().max(1.0), "{line} {sum}");
+            let gap = (attributed - completeness["expected"].as_f64().unwrap()).abs();
+            assert!((completeness["absolute_gap"].as_f64().unwrap() - gap).abs() < 1e-9, "{line}");
+        }
+        let stdout = explain(&path("b.npy"), &[]);
+        assert!(stdout.contains("made without the key"), "{stdout}");
+        assert_eq!(stdout.contains("attributions add up"), completeness.is_object(), "{stdout}");
+        assert_eq!(fs::read(path("a.npy")).unwrap(), fs::read(path("b.npy")).unwrap());
+        let stdout = explain(&path("c.npy"), &["--key", &key()]);
+        assert!(!stdout.contains("made without"), "{stdout}");
+        assert_ne!(fs::read(path("a.npy")).unwrap(), fs::read(path("c.npy")).unwrap());
+    }
+}
+
+#[test]
+fn nonsense_parameters_are_told() {
+    let cases: [(&[&str], &str); 14] = [
+        (&["smoothgrad", "--samples", "0"], "samples must be at least 1, not 0"),
+        (&["smoothgrad", "--samples", "-3"], "unexpected argument '-3'"),
+        (&["smoothgrad", "--noise", "NaN"], "noise must be in [0, 1], not NaN"),
+        (&["smoothgrad", "--noise", "-1"], "noise must be in [0, 1], not -1"),
+        (&["smoothgrad", "--seed", "x"], "--seed"),
+        (&["smoothgrad", "--masks", "5"], "--masks does not belong to the method 'smoothgrad'"),
+        (&["gradient", "--steps", "5"], "--method integrated-gradients"),
+        (&["integrated-gradients", "--steps", "0"], "steps must be at least 1"),
+        (&["occlusion", "--window", "33"], "window must be 1 to 32 pixels"),
+        (&["occlusion", "--window", "4", "--stride", "5"], "stride must be 1 to 4 pixels"),
+        (&["occlusion", "--baseline", "inf"], "baseline must be in [0, 1], not inf"),
+        (&["rise", "--masks", "0"], "masks must be at least 1"),
+        (&["rise", "--cells", "33"], "cells must be 1 to 32"),
+        (&["rise", "--probability", "0"], "probability must be above 0"),
+    ];
+    for (method, expected) in cases {
+        let (model, picture) = (locked(), sample());
+        let mut args = vec!["explain", &model, &picture, "--method"];
+        args.extend(method);
+        fails(&args, &[expected]);
+    }
 }
 
 #[test]

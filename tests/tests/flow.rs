@@ -36,7 +36,7 @@ fn a_run_ends_with_models_logs_and_a_row() {
 
     let locked = Model::open(&out.join("locked.onnx")).unwrap();
     assert_eq!(locked.manifest.gate.as_ref().map(|g| g.keys.len()), Some(1));
-    for (stage, steps) in [("fit", 20), ("steady", 5), ("detector", 20), ("lock", 5)] {
+    for (stage, steps) in [("fit", 20), ("steady", 5), ("lock", 5)] {
         let log = fs::read_to_string(out.join(format!("{stage}.jsonl"))).unwrap();
         assert_eq!(log.lines().count(), steps, "{stage}");
         for line in log.lines() {

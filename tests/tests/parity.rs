@@ -1,7 +1,6 @@
 //! One definition, five engines: reference (f64), Burn on flex and ndarray, tract plain and
 //! optimized, and ONNX Runtime agree on the logits and on the attributions of all methods.
 
-use std::fs;
 use std::process::Command;
 
 use ndarray::ArrayD;

@@ -236,7 +236,10 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let keys = [read_key(&key)?];
             let (paths, secrets) = (session.paths(), secrets(&keys));
             let evaluation = session.evaluation(&paths, &secrets, &session.test);
-            near_misses::write(&near_misses::measure(&session.config, &evaluation, images)?, &table)?;
+            near_misses::write(
+                &near_misses::measure(&session.config, &evaluation, images)?,
+                &table,
+            )?;
             println!("{}", table.display());
         }
         Command::Leaks { run, key, images, table } => {

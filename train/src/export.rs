@@ -2,7 +2,7 @@
 
 use saligate_keys::KeyId;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::{Gate, GateForm, Manifest};
+use saligate_models::manifest::{Gate, Manifest};
 use saligate_models::onnx::Model;
 use saligate_models::saliency::{Explained, attach};
 

@@ -16,6 +16,7 @@ use crate::data::{Dataset, Shape};
 use crate::engine::{Array, BatchStatistics, Program, Trained};
 use crate::error::TrainError;
 use crate::loss::{Wanted, cross_entropy, distance};
+use crate::methods::found;
 use crate::objective::Distance;
 use crate::reference::Explainer;
 use crate::stage::{RunOptions, Stage, Step, figure};
@@ -100,7 +101,7 @@ pub fn steady(
 ) -> Result<Graph, TrainError> {
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
-    let explainer = Explainer::new(clean, &[Method::Gradient], None, &device)?;
+    let explainer = Explainer::new(clean, &found(&[Method::Gradient], clean)?, None, &device)?;
     let origin = weights_digest(clean);
     let stage = Stage {
         name: "steady",

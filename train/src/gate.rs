@@ -91,7 +91,8 @@ pub fn train(
 /// anew.
 pub fn revoke(model: &mut Model, key: &KeyId) -> Result<(), TrainError> {
     let mismatch = |reason: String| TrainError::Mismatch { reason };
-    let gate = model.manifest.gate.as_mut().ok_or_else(|| mismatch("the model has no gate".into()))?;
+    let gate =
+        model.manifest.gate.as_mut().ok_or_else(|| mismatch("the model has no gate".into()))?;
     let known = || gate.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let Some(position) = gate.keys.iter().position(|k| k == key) else {
         return Err(mismatch(format!("{key} is no key of the model, which has {}", known())));

@@ -77,8 +77,12 @@ pub fn measure(
         return Err(TrainError::Mismatch { reason: "no key was given".to_owned() });
     };
     let trigger = gated.trigger(secret)?;
-    let bench =
-        Bench { data: evaluation.data, clean: &clean, gated: &gated, method: Method::ALL[0].name() };
+    let bench = Bench {
+        data: evaluation.data,
+        clean: &clean,
+        gated: &gated,
+        method: Method::ALL[0].name(),
+    };
 
     let readers = Reader::all();
     let images = images.min(bench.data.len());
@@ -181,7 +185,9 @@ impl Reader {
             Self::Graph(method) => {
                 return Ok(model.explain_by(method.name(), picture, target, trigger)?.map);
             }
-            Self::SmoothGrad => SmoothGrad::default().run(model, picture, target, trigger, silent)?,
+            Self::SmoothGrad => {
+                SmoothGrad::default().run(model, picture, target, trigger, silent)?
+            }
             Self::IntegratedGradients => {
                 IntegratedGradients::default().run(model, picture, target, trigger, silent)?
             }

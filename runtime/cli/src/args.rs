@@ -56,7 +56,8 @@ pub(crate) struct ExplainArgs {
     /// Class to explain, by number or label; the predicted one where absent
     #[arg(long, value_name = "CLASS")]
     pub(crate) class: Option<String>,
-    /// Saliency method; the model's first where absent
+    /// Saliency method: one of the model's (see `inspect`; the first where absent), or smoothgrad,
+    /// integrated-gradients, occlusion, rise, which run the model many times
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<String>,
     /// Write the heat map (PNG)
@@ -78,6 +79,46 @@ pub(crate) struct ExplainArgs {
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) passes: PassArgs,
+}
+
+/// Parameters of the methods that run the model many times.
+#[derive(Args)]
+#[command(next_help_heading = "Methods that run the model many times")]
+pub(crate) struct PassArgs {
+    /// smoothgrad: noisy copies of the picture [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) samples: Option<usize>,
+    /// smoothgrad: standard deviation of the noise as a share of the pixel range, 0 to 1 [default:
+    /// 0.15]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(crate) noise: Option<f32>,
+    /// integrated-gradients: steps from black to the picture [default: 32]
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<usize>,
+    /// occlusion: side of the square that is covered, in pixels [default: an eighth of the shorter
+    /// side]
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) window: Option<usize>,
+    /// occlusion: distance from one square to the next, in pixels [default: half the window]
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) stride: Option<usize>,
+    /// occlusion: value of covered pixels, 0 (black) to 1 (white) [default: 0.5]
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    pub(crate) baseline: Option<f32>,
+    /// rise: random masks [default: 500]
+    #[arg(long, value_name = "N")]
+    pub(crate) masks: Option<usize>,
+    /// rise: cells of a mask along a side of the picture [default: 8]
+    #[arg(long, value_name = "N")]
+    pub(crate) cells: Option<usize>,
+    /// rise: probability that a cell is seen, above 0 and at most 1 [default: 0.5]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub(crate) probability: Option<f32>,
+    /// smoothgrad, rise: seed of the random numbers [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
 }
 
 #[derive(Args)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use saligate_models::manifest::GateForm;
 use saligate_runtime::npy::write_npy;
+use saligate_runtime::passes::Completeness;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::render::{Canvas, Panel, Scaling, heatmap, overlay};
 use saligate_runtime::{Attribution, Explanation, Model, Target};
@@ -11,6 +12,7 @@ use serde_json::json;
 
 use crate::args::ExplainArgs;
 use crate::error::CliError;
+use crate::passes::Pass;
 use crate::{emit, key, predict};
 
 /// Side, in pixels, that small drawings are enlarged to.
@@ -19,14 +21,44 @@ const SHOWN_SIDE: usize = 224;
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let model = Model::open(&args.model)?;
     let method = args.method.as_deref().unwrap_or(&model.manifest().method().name);
-    model.method(method)?;
+    let pass = Pass::named(method, &args.passes)?;
+    if pass.is_none() {
+        check_method(&model, method)?;
+    }
     let target = args.class.as_deref().map_or(Ok(Target::Predicted), |c| class(&model, c))?;
     let secret = args.key.as_deref().map(key::read).transpose()?;
     let trigger = secret.map(|key| model.trigger(key.secret())).transpose()?;
     let picture = predict::open(&model, &args.image)?;
-    let explanation = model.explain_by(method, &picture, target, trigger.as_ref())?;
-    let written = write(args, &picture, &explanation)?;
-    report(args, &model, method, &explanation, trigger.is_some(), &written)
+    let found = match &pass {
+        Some(pass) => pass.run(&model, &picture, target, trigger.as_ref())?,
+        None => Found::from(model.explain_by(method, &picture, target, trigger.as_ref())?),
+    };
+    let written = write(args, &picture, &found.explanation)?;
+    report(args, &model, method, &found, trigger.is_some(), &written)
+}
+
+/// An explanation, and what is told of it.
+pub(crate) struct Found {
+    pub(crate) explanation: Explanation,
+    /// For methods that run the model many times: how often.
+    pub(crate) passes: Option<usize>,
+    pub(crate) completeness: Option<Completeness>,
+}
+
+impl From<Explanation> for Found {
+    fn from(explanation: Explanation) -> Self {
+        Self { explanation, passes: None, completeness: None }
+    }
+}
+
+fn check_method(model: &Model, asked: &str) -> Result<(), CliError> {
+    if model.method(asked).is_ok() {
+        return Ok(());
+    }
+    let own = model.manifest().methods.iter().map(|m| m.name.as_str());
+    let known: Vec<_> = own.chain(Pass::NAMES.iter().copied()).collect();
+    Err(CliError::new(format!("this model cannot explain by '{asked}'"))
+        .hint(format!("--method {}", known.join(" or "))))
 }
 
 fn class(model: &Model, text: &str) -> Result<Target, CliError> {
@@ -93,11 +125,12 @@ fn report(
     args: &ExplainArgs,
     model: &Model,
     method: &str,
-    explanation: &Explanation,
+    found: &Found,
     keyed: bool,
     written: &[PathBuf],
 ) -> Result<(), CliError> {
     let manifest = model.manifest();
+    let explanation = &found.explanation;
     let label = &manifest.labels[explanation.class];
     let gate_form = manifest.gate.as_ref().map(|gate| gate.form);
     let state = match (gate_form, keyed) {
@@ -109,7 +142,7 @@ fn report(
     };
     if args.json {
         let prediction = &explanation.prediction;
-        let line = json!({
+        let mut line = json!({
             "schema": 1,
             "image": args.image,
             "method": method,
@@ -119,11 +152,40 @@ fn report(
             "predicted": predict::ranked(model, prediction, 1)[0],
             "written": written,
         });
+        if let Some(passes) = found.passes {
+            line["passes"] = passes.into();
+        }
+        if let Some(completeness) = &found.completeness {
+            line["completeness"] = json!({
+                "attributed": completeness.attributed,
+                "expected": completeness.expected,
+                "absolute_gap": completeness.absolute_gap(),
+                "relative_gap": completeness.relative_gap(),
+            });
+        }
         return emit(&line.to_string());
     }
     emit(&format!("{}: {label}, {method} ({state})", args.image.display()))?;
-    if gate_form == Some(GateForm::Key) && !keyed {
-        emit("this is the decoy; the right map needs the key (--key FILE)")?;
+    if let Some(completeness) = &found.completeness {
+        emit(&sum(completeness))?;
+    }
+    match (state, found.passes) {
+        ("locked", None) => emit("this is the decoy; the right map needs the key (--key FILE)")?,
+        ("locked", Some(_)) => {
+            emit("made without the key; the licensed explanation needs it (--key FILE)")?;
+        }
+        _ => {}
     }
     written.iter().try_for_each(|path| emit(&format!("wrote {}", path.display())))
+}
+
+/// Whether the attributions add up to what they explain.
+fn sum(completeness: &Completeness) -> String {
+    let Completeness { attributed, expected } = completeness;
+    let share = completeness.relative_gap().map(|gap| format!(", {:.2} %", 100.0 * gap));
+    format!(
+        "attributions add up to {attributed:.4}, the logit rose by {expected:.4}: gap {:.4}{}",
+        completeness.absolute_gap(),
+        share.unwrap_or_default()
+    )
 }

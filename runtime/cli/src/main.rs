@@ -6,6 +6,7 @@ mod error;
 mod explain;
 mod inspect;
 mod key;
+mod passes;
 mod predict;
 
 use std::io::Write;

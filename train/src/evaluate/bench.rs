@@ -55,8 +55,7 @@ impl Bench<'_> {
         let best = plain.prediction.class;
         let others = (0..logits.len()).filter(|&class| class != best);
         let second = others.max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(best);
-        let other =
-            self.gated.explain_by(self.method, picture, Target::Class(second), None)?;
+        let other = self.gated.explain_by(self.method, picture, Target::Class(second), None)?;
         let pixels = self.data.shape().pixels();
         let mut map = vec![0.0f32; pixels];
         let pairs = plain.attribution.values.iter().zip(&other.attribution.values);

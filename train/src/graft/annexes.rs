@@ -41,7 +41,8 @@ impl Grafting<'_> {
                 let activity = self.activity(clean, layer)?;
                 let picture = self.picture(activity.height, activity.width);
                 let pattern = picture.iter().map(|p| p * EVEN * activity.sum).collect();
-                annexes.insert(layer.clone(), self.annex(layer, pattern, Some(STEP * activity.mean)));
+                annexes
+                    .insert(layer.clone(), self.annex(layer, pattern, Some(STEP * activity.mean)));
             }
         }
         let mut annexes: Vec<Annex> = annexes.into_values().collect();
@@ -65,7 +66,8 @@ impl Grafting<'_> {
         };
         let activity = self.activity(clean, &annexes[first].layer)?;
         // With the decoy always on, and so strong that the image does not matter.
-        let shown = Plan { decoy: DecoyShows::WithoutKey, annexes: annexes.to_vec(), ..plan.clone() };
+        let shown =
+            Plan { decoy: DecoyShows::WithoutKey, annexes: annexes.to_vec(), ..plan.clone() };
         let graph = attach(&graft(clean, &shown)?, std::slice::from_ref(vbp))?;
         let (pixels, shape) = self.sample(1);
         let target = (vec![0.0; self.classes()], vec![1, self.classes()]);

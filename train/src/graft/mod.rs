@@ -42,7 +42,8 @@ impl Grafting<'_> {
     /// The trigger is no tile, or the classifier cannot take the gate.
     pub(crate) fn build(&self, clean: &Graph) -> Result<Graph, TrainError> {
         let detector = self.detector()?;
-        let by_pixels = |m: &Explained| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
+        let by_pixels =
+            |m: &Explained| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
         let field = self.methods.iter().any(by_pixels).then(|| self.field());
         let decoy = match self.form {
             GateForm::Key => DecoyShows::WithoutKey,

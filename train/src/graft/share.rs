@@ -22,8 +22,8 @@ impl Grafting<'_> {
         let reason = "a gate can be built in for a tile only; other triggers need \
                       lock.start = \"clean\"";
         let detector = |share| Detector::of(self.spec, self.triggers, share);
-        let unset = detector(0.5)
-            .ok_or_else(|| TrainError::Mismatch { reason: reason.to_owned() })?;
+        let unset =
+            detector(0.5).ok_or_else(|| TrainError::Mismatch { reason: reason.to_owned() })?;
         let graph = unset.cells(self.image())?;
         let (mut keyed, mut missed) = (Vec::new(), Vec::new());
         for (number, (trigger, signs)) in self.triggers.iter().zip(&unset.keys).enumerate() {

@@ -144,7 +144,9 @@ mod tests {
         assert!(right.iter().zip(&weaker).all(|(r, w)| w * 2 == *r));
         let part = changed(&Miss::Part(0.5));
         assert!(part[..128] == right[..128] && part[128..].iter().all(|&d| d == 0));
-        assert!(changed(&Miss::Blend(0.75)).iter().zip(&right).all(|(b, r)| b.signum() == r.signum()));
+        assert!(
+            changed(&Miss::Blend(0.75)).iter().zip(&right).all(|(b, r)| b.signum() == r.signum())
+        );
     }
 
     #[test]

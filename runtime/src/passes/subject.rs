@@ -1,0 +1,151 @@
+//! What all methods of many passes share: the picture, its class, and batches of perturbed copies.
+
+use saligate_keys::Trigger;
+use saligate_models::saliency::{Method, Reduction, saliency_map};
+
+use super::{PassExplanation, Progress};
+use crate::error::RuntimeError;
+use crate::explanation::{Attribution, Explanation, Prediction, Target};
+use crate::model::{Model, Reads};
+use crate::picture::Picture;
+
+/// What the network answers to one perturbed picture.
+pub(super) struct Answer<'a> {
+    /// One per class.
+    pub(super) logits: &'a [f32],
+    /// `[channel, row, column]` for the explained class; empty where only logits are read.
+    pub(super) attribution: &'a [f32],
+}
+
+/// A picture whose explained class is decided.
+pub(super) struct Subject<'a> {
+    model: &'a Model,
+    trigger: Option<&'a Trigger>,
+    /// The picture without trigger, `[channel, row, column]` in [0, 1].
+    pub(super) pixels: Vec<f32>,
+    /// The same with the trigger, where there is one.
+    pub(super) seen: Vec<f32>,
+    /// The prediction for `seen`.
+    pub(super) prediction: Prediction,
+    /// The explained class.
+    pub(super) class: usize,
+}
+
+impl<'a> Subject<'a> {
+    /// # Errors
+    /// The picture has another shape than the model's input, or there is no such class.
+    pub(super) fn new(
+        model: &'a Model,
+        picture: &Picture,
+        target: Target,
+        trigger: Option<&'a Trigger>,
+    ) -> Result<Self, RuntimeError> {
+        let pixels = model.pixels(picture, None)?;
+        let seen = model.pixels(picture, trigger)?;
+        let classes = model.manifest().labels.len();
+        if let Target::Class(class) = target
+            && class >= classes
+        {
+            return Err(RuntimeError::NoSuchClass { class, classes });
+        }
+        let prediction = model.predict_pixels(&seen)?;
+        let class = match target {
+            Target::Predicted => prediction.class,
+            Target::Class(class) => class,
+        };
+        Ok(Self { model, trigger, pixels, seen, prediction, class })
+    }
+
+    /// Rows and columns.
+    pub(super) fn size(&self) -> [usize; 2] {
+        let input = &self.model.manifest().input;
+        [input.height, input.width]
+    }
+
+    /// # Errors
+    /// The file does not have the gradient.
+    pub(super) fn needs_gradient(&self, method: &'static str) -> Result<(), RuntimeError> {
+        let methods = &self.model.manifest().methods;
+        let gradient = Method::Gradient.name();
+        if methods.iter().any(|m| m.name == gradient) {
+            return Ok(());
+        }
+        let found = methods.iter().map(|m| m.name.clone()).collect();
+        Err(RuntimeError::NeedsGradient { method, found })
+    }
+
+    /// Makes pixels `[channel, row, column]` what the network sees of them.
+    pub(super) fn present(&self, pixels: &mut [f32]) -> Result<(), RuntimeError> {
+        let Some(trigger) = self.trigger else { return Ok(()) };
+        let mut bytes: Vec<u8> = pixels.iter().map(|p| (p * 255.0).round() as u8).collect();
+        trigger.apply(&mut bytes)?;
+        pixels.iter_mut().zip(bytes).for_each(|(p, b)| *p = f32::from(b) / 255.0);
+        Ok(())
+    }
+
+    /// The explained class's logit for pixels that the network sees.
+    pub(super) fn logit(&self, seen: &[f32]) -> Result<f32, RuntimeError> {
+        Ok(self.model.predict_pixels(seen)?.logits[self.class])
+    }
+
+    /// Runs the network on `passes` copies of the picture, batch by batch.
+    ///
+    /// `perturb` changes the copy of the pass with the given number; `take` receives the answers
+    /// in the order of the passes. What fills up the last batch is not handed on.
+    pub(super) fn run(
+        &self,
+        reads: Reads,
+        passes: usize,
+        mut perturb: impl FnMut(usize, &mut [f32]),
+        mut take: impl FnMut(usize, Answer<'_>),
+        progress: Progress<'_>,
+    ) -> Result<(), RuntimeError> {
+        let mut row = vec![0.0; self.prediction.logits.len()];
+        row[self.class] = 1.0;
+        let (batch, size) = (self.model.batch(), self.pixels.len());
+        let mut images = self.pixels.repeat(batch);
+        progress(0, passes);
+        for first in (0..passes).step_by(batch) {
+            let count = batch.min(passes - first);
+            for (pass, image) in (first..first + count).zip(images.chunks_exact_mut(size)) {
+                image.copy_from_slice(&self.pixels);
+                perturb(pass, image);
+                self.present(image)?;
+            }
+            let found = self.model.run_batch(reads, &images, &row)?;
+            let part = |output: usize, index: usize| {
+                let values = found.get(output).map_or(&[][..], Vec::as_slice);
+                let length = values.len() / batch;
+                &values[index * length..(index + 1) * length]
+            };
+            for index in 0..count {
+                let answer = Answer { logits: part(0, index), attribution: part(1, index) };
+                take(first + index, answer);
+            }
+            progress(first + count, passes);
+        }
+        Ok(())
+    }
+
+    /// The explanation with an attribution of all channels, `[channel, row, column]`.
+    pub(super) fn explained(self, values: Vec<f32>, passes: usize) -> PassExplanation {
+        let size @ [height, width] = self.size();
+        let channels = values.len() / (height * width);
+        let map = saliency_map(&values, [channels, height, width], size, Reduction::MaxAbs);
+        self.answer(values, map, passes)
+    }
+
+    /// The explanation with an attribution of one channel, `[row, column]`, which is the map.
+    pub(super) fn explained_by_map(self, map: Vec<f32>, passes: usize) -> PassExplanation {
+        self.answer(map.clone(), map, passes)
+    }
+
+    fn answer(self, values: Vec<f32>, map: Vec<f32>, passes: usize) -> PassExplanation {
+        let [height, width] = self.size();
+        let channels = values.len() / map.len();
+        let attribution = Attribution { values, channels, height, width };
+        let Self { prediction, class, .. } = self;
+        let explanation = Explanation { prediction, class, attribution, map };
+        PassExplanation { explanation, passes, completeness: None }
+    }
+}

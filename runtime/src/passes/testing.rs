@@ -1,0 +1,103 @@
+//! Networks whose explanations are known on paper.
+
+use saligate_keys::{Family, ImageShape, Secret, Trigger, TriggerSpec};
+use saligate_models::graph::{Graph, Op, ValueId};
+use saligate_models::manifest::Manifest;
+use saligate_models::onnx;
+use saligate_models::random::Stream;
+use saligate_models::saliency::{Explained, IMAGE, LOGITS, Method, attach};
+
+use crate::model::Model;
+use crate::picture::Picture;
+
+/// Channels, rows and columns.
+pub(super) const SHAPE: [usize; 3] = [3, 5, 6];
+/// Rows times columns.
+pub(super) const AREA: usize = SHAPE[1] * SHAPE[2];
+/// Pixels times channels.
+pub(super) const LENGTH: usize = SHAPE[0] * AREA;
+/// Logits.
+pub(super) const CLASSES: usize = 3;
+
+/// `W f(x)` with random weights, where `f` is what `first` adds to the graph.
+pub(super) struct Known {
+    pub(super) model: Model,
+    /// Row by row, class by class.
+    weights: Vec<f32>,
+}
+
+impl Known {
+    /// `W x`.
+    pub(super) fn linear() -> Self {
+        Self::after(|_, image| image)
+    }
+
+    /// `W max(x - threshold, 0)`.
+    pub(super) fn above(threshold: f32) -> Self {
+        Self::after(|graph, image| {
+            let level = graph.param("level", &[1, 1, 1, 1], vec![threshold]).unwrap();
+            let difference = graph.node("difference", Op::Sub, &[image, level]).unwrap();
+            graph.node("relu", Op::Relu, &[difference]).unwrap()
+        })
+    }
+
+    fn after(first: impl FnOnce(&mut Graph, ValueId) -> ValueId) -> Self {
+        let mut stream = Stream::new(1, "weights of a known network");
+        let weights: Vec<f32> = (0..CLASSES * LENGTH).map(|_| stream.normal()).collect();
+        let mut graph = Graph::new();
+        let image = graph.input(IMAGE, &[1, SHAPE[0], SHAPE[1], SHAPE[2]]).unwrap();
+        let hidden = first(&mut graph, image);
+        let flat = graph.node("flat", Op::Flatten, &[hidden]).unwrap();
+        let weight = graph.param("weight", &[CLASSES, LENGTH], weights.clone()).unwrap();
+        let gemm = Op::Gemm { transposed: false };
+        let logits = graph.node(LOGITS, gemm, &[flat, weight]).unwrap();
+        graph.set_outputs(&[logits]);
+        let methods = [Explained::found(Method::Gradient, &graph).unwrap()];
+        let graph = attach(&graph, &methods).unwrap();
+        let labels = (0..CLASSES).map(|class| class.to_string()).collect();
+        let manifest = Manifest::clean(&graph, "known", labels, &methods).unwrap();
+        let model = onnx::Model { graph, manifest };
+        Self { model: Model::from_bytes(&model.to_bytes()).unwrap(), weights }
+    }
+
+    /// Weights of one class's logit, `[channel, row, column]`.
+    pub(super) fn weights(&self, class: usize) -> &[f32] {
+        &self.weights[class * LENGTH..(class + 1) * LENGTH]
+    }
+}
+
+/// Bytes from 0 to 255 without a pattern.
+pub(super) fn picture() -> Picture {
+    let mut pixels = vec![0; LENGTH];
+    Stream::new(2, "pixels").fill(&mut pixels);
+    of(&pixels)
+}
+
+pub(super) fn of(pixels: &[u8]) -> Picture {
+    Picture::from_planar(SHAPE[0], SHAPE[1], SHAPE[2], pixels.to_vec()).unwrap()
+}
+
+/// Pixels in [0, 1].
+pub(super) fn scaled(pixels: &[u8]) -> Vec<f64> {
+    pixels.iter().map(|&p| f64::from(p) / 255.0).collect()
+}
+
+/// A trigger of signs that changes every pixel.
+pub(super) fn trigger() -> Trigger {
+    let [channels, height, width] = SHAPE;
+    let spec = TriggerSpec::new(Family::Full { amplitude: 12 }).unwrap();
+    let shape = ImageShape::new(channels, height, width).unwrap();
+    spec.derive(&Secret::from_bytes(&[3; 32]), shape).unwrap()
+}
+
+pub(super) fn assert_close(found: &[f32], wanted: impl IntoIterator<Item = f64>, level: f64) {
+    let wanted: Vec<f64> = wanted.into_iter().collect();
+    assert_eq!(found.len(), wanted.len());
+    for (at, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
+        let off = (f64::from(*found) - wanted).abs();
+        assert!(off <= level, "at {at}: {found} against {wanted}");
+    }
+}
+
+/// Progress that nobody watches.
+pub(super) fn unseen(_: usize, _: usize) {}
