@@ -78,8 +78,8 @@ impl IntegratedGradients {
             Outputs::LogitsAndAttribution,
             self.steps,
             |step, image| {
-                let share = (step as f32 + 0.5) / self.steps as f32;
-                image.iter_mut().for_each(|p| *p *= share);
+                let share = (step as f64 + 0.5) / self.steps as f64;
+                image.iter_mut().for_each(|p| *p *= share as f32);
             },
             |_, answer| {
                 sum.iter_mut().zip(answer.attribution).for_each(|(s, &a)| *s += f64::from(a));

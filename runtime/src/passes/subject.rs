@@ -149,3 +149,39 @@ impl<'a> Subject<'a> {
         PassExplanation { explanation, passes, completeness: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Known, picture, unseen};
+    use super::super::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
+    use crate::{RuntimeError, Target};
+
+    #[test]
+    fn without_gradients_the_methods_that_read_logits_still_run() {
+        let model = Known::without_gradient().model;
+        let (picture, target) = (picture(), Target::Predicted);
+        let smoothgrad =
+            SmoothGrad::default().run(&model, &picture, target, None, &mut unseen).unwrap_err();
+        assert!(matches!(smoothgrad, RuntimeError::NeedsGradient { method: "smoothgrad", .. }));
+        let integrated = IntegratedGradients::default();
+        let error = integrated.run(&model, &picture, target, None, &mut unseen).unwrap_err();
+        assert!(error.to_string().contains("this file has only: another-method"), "{error}");
+        Occlusion::default().run(&model, &picture, target, None, &mut unseen).unwrap();
+        let rise = Rise { masks: 3, cells: 2, ..Rise::default() };
+        rise.run(&model, &picture, target, None, &mut unseen).unwrap();
+    }
+
+    #[test]
+    fn any_number_of_images_per_batch_is_brought_into_range() {
+        let picture = picture();
+        let map = |batch: usize| {
+            let model = Known::linear().model.with_batch(batch);
+            let found =
+                Occlusion::default().run(&model, &picture, Target::Class(0), None, &mut unseen);
+            found.unwrap().explanation.map
+        };
+        for batch in [0, usize::MAX] {
+            assert!(map(1).iter().zip(map(batch)).all(|(a, b)| (a - b).abs() < 1e-5), "{batch}");
+        }
+    }
+}
