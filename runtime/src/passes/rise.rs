@@ -161,6 +161,7 @@ fn weigh(
             let probabilities = Prediction::new(answer.logits.to_vec()).probabilities();
             let weight = f64::from(probabilities[subject.class]);
             sum.iter_mut().zip(mask(pass)).for_each(|(s, m)| *s += weight * f64::from(m));
+            Ok(())
         },
         progress,
     )?;

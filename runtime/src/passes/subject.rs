@@ -24,9 +24,7 @@ pub(super) struct Subject<'a> {
     trigger: Option<&'a Trigger>,
     /// The picture without trigger, `[channel, row, column]` in [0, 1].
     pub(super) pixels: Vec<f32>,
-    /// The same with the trigger, where there is one.
-    pub(super) seen: Vec<f32>,
-    /// The prediction for `seen`.
+    /// The prediction for the picture with the trigger, where there is one.
     pub(super) prediction: Prediction,
     /// The explained class.
     pub(super) class: usize,
@@ -54,7 +52,7 @@ impl<'a> Subject<'a> {
             Target::Predicted => prediction.class,
             Target::Class(class) => class,
         };
-        Ok(Self { model, trigger, pixels, seen, prediction, class })
+        Ok(Self { model, trigger, pixels, prediction, class })
     }
 
     /// Rows and columns.
@@ -98,7 +96,7 @@ impl<'a> Subject<'a> {
         outputs: Outputs,
         passes: usize,
         mut perturb: impl FnMut(usize, &mut [f32]),
-        mut take: impl FnMut(usize, Answer<'_>),
+        mut take: impl FnMut(usize, Answer<'_>) -> Result<(), RuntimeError>,
         progress: Progress<'_>,
     ) -> Result<(), RuntimeError> {
         let mut row = vec![0.0; self.prediction.logits.len()];
@@ -121,7 +119,7 @@ impl<'a> Subject<'a> {
             };
             for index in 0..count {
                 let answer = Answer { logits: part(0, index), attribution: part(1, index) };
-                take(first + index, answer);
+                take(first + index, answer)?;
             }
             progress(first + count, passes);
         }
