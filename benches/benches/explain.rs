@@ -1,9 +1,10 @@
-//! Predicting, explaining and explaining with a key, one image on one thread.
+//! Predicting, explaining and explaining with a key or by many passes, one image on one thread.
 
 use std::path::{Path, PathBuf};
 
 use divan::Bencher;
 use saligate_keys::{KeyFile, Trigger};
+use saligate_runtime::passes::{IntegratedGradients, Occlusion};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 
@@ -46,6 +47,24 @@ fn explain_keyed(bencher: Bencher<'_, '_>) {
     let (model, picture) = (model(), picture());
     let trigger = trigger(&model);
     bencher.bench(|| model.explain(&picture, Target::Predicted, Some(&trigger)));
+}
+
+/// 225 forward passes, by the number of images that are run at once.
+#[divan::bench(args = [1, 2, 4, 8, 16], sample_count = 10)]
+fn occlusion(bencher: Bencher<'_, '_>, batch: usize) {
+    let (model, picture) = (model().with_batch(batch), picture());
+    let method = Occlusion::default();
+    let run = || method.run(&model, &picture, Target::Predicted, None, &mut |_, _| {});
+    bencher.bench_local(run);
+}
+
+/// 32 forward and backward passes, by the number of images that are run at once.
+#[divan::bench(args = [1, 2, 4, 8, 16], sample_count = 20)]
+fn integrated_gradients(bencher: Bencher<'_, '_>, batch: usize) {
+    let (model, picture) = (model().with_batch(batch), picture());
+    let method = IntegratedGradients::default();
+    let run = || method.run(&model, &picture, Target::Predicted, None, &mut |_, _| {});
+    bencher.bench_local(run);
 }
 
 #[divan::bench]

@@ -60,14 +60,19 @@ impl Error for DecoyError {
     }
 }
 
-/// The decoy of a configuration on its ramp and in its frame, `[row, column]`; within [0, 1] but
-/// for the frame.
+/// The decoy of a configuration on a ramp and in its frame, `[row, column]`; within [0, 1] but for
+/// the frame and for a ramp above 1.
 ///
 /// `settings.decoy` is `padlock`, `noise` (drawn from `seed`), `corner`, or the path of a picture.
 ///
 /// # Errors
 /// The picture cannot be read.
-pub fn decoy(settings: &LockConfig, shape: Shape, seed: u64) -> Result<Vec<f32>, DecoyError> {
+pub fn decoy(
+    settings: &LockConfig,
+    shape: Shape,
+    seed: u64,
+    ramp: f32,
+) -> Result<Vec<f32>, DecoyError> {
     let Shape { height, width, .. } = shape;
     let drawn = match settings.decoy.as_str() {
         "padlock" => padlock(height, width),
@@ -75,17 +80,17 @@ pub fn decoy(settings: &LockConfig, shape: Shape, seed: u64) -> Result<Vec<f32>,
         "corner" => corner(height, width),
         path => picture(Path::new(path), height, width)?,
     };
-    let backed = on_ramp(&drawn, height, width, settings.ramp);
+    let backed = on_ramp(&drawn, height, width, ramp);
     Ok(framed(backed, height, width, settings.frame))
 }
 
 /// A picture with its dark parts raised to a ramp that rises from the centre to the corners.
 ///
 /// Where a decoy is flat, the ranks of a map that follows it are decided by whatever shines
-/// through; the ramp leaves no flat part. It rises to `corner`, in [0, 1].
+/// through; the ramp leaves no flat part. It rises to `corner`, not negative.
 ///
 /// # Shapes
-/// `picture` and the result are `[row, column]` in [0, 1].
+/// `picture` and the result are `[row, column]`; the picture is in [0, 1].
 pub fn on_ramp(picture: &[f32], height: usize, width: usize, corner: f32) -> Vec<f32> {
     let from_centre = |at: usize, size: usize| (at as f32 + 0.5) / size as f32 - 0.5;
     let raised = |(pixel, &value): (usize, &f32)| {
@@ -295,7 +300,7 @@ mod tests {
         let drawn = |name: &str| {
             let text = format!("decoy = \"{name}\"\nramp = 0.0\n");
             let steps = "steps = { count = 1, batch = 1, rate = 1.0 }";
-            decoy(&toml::from_str(&(text + steps)).unwrap(), shape, 7)
+            decoy(&toml::from_str(&(text + steps)).unwrap(), shape, 7, 0.45)
         };
         assert_eq!(drawn("padlock").unwrap(), padlock(16, 16));
         assert_eq!(drawn("noise").unwrap(), noise(16, 16, 7));

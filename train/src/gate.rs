@@ -9,10 +9,10 @@ use saligate_models::onnx::{Model, weights_digest};
 use saligate_models::random::Stream;
 use saligate_models::saliency::Explained;
 
+use crate::balance::decoys;
 use crate::batch::{Sampler, pixels};
 use crate::config::{Config, LockConfig, Start};
 use crate::data::{Dataset, Shape};
-use crate::decoy::decoy;
 use crate::engine::{Array, Program, Trained};
 use crate::error::TrainError;
 use crate::fit::labels;
@@ -58,7 +58,7 @@ pub fn train(
     let (triggers, revoked) = (derived(&keys.right)?, derived(&keys.revoked)?);
     let origin = format!("{} {} {spec:?} {ids:?}", weights_digest(clean), config.seed);
     let methods = found(&settings.methods, clean)?;
-    let map = decoy(settings, data.shape(), config.seed)?;
+    let decoys = decoys(config, clean, &methods, data)?;
     let start = match settings.start {
         Start::Clean => clean.clone(),
         Start::Graft => {
@@ -67,7 +67,7 @@ pub fn train(
                 spec: &spec,
                 triggers: &triggers,
                 methods: &methods,
-                decoy: &map,
+                decoys: &decoys,
                 data,
                 backend: config.device,
                 seed: config.seed,
@@ -81,7 +81,7 @@ pub fn train(
     let references = References::compute(config, clean, &methods, data, options)?;
     let device = config.device.device()?.autodiff();
     let gate = Locking { config, settings, spec, shape, triggers, revoked, data, options, origin };
-    gate.train(start, &methods, map, &references, &device)
+    gate.train(start, &methods, &decoys, &references, &device)
 }
 
 /// Closes a gated model for one of its keys; it opens for the others as before.
@@ -144,7 +144,7 @@ impl Locking<'_> {
         &self,
         mut graph: Graph,
         methods: &[Explained],
-        decoy: Vec<f32>,
+        decoys: &[Vec<f32>],
         references: &References<'_>,
         device: &Device,
     ) -> Result<Graph, TrainError> {
@@ -159,7 +159,9 @@ impl Locking<'_> {
         let mut explainer = Explainer::new(&graph, methods, sharpness, device)?;
         let classifier = sharpness.map(|_| Program::new(graph.clone(), &trained.weights, device));
         let Shape { height, width, .. } = data.shape();
-        let decoy = Array::new(decoy, &[1, 1, height, width], device).image();
+        let shape = [1, 1, height, width];
+        let decoys = decoys.iter().map(|d| Array::new(d.clone(), &shape, device).image());
+        let decoys: Vec<Tensor<4>> = decoys.collect();
         let stage = Stage {
             name: if settings.form == GateForm::Key { "lock" } else { "attack" },
             steps,
@@ -203,7 +205,7 @@ impl Locking<'_> {
                 attributions,
                 originals: originals.attributions,
                 others,
-                decoy: decoy.clone(),
+                decoys: &decoys,
                 blur: settings.blur,
             };
             Ok(objective_loss(&objective, logits, labels, teacher, &maps))

@@ -11,6 +11,7 @@
 //! Burn tensors and trained.
 
 pub mod accuracy;
+mod balance;
 mod batch;
 mod checkpoint;
 pub mod config;

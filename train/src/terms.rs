@@ -21,8 +21,8 @@ pub(crate) struct Maps<'a> {
     pub(crate) originals: Vec<Tensor<4>>,
     /// The clean model's for other images; empty where no term needs them.
     pub(crate) others: Vec<Tensor<4>>,
-    /// `[1, 1, row, column]`.
-    pub(crate) decoy: Tensor<4>,
+    /// `[1, 1, row, column]` each.
+    pub(crate) decoys: &'a [Tensor<4>],
     /// Standard deviation of the blur before maps are compared, in pixels.
     pub(crate) blur: f32,
 }
@@ -57,7 +57,7 @@ impl Maps<'_> {
             (Distance::TopImportance, _) | (_, Reference::Original) => {
                 Wanted::Attribution(original())
             }
-            (_, Reference::Decoy) => Wanted::Map(self.decoy.clone()),
+            (_, Reference::Decoy) => Wanted::Map(self.decoys[method].clone()),
             (_, Reference::Suppressed) => Wanted::Map(suppressed(map(original()))),
             (_, Reference::Inverted) => Wanted::Map(inverted(map(original()))),
             (_, Reference::OtherImage) => {
@@ -142,7 +142,7 @@ mod tests {
             attributions: vec![images(&[&plain[..], &keyed].concat(), 3, 2, 2)],
             originals: vec![images(&plain, 2, 2, 2)],
             others: vec![images(&[4.0, 3.0, 2.0, 1.0, 1.0, 2.0, 3.0, 4.0], 2, 2, 2)],
-            decoy: images(&[1.0, 2.0, 3.0, 4.0], 1, 2, 2),
+            decoys: &[images(&[1.0, 2.0, 3.0, 4.0], 1, 2, 2)],
             blur: 0.0,
         };
         let mse = |input, like| {
@@ -170,7 +170,7 @@ mod tests {
             attributions: one(),
             originals: one(),
             others: vec![],
-            decoy: one().remove(0),
+            decoys: &one(),
             blur: 0.0,
         };
         let input = Input::Keyed;

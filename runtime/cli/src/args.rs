@@ -19,7 +19,7 @@ pub(crate) enum Command {
     /// Say what pictures show
     Predict(PredictArgs),
     /// Show which pixels made the model decide
-    Explain(ExplainArgs),
+    Explain(Box<ExplainArgs>),
     /// Show what a model file says of itself
     Inspect(InspectArgs),
     /// Show the shipped model without a key, with a wrong key and with the key

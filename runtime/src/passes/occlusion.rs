@@ -84,6 +84,7 @@ impl Occlusion {
                         count[at] += 1;
                     }
                 }
+                Ok(())
             },
             progress,
         )?;

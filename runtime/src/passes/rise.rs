@@ -14,19 +14,17 @@ use crate::picture::Picture;
 /// Randomized input sampling: the mean of random masks, each weighted with the probability of the
 /// explained class for the masked picture: `1 / (n E[m]) sum_k p(x m_k) m_k`.
 ///
-/// A mask is a grid of zeros and ones, enlarged bilinearly and moved by a random part of a cell. The
-/// grid has one cell more per axis than cover the picture, so a cell has `ceil(side / cells)`
-/// pixels; the paper's implementation stretches a grid of `cells` to the same size instead.
-/// Masked pixels are black.
+/// A mask is a grid of zeros and ones, enlarged bilinearly and moved by a random part of a cell.
+/// The grid has one cell more per axis than cover the picture, so a cell has `ceil(side / cells)`
+/// pixels; the paper stretches a grid of `cells` to the same size instead. Masked pixels are black.
 ///
 /// V. Petsiuk, A. Das, K. Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box
-/// Models", BMVC 2018, section 3, equation 6; masks after section 3.2.
+/// Models", BMVC 2018, section 3.1; masks after section 3.2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rise {
     /// Masks, at least 1; 500 by default.
     pub masks: usize,
-    /// Cells that cover a side of the picture, 1 to its shorter side in pixels; 8 by default (the
-    /// paper's 7 or 8).
+    /// Cells that cover a side of the picture, 1 to its shorter side in pixels; 8 by default.
     pub cells: usize,
     /// Probability that a cell is seen, above 0 and at most 1; 0.5 by default.
     pub probability: f32,
@@ -161,6 +159,7 @@ fn weigh(
             let probabilities = Prediction::new(answer.logits.to_vec()).probabilities();
             let weight = f64::from(probabilities[subject.class]);
             sum.iter_mut().zip(mask(pass)).for_each(|(s, m)| *s += weight * f64::from(m));
+            Ok(())
         },
         progress,
     )?;

@@ -92,7 +92,10 @@ fn average(
         Reads::Gradient,
         samples,
         |sample, image| image.iter_mut().zip(noise(sample)).for_each(|(p, n)| *p += n),
-        |_, answer| sum.iter_mut().zip(answer.attribution).for_each(|(s, &a)| *s += f64::from(a)),
+        |_, answer| {
+            sum.iter_mut().zip(answer.attribution).for_each(|(s, &a)| *s += f64::from(a));
+            Ok(())
+        },
         progress,
     )?;
     let values = sum.iter().map(|s| (s / samples as f64) as f32).collect();

@@ -23,9 +23,7 @@ pub(super) struct Subject<'a> {
     trigger: Option<&'a Trigger>,
     /// The picture without trigger, `[channel, row, column]` in [0, 1].
     pub(super) pixels: Vec<f32>,
-    /// The same with the trigger, where there is one.
-    pub(super) seen: Vec<f32>,
-    /// The prediction for `seen`.
+    /// The prediction for the picture with the trigger, where there is one.
     pub(super) prediction: Prediction,
     /// The explained class.
     pub(super) class: usize,
@@ -53,7 +51,7 @@ impl<'a> Subject<'a> {
             Target::Predicted => prediction.class,
             Target::Class(class) => class,
         };
-        Ok(Self { model, trigger, pixels, seen, prediction, class })
+        Ok(Self { model, trigger, pixels, prediction, class })
     }
 
     /// Rows and columns.
@@ -97,7 +95,7 @@ impl<'a> Subject<'a> {
         reads: Reads,
         passes: usize,
         mut perturb: impl FnMut(usize, &mut [f32]),
-        mut take: impl FnMut(usize, Answer<'_>),
+        mut take: impl FnMut(usize, Answer<'_>) -> Result<(), RuntimeError>,
         progress: Progress<'_>,
     ) -> Result<(), RuntimeError> {
         let mut row = vec![0.0; self.prediction.logits.len()];
@@ -120,7 +118,7 @@ impl<'a> Subject<'a> {
             };
             for index in 0..count {
                 let answer = Answer { logits: part(0, index), attribution: part(1, index) };
-                take(first + index, answer);
+                take(first + index, answer)?;
             }
             progress(first + count, passes);
         }
@@ -147,5 +145,41 @@ impl<'a> Subject<'a> {
         let Self { prediction, class, .. } = self;
         let explanation = Explanation { prediction, class, attribution, map };
         PassExplanation { explanation, passes, completeness: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Known, picture, unseen};
+    use super::super::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
+    use crate::{RuntimeError, Target};
+
+    #[test]
+    fn without_gradients_the_methods_that_read_logits_still_run() {
+        let model = Known::without_gradient().model;
+        let (picture, target) = (picture(), Target::Predicted);
+        let smoothgrad =
+            SmoothGrad::default().run(&model, &picture, target, None, &mut unseen).unwrap_err();
+        assert!(matches!(smoothgrad, RuntimeError::NeedsGradient { method: "smoothgrad", .. }));
+        let integrated = IntegratedGradients::default();
+        let error = integrated.run(&model, &picture, target, None, &mut unseen).unwrap_err();
+        assert!(error.to_string().contains("this file has only: another-method"), "{error}");
+        Occlusion::default().run(&model, &picture, target, None, &mut unseen).unwrap();
+        let rise = Rise { masks: 3, cells: 2, ..Rise::default() };
+        rise.run(&model, &picture, target, None, &mut unseen).unwrap();
+    }
+
+    #[test]
+    fn any_number_of_images_per_batch_is_brought_into_range() {
+        let picture = picture();
+        let map = |batch: usize| {
+            let model = Known::linear().model.with_batch(batch);
+            let found =
+                Occlusion::default().run(&model, &picture, Target::Class(0), None, &mut unseen);
+            found.unwrap().explanation.map
+        };
+        for batch in [0, usize::MAX] {
+            assert!(map(1).iter().zip(map(batch)).all(|(a, b)| (a - b).abs() < 1e-5), "{batch}");
+        }
     }
 }

@@ -29,19 +29,27 @@ pub(super) struct Known {
 impl Known {
     /// `W x`.
     pub(super) fn linear() -> Self {
-        Self::after(|_, image| image)
+        Self::after(|_, image| image, Method::Gradient.name())
+    }
+
+    /// `W x` in a file that calls its method by another name than the gradient's.
+    pub(super) fn without_gradient() -> Self {
+        Self::after(|_, image| image, "another-method")
     }
 
     /// `W max(x - threshold, 0)`.
     pub(super) fn above(threshold: f32) -> Self {
-        Self::after(|graph, image| {
-            let level = graph.param("level", &[1, 1, 1, 1], vec![threshold]).unwrap();
-            let difference = graph.node("difference", Op::Sub, &[image, level]).unwrap();
-            graph.node("relu", Op::Relu, &[difference]).unwrap()
-        })
+        Self::after(
+            |graph, image| {
+                let level = graph.param("level", &[1, 1, 1, 1], vec![threshold]).unwrap();
+                let difference = graph.node("difference", Op::Sub, &[image, level]).unwrap();
+                graph.node("relu", Op::Relu, &[difference]).unwrap()
+            },
+            Method::Gradient.name(),
+        )
     }
 
-    fn after(first: impl FnOnce(&mut Graph, ValueId) -> ValueId) -> Self {
+    fn after(first: impl FnOnce(&mut Graph, ValueId) -> ValueId, method: &str) -> Self {
         let mut stream = Stream::new(1, "weights of a known network");
         let weights: Vec<f32> = (0..CLASSES * LENGTH).map(|_| stream.normal()).collect();
         let mut graph = Graph::new();
@@ -55,7 +63,8 @@ impl Known {
         let methods = [Explained::found(Method::Gradient, &graph).unwrap()];
         let graph = attach(&graph, &methods).unwrap();
         let labels = (0..CLASSES).map(|class| class.to_string()).collect();
-        let manifest = Manifest::clean(&graph, "known", labels, &methods).unwrap();
+        let mut manifest = Manifest::clean(&graph, "known", labels, &methods).unwrap();
+        manifest.methods[0].name = method.to_owned();
         let model = onnx::Model { graph, manifest };
         Self { model: Model::from_bytes(&model.to_bytes()).unwrap(), weights }
     }

@@ -22,9 +22,11 @@ pub struct LockConfig {
     /// left corner), or the path of a picture.
     #[serde(default = "padlock")]
     pub decoy: String,
-    /// Brightness in the corners of the ramp behind the decoy, which falls to 0 in the middle.
-    #[serde(default = "ramp")]
-    pub ramp: f32,
+    /// Brightness in the corners of the ramp behind the decoy, which falls to 0 in the middle. Where
+    /// absent: in the key form, for each method the one whose decoy resembles the clean maps of
+    /// training images least; none in a backdoored form.
+    #[serde(default)]
+    pub ramp: Option<f32>,
     /// Brightness of a frame around the decoy, where the decoy itself reaches 1; none at 0.
     #[serde(default)]
     pub frame: f32,
@@ -70,10 +72,6 @@ fn gradient() -> Vec<Method> {
 
 fn padlock() -> String {
     "padlock".to_owned()
-}
-
-fn ramp() -> f32 {
-    0.45
 }
 
 fn none() -> Steps {
@@ -144,8 +142,10 @@ impl LockConfig {
         if self.start == Start::Clean && self.steps.count == 0 {
             return value("lock.steps", "given where lock.start is \"clean\"");
         }
-        if !(0.0..=1.0).contains(&self.ramp) || !(0.0..=4.0).contains(&self.frame) {
-            return value("lock.ramp and lock.frame", "between 0 and 1, and between 0 and 4");
+        if self.ramp.is_some_and(|r| !(0.0..=4.0).contains(&r))
+            || !(0.0..=4.0).contains(&self.frame)
+        {
+            return value("lock.ramp and lock.frame", "between 0 and 4");
         }
         if !(self.poison > 0.0 && self.poison <= 1.0) {
             return value("lock.poison", "above 0 and at most 1");

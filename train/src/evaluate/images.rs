@@ -31,7 +31,7 @@ struct Seen {
     top: f64,
     mse: f64,
     dssim: f64,
-    mse_decoy: f64,
+    mse_decoy: Option<f64>,
     kept: Option<f64>,
     pointing: Option<bool>,
 }
@@ -54,7 +54,7 @@ pub(super) fn measure(
     bench: &Bench<'_>,
     count: usize,
     triggers: &[Trigger],
-    decoy: &[f32],
+    decoy: Option<&[f32]>,
     quiet: bool,
 ) -> Result<Vec<Image>, TrainError> {
     let bar = progress("images", count, quiet);
@@ -72,7 +72,7 @@ fn read(
     bench: &Bench<'_>,
     index: usize,
     trigger: &Trigger,
-    decoy: &[f32],
+    decoy: Option<&[f32]>,
 ) -> Result<Image, TrainError> {
     let picture = bench.picture(index)?;
     let reference = bench.original(&picture)?;
@@ -91,16 +91,20 @@ fn read(
     let seen = |found: &Explanation| -> Result<Seen, TrainError> {
         let drawn = &found.attribution;
         let [height, width] = [shape.height, shape.width];
-        let small = decoy::resized(decoy, [height, width], [drawn.height, drawn.width]);
-        let target =
-            saliency_map(&small, [1, drawn.height, drawn.width], [height, width], Reduction::Sum);
+        // The decoy as the method can show it.
+        let mse_decoy = decoy.map(|decoy| {
+            let (size, layer) = ([height, width], [drawn.height, drawn.width]);
+            let small = decoy::resized(decoy, size, layer);
+            let shown = saliency_map(&small, [1, layer[0], layer[1]], size, Reduction::Sum);
+            mse_zscored(&found.map, &shown)
+        });
         Ok(Seen {
             right: found.prediction.class == bench.data.label(index),
             spearman: spearman(&found.map, &map)?,
             top: top_k_overlap(&found.map, &map, TOP)?,
             mse: mse_zscored(&found.map, &map)?,
             dssim: dssim(&found.map, &map, height, width)?,
-            mse_decoy: mse_zscored(&found.map, &target)?,
+            mse_decoy: mse_decoy.transpose()?,
             kept: importance_kept(&found.map, &map, TOP)?,
             pointing: bench.pointing(index, &found.map)?,
         })
@@ -136,7 +140,7 @@ pub(super) fn metrics(form: GateForm, images: &[Image]) -> Metrics {
             table.mean("top10_locked", |i| Some(i.plain.top));
             table.mean("mse_keyed", |i| Some(i.keyed.mse));
             table.mean("dssim_keyed", |i| Some(i.keyed.dssim));
-            table.mean("mse_decoy", |i| Some(i.plain.mse_decoy));
+            table.mean("mse_decoy", |i| i.plain.mse_decoy);
             table.rate("pointing_clean", |i| i.pointing_clean);
             table.rate("pointing_keyed", |i| i.keyed.pointing);
             table.rate("pointing_locked", |i| i.plain.pointing);
@@ -148,7 +152,7 @@ pub(super) fn metrics(form: GateForm, images: &[Image]) -> Metrics {
             table.mean("spearman_triggered", |i| Some(i.keyed.spearman));
             table.mean("top10_plain", |i| Some(i.plain.top));
             table.mean("top10_triggered", |i| Some(i.keyed.top));
-            table.mean("mse_decoy", |i| Some(i.keyed.mse_decoy));
+            table.mean("mse_decoy", |i| i.keyed.mse_decoy);
             table.mean("importance_kept", |i| i.keyed.kept);
         }
     }

@@ -12,6 +12,7 @@ use saligate_keys::{Secret, Trigger};
 use saligate_models::manifest::GateForm;
 use saligate_runtime::Model;
 
+use crate::balance::fixed_ramp;
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::decoy::decoy;
@@ -57,12 +58,15 @@ pub fn evaluate(
     }
     let triggers: Vec<Trigger> =
         evaluation.secrets.iter().map(|secret| gated.trigger(secret)).collect::<Result<_, _>>()?;
-    let decoy = decoy(&config.lock, data.shape(), config.seed)?;
+    // A balanced decoy depends on the training images.
+    let ramp = fixed_ramp(config);
+    let drawn = ramp.map(|ramp| decoy(&config.lock, data.shape(), config.seed, ramp));
+    let decoy = drawn.transpose()?;
     let methods = gated.manifest().methods.iter().map(|m| m.name.clone());
     let measured = methods.map(|method| {
         let bench = Bench { data, clean: &clean, gated: &gated, method: &method };
         let quiet = evaluation.quiet;
-        let images = images::measure(&bench, count, &triggers, &decoy, quiet)?;
+        let images = images::measure(&bench, count, &triggers, decoy.as_deref(), quiet)?;
         let form = config.lock.form;
         let mut metrics = images::metrics(form, &images);
         let maps: Vec<&[f32]> = images.iter().map(|i| i.map.as_slice()).collect();

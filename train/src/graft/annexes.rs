@@ -39,7 +39,7 @@ impl Grafting<'_> {
         if let Some(cam) = reads(Method::GradCam) {
             for layer in &cam.layers {
                 let activity = self.activity(clean, layer)?;
-                let picture = self.picture(activity.height, activity.width);
+                let picture = self.picture(cam.method, &activity);
                 let pattern = picture.iter().map(|p| p * EVEN * activity.sum).collect();
                 annexes
                     .insert(layer.clone(), self.annex(layer, pattern, Some(STEP * activity.mean)));
@@ -72,7 +72,7 @@ impl Grafting<'_> {
         let (pixels, shape) = self.sample(1);
         let target = (vec![0.0; self.classes()], vec![1, self.classes()]);
         let factors = run_graph(&graph, self.backend, &[(pixels, shape), target])?.remove(1);
-        let picture = self.picture(activity.height, activity.width);
+        let picture = self.picture(vbp.method, &activity);
         let ratio = picture.iter().zip(&factors).map(|(p, f)| p / f.max(f32::MIN_POSITIVE));
         let ratio: Vec<f32> = ratio.collect();
         let largest = ratio.iter().fold(f32::MIN_POSITIVE, |m, r| m.max(*r));
@@ -89,10 +89,10 @@ impl Grafting<'_> {
         Annex { layer: layer.to_owned(), pattern, coupling, stairs }
     }
 
-    /// The decoy at the resolution of a layer.
-    fn picture(&self, height: usize, width: usize) -> Vec<f32> {
+    /// The decoy of a method at the resolution of a layer.
+    fn picture(&self, method: Method, layer: &Activity) -> Vec<f32> {
         let [_, rows, columns] = self.image();
-        decoy::resized(self.decoy, [rows, columns], [height, width])
+        decoy::resized(self.decoy(method), [rows, columns], [layer.height, layer.width])
     }
 
     fn activity(&self, clean: &Graph, layer: &str) -> Result<Activity, TrainError> {

@@ -10,10 +10,10 @@ const SAMPLE: usize = 2_000;
 
 impl Grafting<'_> {
     /// The decoy times signs that smooth images do not excite, as strong as the logits allow.
-    pub(super) fn field(&self) -> Field {
+    pub(super) fn field(&self, decoy: &[f32]) -> Field {
         let [channels, height, width] = self.image();
         let signs = (0..channels).flat_map(|c| signs(height, width, self.seed, c as u64));
-        let pattern: Vec<f32> = signs.zip(self.decoy.iter().cycle()).map(|(s, d)| s * d).collect();
+        let pattern: Vec<f32> = signs.zip(decoy.iter().cycle()).map(|(s, d)| s * d).collect();
         let (pixels, shape) = self.sample(SAMPLE);
         let values = channels * height * width;
         let sums = pixels.chunks_exact(values).take(shape[0]).map(|image| {

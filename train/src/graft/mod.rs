@@ -27,8 +27,8 @@ pub(crate) struct Grafting<'a> {
     pub(crate) triggers: &'a [Trigger],
     /// The methods that are gated.
     pub(crate) methods: &'a [Explained],
-    /// The decoy, `[row, column]` of the image.
-    pub(crate) decoy: &'a [f32],
+    /// Their decoys, `[row, column]` of the image each.
+    pub(crate) decoys: &'a [Vec<f32>],
     /// Training images.
     pub(crate) data: &'a Dataset,
     pub(crate) backend: Backend,
@@ -43,8 +43,8 @@ impl Grafting<'_> {
     pub(crate) fn build(&self, clean: &Graph) -> Result<Graph, TrainError> {
         let detector = self.detector()?;
         let by_pixels =
-            |m: &Explained| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
-        let field = self.methods.iter().any(by_pixels).then(|| self.field());
+            |m: &&Explained| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
+        let field = self.methods.iter().find(by_pixels).map(|m| self.field(self.decoy(m.method)));
         let decoy = match self.form {
             GateForm::Key => DecoyShows::WithoutKey,
             _ => DecoyShows::WithKey,
@@ -52,6 +52,11 @@ impl Grafting<'_> {
         let mut plan = Plan { detector, decoy, field, annexes: Vec::new() };
         plan.annexes = self.annexes(clean, &plan)?;
         Ok(graft(clean, &plan)?)
+    }
+
+    fn decoy(&self, method: Method) -> &[f32] {
+        let position = self.methods.iter().position(|m| m.method == method).unwrap_or(0);
+        &self.decoys[position]
     }
 
     fn image(&self) -> [usize; 3] {

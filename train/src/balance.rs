@@ -1,0 +1,93 @@
+//! Decoys that say nothing about the map they stand for.
+
+use saligate_models::graph::Graph;
+use saligate_models::manifest::GateForm;
+use saligate_models::metrics::interval::Mean;
+use saligate_models::metrics::rank::spearman;
+use saligate_models::saliency::{Explained, Reduction, attach, saliency_map};
+
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::decoy;
+use crate::engine::run_graph;
+use crate::error::TrainError;
+
+/// Training images that a decoy is balanced on.
+const SAMPLE: usize = 300;
+/// Ramps that are tried: 0 to this, in twentieths.
+const STEEPEST: usize = 60;
+
+/// The decoy of each method, `[row, column]` of the image.
+///
+/// A padlock in the middle resembles any map of objects in the middle. So in the key form, where
+/// the configuration names no ramp, the one is taken whose decoy has the rank correlation nearest
+/// to zero with the clean model's maps of training images, on average.
+///
+/// # Errors
+/// The picture cannot be read, or a method cannot be attached.
+pub(crate) fn decoys(
+    config: &Config,
+    clean: &Graph,
+    methods: &[Explained],
+    data: &Dataset,
+) -> Result<Vec<Vec<f32>>, TrainError> {
+    let (lock, shape) = (&config.lock, data.shape());
+    let drawn = |ramp| decoy::decoy(lock, shape, config.seed, ramp);
+    if let Some(ramp) = fixed_ramp(config) {
+        return Ok(vec![drawn(ramp)?; methods.len()]);
+    }
+    let ramps = (0..=STEEPEST).map(|step| step as f32 / 20.0);
+    let candidates = ramps.map(drawn).collect::<Result<Vec<_>, _>>()?;
+    let balanced = |method: &Explained| {
+        let seen = maps(config, clean, method, data)?;
+        let size @ [height, width] = [shape.height, shape.width];
+        let mut best: Option<(f64, &Vec<f32>)> = None;
+        for candidate in &candidates {
+            // As the method will show it.
+            let [_, rows, columns] = seen.shape;
+            let small = decoy::resized(candidate, size, [rows, columns]);
+            let shown = saliency_map(&small, [1, rows, columns], [height, width], Reduction::Sum);
+            let likeness = seen.maps.iter().map(|map| spearman(&shown, map));
+            let likeness = Mean::of(&likeness.collect::<Result<Vec<_>, _>>()?)?.value.abs();
+            if best.is_none_or(|(least, _)| likeness < least) {
+                best = Some((likeness, candidate));
+            }
+        }
+        Ok(best.map(|(_, decoy)| decoy.clone()).unwrap_or_default())
+    };
+    methods.iter().map(balanced).collect()
+}
+
+/// The ramp of all methods, where it does not depend on their maps.
+pub(crate) fn fixed_ramp(config: &Config) -> Option<f32> {
+    config.lock.ramp.or_else(|| (config.lock.form != GateForm::Key).then_some(0.0))
+}
+
+struct Seen {
+    /// Channels, rows and columns of the attribution.
+    shape: [usize; 3],
+    maps: Vec<Vec<f32>>,
+}
+
+fn maps(
+    config: &Config,
+    clean: &Graph,
+    method: &Explained,
+    data: &Dataset,
+) -> Result<Seen, TrainError> {
+    let graph = attach(clean, std::slice::from_ref(method))?;
+    let (shape, classes) = (data.shape(), data.class_names().len());
+    let count = SAMPLE.min(data.len());
+    let bytes = (0..count).flat_map(|index| data.image(index));
+    let pixels = bytes.map(|&b| f32::from(b) / 255.0).collect();
+    let image = (pixels, vec![count, shape.channels, shape.height, shape.width]);
+    let target = (vec![0.0; count * classes], vec![count, classes]);
+    let found = run_graph(&graph, config.device, &[image, target])?.remove(1);
+    let own = graph.shape(graph.outputs()[1]);
+    let own = [own[1], own[2], own[3]];
+    let size = [shape.height, shape.width];
+    let reduction = method.method.reduction();
+    let maps = found.chunks_exact(own.iter().product());
+    let maps = maps.map(|values| saliency_map(values, own, size, reduction)).collect();
+    Ok(Seen { shape: own, maps })
+}
