@@ -21,8 +21,8 @@ impl Explained {
     /// A method at the layers that its source asks for: the last activation of the network's trunk
     /// for Grad-CAM, all of them for VisualBackProp.
     ///
-    /// The trunk are the values that lie on every path from the image to the logits. Of these the
-    /// results of activations with more than one pixel are taken. Side branches, as locked networks
+    /// The trunk is made of the values that lie on every path from the image to the logits. Of
+    /// these the results of activations with more than one pixel are taken. Side branches, as locked networks
     /// have, leave no trunk: find the layers in the clean network.
     ///
     /// # Errors
