@@ -120,7 +120,7 @@ fn last_use(graph: &Graph, id: ValueId) -> usize {
     let users = graph.values().filter(
         |(_, v)| matches!(&v.source, Source::Node { operands, .. } if operands.contains(&id)),
     );
-    users.map(|(user, _)| user.index()).last().unwrap_or(id.index())
+    users.map(|(user, _)| user.index()).next_back().unwrap_or(id.index())
 }
 
 /// Whether a value is an activation's result with more than one pixel.
