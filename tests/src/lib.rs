@@ -3,6 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use saligate_models::graph::Graph;
+use saligate_models::manifest::Manifest;
+use saligate_models::onnx::Model;
+use saligate_models::saliency::{Explained, Method, attach};
+
 /// The top folder of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -11,6 +16,30 @@ pub fn root() -> PathBuf {
 /// The shipped demo model, its key and its samples.
 pub fn demo() -> PathBuf {
     root().join("models/artifacts/demo")
+}
+
+/// Every method at the layers found in a clean classifier, the gradient first.
+///
+/// # Panics
+/// A method finds no layer.
+pub fn all_methods(clean: &Graph) -> Vec<Explained> {
+    let found = |method: &Method| Explained::found(*method, clean);
+    let all = Method::ALL.iter().map(found).collect::<Result<_, _>>();
+    all.expect("the nets of the tests have activations")
+}
+
+/// A shipped model by file name, without its gate, with all methods at the layers of the clean one.
+///
+/// # Panics
+/// The demo is not there, or has changed in kind.
+pub fn with_all_methods(name: &str) -> Model {
+    let open = |name| Model::open(&demo().join(name)).expect("the demo is shipped");
+    let methods = all_methods(&open("clean.onnx").graph);
+    let Model { graph, manifest } = open(name);
+    let graph = attach(&graph, &methods).expect("the demo models are of one architecture");
+    let manifest = Manifest::clean(&graph, "small", manifest.labels, &methods)
+        .expect("a classifier has an image input");
+    Model { graph, manifest }
 }
 
 /// A folder of the shared data, or `None` with a printed reason where it is missing.

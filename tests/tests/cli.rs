@@ -6,7 +6,7 @@ use std::process::Command;
 
 use image::{DynamicImage, ImageBuffer, Luma, Rgba};
 use saligate_runtime::npy::read_npy;
-use saligate_tests::{demo, parts, program};
+use saligate_tests::{demo, parts, program, with_all_methods};
 
 fn saligate(args: &[&str]) -> (i32, String, String) {
     parts(&program("saligate").args(args).output().unwrap())
@@ -223,6 +223,44 @@ fn nonsense_parameters_are_told() {
         args.extend(method);
         fails(&args, &[expected]);
     }
+}
+
+#[test]
+fn methods_are_chosen_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name));
+    let model = path("model.onnx");
+    with_all_methods("clean.onnx").save(Path::new(&model)).unwrap();
+    let (code, stdout, _) = saligate(&["inspect", &model]);
+    assert_eq!(code, 0);
+    let cam = "grad-cam (output 'attribution/grad-cam'), reads conv4.relu\n";
+    assert!(stdout.contains(cam) && stdout.contains("reads conv1.relu, conv2.relu"), "{stdout}");
+
+    for (method, shape) in [
+        ("gradient", [3, 32, 32]),
+        ("input-x-gradient", [3, 32, 32]),
+        ("guided-backprop", [3, 32, 32]),
+        ("grad-cam", [1, 8, 8]),
+        ("vbp", [1, 32, 32]),
+    ] {
+        let (map, signed) = (path(&format!("{method}.npy")), path("signed.npy"));
+        let overlay = path("overlay.png");
+        let sample = sample();
+        let args = ["explain", &model, &sample, "--method", method, "--raw", &map, "--json"];
+        let more = ["--attribution", &signed, "--overlay", &overlay];
+        let (code, stdout, stderr) = saligate(&[&args[..], &more].concat());
+        assert_eq!(code, 0, "{stderr}");
+        let line: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(line["method"], method);
+        assert_eq!(read_npy(Path::new(&map)).unwrap().shape, [32, 32]);
+        assert_eq!(read_npy(Path::new(&signed)).unwrap().shape, shape);
+    }
+    let map = |method: &str| read_npy(&folder.path().join(format!("{method}.npy"))).unwrap().values;
+    assert_ne!(map("gradient"), map("guided-backprop"));
+    fails(
+        &["explain", &model, &sample(), "--method", "lime"],
+        &["'lime'", "try: --method gradient or input-x-gradient or guided-backprop or grad-cam"],
+    );
 }
 
 #[test]

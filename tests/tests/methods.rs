@@ -12,7 +12,7 @@ use saligate_models::reference::{Array, run};
 use saligate_models::saliency::{Explained, IMAGE, LOGITS, Method, attach, saliency_map};
 use saligate_runtime::Target;
 use saligate_runtime::picture::Picture;
-use saligate_tests::{demo, root};
+use saligate_tests::{all_methods, demo, root};
 use saligate_train::{Backend, run_graph};
 
 /// Largest difference over the largest value. Both sides compute in f64; weights and results are
@@ -132,10 +132,6 @@ fn resnet(golden: &Golden) -> Graph {
 
 fn nets(golden: &Golden) -> [(&'static str, Graph); 2] {
     [("plain", plain(golden)), ("resnet", resnet(golden))]
-}
-
-fn all_methods(net: &Graph) -> Vec<Explained> {
-    Method::ALL.iter().map(|method| Explained::found(*method, net).unwrap()).collect()
 }
 
 fn narrow(array: &Array) -> Vec<f32> {
@@ -283,6 +279,23 @@ fn a_network_of_zeros_has_maps_of_zeros_on_every_engine() {
             assert!(found.unwrap().map.iter().all(|&v| v == 0.0), "{name} {method}");
         }
     }
+}
+
+/// Nothing in such a file reads the input `target`.
+#[test]
+fn visual_backprop_alone_makes_a_file_that_runs() {
+    let golden = Golden::open();
+    let net = resnet(&golden);
+    let methods = [Explained::found(Method::VisualBackProp, &net).unwrap()];
+    let graph = attach(&net, &methods).unwrap();
+    let labels = (0..CLASSES).map(|c| c.to_string()).collect();
+    let manifest = Manifest::clean(&graph, "golden", labels, &methods).unwrap();
+    let bytes = Model { graph, manifest }.to_bytes();
+    let runtime = saligate_runtime::Model::from_bytes(&bytes).unwrap();
+    let picture = Picture::from_planar(3, SIZE[0], SIZE[1], vec![200; 360]).unwrap();
+    let map = |target| runtime.explain(&picture, target, None).unwrap().map;
+    assert!(map(Target::Predicted).iter().any(|&v| v > 0.0));
+    assert_eq!(map(Target::Class(0)), map(Target::Class(1)));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use saligate_models::zoo::{Architecture, Task, build};
 use saligate_runtime::npy::{read_npy, write_npy};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Optimization, Target};
-use saligate_tests::{demo, root, shared};
+use saligate_tests::{all_methods, demo, root, shared, with_all_methods};
 use saligate_train::data::{Dataset, LoadOptions, Source};
 use saligate_train::weights::load;
 use saligate_train::{Backend, run_graph};
@@ -43,7 +43,7 @@ impl Answers {
     fn assert_close(&self, engine: &str, reference: &Self, level: f64) {
         assert_eq!(self.0.len(), reference.0.len(), "{engine}");
         for (position, (found, wanted)) in self.0.iter().zip(&reference.0).enumerate() {
-            let name = format!("output {position}");
+            let name = position.checked_sub(1).map_or("logits", |p| Method::ALL[p].name());
             let mut worst = 0.0f64;
             for (image, (found, wanted)) in found.iter().zip(wanted).enumerate() {
                 assert_eq!(found.len(), wanted.len(), "{engine} {name}");
@@ -179,27 +179,14 @@ fn check(model: &Model, level: f64) {
     }
 }
 
-fn all_methods(clean: &Graph) -> Vec<Explained> {
-    Method::ALL.iter().map(|method| Explained::found(*method, clean).unwrap()).collect()
-}
-
-/// A shipped model with all methods, at the layers found in the clean one.
-fn shipped(name: &str) -> Model {
-    let methods = all_methods(&Model::open(&demo().join("clean.onnx")).unwrap().graph);
-    let Model { graph, manifest } = Model::open(&demo().join(name)).unwrap();
-    let graph = attach(&graph, &methods).unwrap();
-    let manifest = Manifest::clean(&graph, "small", manifest.labels, &methods).unwrap();
-    Model { graph, manifest }
-}
-
 #[test]
 fn engines_agree_on_the_trained_small_cnn() {
-    check(&shipped("clean.onnx"), SMALL);
+    check(&with_all_methods("clean.onnx"), SMALL);
 }
 
 #[test]
 fn engines_agree_on_the_locked_small_cnn() {
-    check(&shipped("locked.onnx"), SMALL);
+    check(&with_all_methods("locked.onnx"), SMALL);
 }
 
 #[test]

@@ -21,8 +21,8 @@ impl Explained {
     /// A method at the layers that its source asks for: the last activation of the network's trunk
     /// for Grad-CAM, all of them for VisualBackProp.
     ///
-    /// The trunk are the values that lie on every path from the image to the logits. Of these the
-    /// results of activations with more than one pixel are taken. Side branches, as locked networks
+    /// The trunk is made of the values that lie on every path from the image to the logits. Of
+    /// these the results of activations with more than one pixel are taken. Side branches, as locked networks
     /// have, leave no trunk: find the layers in the clean network.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ fn last_use(graph: &Graph, id: ValueId) -> usize {
     let users = graph.values().filter(
         |(_, v)| matches!(&v.source, Source::Node { operands, .. } if operands.contains(&id)),
     );
-    users.map(|(user, _)| user.index()).last().unwrap_or(id.index())
+    users.map(|(user, _)| user.index()).next_back().unwrap_or(id.index())
 }
 
 /// Whether a value is an activation's result with more than one pixel.

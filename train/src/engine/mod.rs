@@ -7,6 +7,8 @@
 mod array;
 mod device;
 mod ops;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 use burn::tensor::{Device, Tensor};
