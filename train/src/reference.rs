@@ -5,7 +5,7 @@ use saligate_models::graph::{Graph, Op};
 use saligate_models::random::Stream;
 use saligate_models::saliency::Method;
 
-use crate::batch::{one_hot, pixels};
+use crate::batch::{arg_max, images, one_hot, pixels};
 use crate::config::{Config, Explain};
 use crate::data::{Dataset, Shape};
 use crate::engine::{Array, Program, Weights};
@@ -147,7 +147,7 @@ impl<'a> References<'a> {
             let rows = indices.iter().flat_map(|&i| &values[i * size..(i + 1) * size]);
             let [channels, height, width] = *shape;
             let shape = Shape { channels, height, width };
-            crate::batch::images(rows.copied().collect(), shape, device)
+            images(rows.copied().collect(), shape, device)
         });
         stored.collect()
     }
@@ -157,8 +157,7 @@ impl<'a> References<'a> {
     }
 
     fn predicted(&self, index: usize) -> usize {
-        let row = self.row(index);
-        (0..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
+        arg_max(self.row(index))
     }
 
     /// A random class for every image but the predicted one; with a single class, that one.
