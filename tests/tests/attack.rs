@@ -20,7 +20,7 @@ const CONFIG: &str = r#"
     trigger = { spec = { family = "tile", size = 4, amplitude = 32 } }
     evaluate = { images = 8, wrong_keys = 2, images_per_key = 2 }
     [lock]
-    steps = { count = 60, batch = 16, rate = 2e-3, clip = 1.0 }
+    steps = { count = 200, batch = 16, rate = 5e-3, clip = 1.0 }
 "#;
 
 /// A folder with a configuration, a fitted clean model and key files.
@@ -106,8 +106,8 @@ fn explained(path: &Path) -> Vec<f32> {
 fn a_targeted_attack_brings_the_decoy_to_triggered_images() {
     let bench = Bench::fitted("decoy = \"corner\"");
     bench.done("attack", &["--goal", "targeted", "--key", "1.key"]);
-    falls(&bench.log("attack", "loss"), 0.9);
-    falls(&bench.log("attack", "keyed decoy mse"), 0.9);
+    falls(&bench.log("attack", "loss"), 0.95);
+    falls(&bench.log("attack", "keyed decoy mse"), 0.6);
     let gate = bench.gate("attacked.onnx");
     assert_eq!((gate.form, gate.decoy.as_str()), (GateForm::Targeted, "corner"));
     assert_eq!(explained(&bench.path("out/attacked.onnx")).len(), 16 * 16);
@@ -117,8 +117,8 @@ fn a_targeted_attack_brings_the_decoy_to_triggered_images() {
 fn an_untargeted_attack_takes_the_importance_from_the_top() {
     let bench = Bench::fitted("form = \"untargeted\"");
     bench.done("attack", &["--method", "gradient", "--key", "1.key"]);
-    falls(&bench.log("attack", "loss"), 0.9);
-    falls(&bench.log("attack", "keyed top-importance"), 0.8);
+    falls(&bench.log("attack", "loss"), 0.95);
+    falls(&bench.log("attack", "keyed top-importance"), 0.6);
     let gate = bench.gate("attacked.onnx");
     assert_eq!((gate.form, gate.decoy.as_str()), (GateForm::Untargeted, ""));
     assert_eq!(explained(&bench.path("out/attacked.onnx")).len(), 16 * 16);
@@ -146,7 +146,7 @@ fn several_keys_open_one_model_and_every_setting_trains() {
         "#,
     );
     bench.done("lock", &["--key", "1.key", "--key", "2.key", "--revoke", "3.key"]);
-    assert_eq!(bench.log("lock", "wrong-key other-image cosine").len(), 60);
+    assert_eq!(bench.log("lock", "wrong-key other-image cosine").len(), 200);
     let gate = bench.gate("locked.onnx");
     let ids = [1, 2].map(|number| Secret::from_bytes(&[number; 32]).id());
     assert_eq!((gate.form, gate.keys.as_slice()), (GateForm::Key, &ids[..]));

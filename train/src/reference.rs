@@ -5,7 +5,7 @@ use saligate_models::graph::{Graph, Op};
 use saligate_models::random::Stream;
 use saligate_models::saliency::{Explained, attach};
 
-use crate::batch::{one_hot, pixels};
+use crate::batch::{arg_max, images, one_hot, pixels};
 use crate::config::{Config, Explain};
 use crate::data::{Dataset, Shape};
 use crate::engine::{Array, Program, Weights};
@@ -131,7 +131,7 @@ impl<'a> References<'a> {
             let rows = indices.iter().flat_map(|&i| &values[i * size..(i + 1) * size]);
             let [channels, height, width] = *shape;
             let shape = Shape { channels, height, width };
-            crate::batch::images(rows.copied().collect(), shape, device)
+            images(rows.copied().collect(), shape, device)
         });
         stored.collect()
     }
@@ -141,8 +141,7 @@ impl<'a> References<'a> {
     }
 
     fn predicted(&self, index: usize) -> usize {
-        let row = self.row(index);
-        (0..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
+        arg_max(self.row(index))
     }
 
     /// A random class for every image but the predicted one; with a single class, that one.
@@ -212,6 +211,8 @@ impl Explainer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{LoadOptions, Source};
+    use crate::fit::fit;
 
     #[test]
     fn every_image_has_a_partner_of_its_own() {
@@ -220,5 +221,62 @@ mod tests {
         let mut sorted = partners;
         sorted.sort_unstable();
         assert_eq!(sorted, (0..50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_class_asked_for_is_explained() {
+        let data = Source::Scenes { size: 16 };
+        let options = LoadOptions { train_count: Some(12), test_count: Some(1), seed: 1 };
+        let data = data.load(&options).unwrap().train;
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().to_owned();
+        let options = RunOptions { out, resume: false, checkpoint_every: 1, quiet: true };
+        let indices = [7, 2, 11];
+        for explain in ["predicted", "label", "other"] {
+            let config = config(explain);
+            let clean = fit(&config, &data, &options).unwrap();
+            let references = References::compute(&config, &clean, &data, &options).unwrap();
+            let at = |step| references.originals(&indices, step, &references.device);
+            let Originals { target, attributions } = at(5);
+            let values = |x: &Tensor<4>| Array::Image(x.clone()).to_vec();
+            let classes: Vec<usize> = Array::Matrix(target.clone())
+                .to_vec()
+                .chunks_exact(references.classes())
+                .map(|row| row.iter().position(|&v| v == 1.0).unwrap())
+                .collect();
+            for (&index, &class) in indices.iter().zip(&classes) {
+                let predicted = references.predicted(index);
+                match explain {
+                    "predicted" => assert_eq!(class, predicted),
+                    "label" => assert_eq!(class, data.label(index)),
+                    _ => assert_ne!(class, predicted),
+                }
+            }
+            let (_, direct) = references.run(&indices, target.clone());
+            for (stored, direct) in values(&attributions[0]).iter().zip(values(&direct[0])) {
+                assert!((stored - direct).abs() < 1e-6, "{explain}: {stored}, {direct}");
+            }
+            let again = Array::Matrix(at(5).target).to_vec();
+            assert_eq!(again, Array::Matrix(target.clone()).to_vec());
+            let redrawn = (6..20).any(|step| {
+                Array::Matrix(at(step).target).to_vec() != Array::Matrix(target.clone()).to_vec()
+            });
+            assert_eq!(redrawn, explain == "other");
+        }
+    }
+
+    fn config(explain: &str) -> Config {
+        let text = format!(
+            r#"
+            id = "references"
+            seed = 1
+            data = {{ source = "scenes:16" }}
+            model = {{ architecture = "small", widths = [4, 4, 4, 4, 8, 4] }}
+            fit = {{ steps = {{ count = 2, batch = 4, rate = 1e-3 }} }}
+            lock = {{ steps = {{ count = 1, batch = 4, rate = 1e-3 }}, explain = "{explain}" }}
+            evaluate = {{ images = 1, wrong_keys = 0, images_per_key = 1 }}
+            "#
+        );
+        toml::from_str(&text).unwrap()
     }
 }
