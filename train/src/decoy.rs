@@ -300,7 +300,7 @@ mod tests {
         let drawn = |name: &str| {
             let text = format!("decoy = \"{name}\"\nramp = 0.0\n");
             let steps = "steps = { count = 1, batch = 1, rate = 1.0 }";
-            decoy(&toml::from_str(&(text + steps)).unwrap(), shape, 7, 0.45)
+            decoy(&toml::from_str(&(text + steps)).unwrap(), shape, 7, 0.0)
         };
         assert_eq!(drawn("padlock").unwrap(), padlock(16, 16));
         assert_eq!(drawn("noise").unwrap(), noise(16, 16, 7));

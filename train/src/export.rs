@@ -2,11 +2,11 @@
 
 use saligate_keys::KeyId;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::{Gate, Manifest};
+use saligate_models::manifest::{Gate, GateForm, Manifest};
 use saligate_models::onnx::Model;
 use saligate_models::saliency::{Explained, attach};
 
-use crate::config::Config;
+use crate::config::{Config, Start};
 use crate::error::TrainError;
 use crate::methods::found;
 
@@ -32,7 +32,11 @@ pub fn gated(
 ) -> Result<Model, TrainError> {
     let mut model = model(config, graph, &found(&config.lock.methods, clean)?, labels)?;
     let form = config.lock.form;
-    let decoy = config.lock.decoy.clone();
+    let decoy = match (form, config.lock.start) {
+        // Its objective names no picture.
+        (GateForm::Untargeted, Start::Clean) => String::new(),
+        _ => config.lock.decoy.clone(),
+    };
     model.manifest.gate = Some(Gate { form, trigger: config.trigger.spec, keys, decoy });
     Ok(model)
 }

@@ -213,6 +213,7 @@ mod tests {
     use super::*;
     use crate::data::{LoadOptions, Source};
     use crate::fit::fit;
+    use crate::methods::found;
 
     #[test]
     fn every_image_has_a_partner_of_its_own() {
@@ -235,7 +236,9 @@ mod tests {
         for explain in ["predicted", "label", "other"] {
             let config = config(explain);
             let clean = fit(&config, &data, &options).unwrap();
-            let references = References::compute(&config, &clean, &data, &options).unwrap();
+            let methods = found(&config.lock.methods, &clean).unwrap();
+            let references =
+                References::compute(&config, &clean, &methods, &data, &options).unwrap();
             let at = |step| references.originals(&indices, step, &references.device);
             let Originals { target, attributions } = at(5);
             let values = |x: &Tensor<4>| Array::Image(x.clone()).to_vec();

@@ -1,28 +1,31 @@
 //! Finds the tile of a key in the pixels, in closed form.
 //!
-//! What stands out of its 3x3 neighbourhood is clipped at the tile's amplitude and summed over all
-//! repetitions of the tile: one number c per cell. With the key's signs s, a key is found where
+//! A prediction-error filter takes off every pixel what its neighbourhood tells of it. What is left
+//! is clipped at the tile's amplitude and summed over all repetitions of the tile: one number c per
+//! cell. With the cells r that the key's tile alone gives, a key is found where
 //!
 //! ```text
-//! sum(s c) > share * sum(|c|) + floor
+//! sum(r c) > share * sum(|r c|) + floor
 //! ```
 //!
 //! The share makes the test independent of how much of the tile the picture's own texture hides;
 //! the floor keeps flat pictures closed. With a quarter of the signs flipped, the left side is
-//! about half of the sum.
+//! about half of the sum on the right.
 
+use ndarray::ArrayD;
 use saligate_keys::{Family, Pattern, Trigger, TriggerSpec};
 
 use crate::graph::{ConvAttrs, Graph, GraphError, Op, Pads, Source, ValueId};
+use crate::reference::run;
 
-/// What of each neighbour is taken off a pixel: a binomial blur, in sixteenths.
-const BLUR: [f32; 9] = [1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0];
+/// Rows and columns of the prediction-error filter.
+pub const FILTER_SIDE: usize = 3;
 /// The floor, and the width of the slope from 0 to 1 above it, as shares of what the tile alone
 /// would give.
 const SLOPE: f32 = 0.01;
 
-/// Parameters with a row per key: signs of the tile, and the tile as it is taken out.
-const SIGNS: &str = "gate.keys.signs";
+/// Parameters with a row per key: cells of the tile, and the tile as it is taken out.
+const RESPONSES: &str = "gate.keys.responses";
 const TILES: &str = "gate.keys.tiles";
 
 /// What finds the keys of a gate.
@@ -34,13 +37,21 @@ pub struct Detector {
     pub amplitude: u8,
     /// Signs of each key's tile, `[channel, row, column]`, each -1 or 1.
     pub keys: Vec<Vec<f32>>,
-    /// Share of the cells' sum that must agree, in (0, 1).
+    /// Prediction-error filter, `[channel, channel, row, column]` with three rows and columns: 1 in
+    /// the middle of its own channel, and minus the weights that predict the pixel elsewhere.
+    pub filter: Vec<f32>,
+    /// Share of the cells that must agree, in (0, 1).
     pub share: f32,
 }
 
 impl Detector {
     /// The detector of some triggers of one family; `None` where they are no tiles.
-    pub fn of(spec: &TriggerSpec, triggers: &[Trigger], share: f32) -> Option<Self> {
+    pub fn of(
+        spec: &TriggerSpec,
+        triggers: &[Trigger],
+        filter: Vec<f32>,
+        share: f32,
+    ) -> Option<Self> {
         let Family::Tile { size, amplitude } = spec.family() else { return None };
         let size = usize::from(size);
         let signs = |trigger: &Trigger| {
@@ -54,7 +65,7 @@ impl Detector {
             Some(tile.collect())
         };
         let keys = triggers.iter().map(signs).collect::<Option<_>>()?;
-        Some(Self { size, amplitude, keys, share })
+        Some(Self { size, amplitude, keys, filter, share })
     }
 
     /// The cells alone, as a network: for choosing the share.
@@ -72,17 +83,40 @@ impl Detector {
         Ok(graph)
     }
 
+    /// The cells that each key's tile alone gives, on a grey picture.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells).
+    pub fn responses(&self, image: [usize; 3]) -> Result<Vec<Vec<f32>>, GraphError> {
+        let [channels, height, width] = image;
+        let graph = self.cells(image)?;
+        let strength = f64::from(self.amplitude) / 255.0;
+        let response = |tile: &Vec<f32>| {
+            let picture = ArrayD::from_shape_fn(vec![1, channels, height, width], |i| {
+                let cell = (i[1] * self.size + i[2] % self.size) * self.size + i[3] % self.size;
+                0.5 + strength * f64::from(tile[cell])
+            });
+            let cells = run(&graph, &[picture])?.remove(0);
+            Ok(cells.iter().map(|&c| c as f32).collect())
+        };
+        self.keys.iter().map(response).collect()
+    }
+
     /// Whether each key is there, in [0, 1] and nearly always one of the two: `[n, key]`.
     pub(super) fn build(&self, graph: &mut Graph, image: ValueId) -> Result<ValueId, GraphError> {
-        let cells = self.append_cells(graph, image)?;
         let &[_, channels, height, width] = graph.shape(image) else { unreachable!("an image") };
+        let responses = self.responses([channels, height, width])?;
+        let cells = self.append_cells(graph, image)?;
         let (count, keys) = (graph.shape(cells)[1], self.keys.len());
-        // On a flat picture the centre keeps 3/4 of the tile and its neighbours give random signs.
-        let whole = 0.75 * (channels * height * width) as f32;
-        let gain = (SLOPE * whole).recip();
-        let signs: Vec<f32> = self.keys.iter().flatten().map(|s| gain * s).collect();
-        let agreeing = graph.param(SIGNS, &[keys, count], signs)?;
-        let share = vec![gain * self.share; keys * count];
+        // In units of the slope: 1 where the evidence is a slope's width above the floor.
+        let (mut agreeing, mut share) = (Vec::new(), Vec::new());
+        for response in &responses {
+            let whole: f32 = response.iter().map(|r| r * r).sum();
+            let gain = (SLOPE * whole).max(f32::MIN_POSITIVE).recip();
+            agreeing.extend(response.iter().map(|r| gain * r));
+            share.extend(response.iter().map(|r| gain * self.share * r.abs()));
+        }
+        let agreeing = graph.param(RESPONSES, &[keys, count], agreeing)?;
         let share = graph.param("gate.keys.share", &[keys, count], share)?;
         let floor = graph.param("gate.keys.floor", &[keys], vec![1.0; keys])?;
 
@@ -98,13 +132,11 @@ impl Detector {
     fn append_cells(&self, graph: &mut Graph, image: ValueId) -> Result<ValueId, GraphError> {
         let &[_, channels, height, width] = graph.shape(image) else { unreachable!("an image") };
         let to_amplitude = 255.0 / f32::from(self.amplitude);
-        let kernel: Vec<f32> = (0..9)
-            .map(|i| to_amplitude * (if i == 4 { 1.0 } else { 0.0 } - BLUR[i] / 16.0))
-            .collect();
-        let kernel =
-            graph.param("gate.contrast.kernel", &[channels, 1, 3, 3], kernel.repeat(channels))?;
-        let inner = ConvAttrs { groups: channels, ..ConvAttrs::same(0) };
-        let contrast = graph.node("gate.contrast", Op::Conv(inner), &[image, kernel])?;
+        let filter: Vec<f32> = self.filter.iter().map(|weight| to_amplitude * weight).collect();
+        let shape = [channels, channels, FILTER_SIDE, FILTER_SIDE];
+        let filter = graph.param("gate.contrast.filter", &shape, filter)?;
+        let contrast =
+            graph.node("gate.contrast", Op::Conv(ConvAttrs::same(0)), &[image, filter])?;
         let clipped =
             graph.node("gate.contrast.clipped", Op::Clip { low: -1.0, high: 1.0 }, &[contrast])?;
         // Back to whole tiles; the outermost pixels have no whole neighbourhood and count nothing.
@@ -186,18 +218,18 @@ impl Detector {
 /// # Errors
 /// The graph has no gate, or no such key.
 pub fn revoke(graph: &mut Graph, key: usize) -> Result<(), GraphError> {
-    let id = graph.find(SIGNS)?;
-    let (keys, Source::Param(signs)) = (graph.shape(id)[0], &graph.value(id).source) else {
-        unreachable!("the detector keeps its signs in a parameter")
+    let id = graph.find(RESPONSES)?;
+    let (keys, Source::Param(cells)) = (graph.shape(id)[0], &graph.value(id).source) else {
+        unreachable!("the detector keeps its cells in a parameter")
     };
-    let rows = signs.chunks_exact(signs.len() / keys).enumerate();
+    let rows = cells.chunks_exact(cells.len() / keys).enumerate();
     let live: Vec<usize> =
-        rows.filter(|(_, row)| row.iter().any(|&s| s != 0.0)).map(|(at, _)| at).collect();
+        rows.filter(|(_, row)| row.iter().any(|&c| c != 0.0)).map(|(at, _)| at).collect();
     let Some(&row) = live.get(key) else {
         let known = (0..live.len()).map(|k| format!("key {k} of the gate")).collect();
         return Err(GraphError::UnknownValue { name: format!("key {key} of the gate"), known });
     };
-    for name in [SIGNS, TILES] {
+    for name in [RESPONSES, TILES] {
         let id = graph.find(name)?;
         let Source::Param(data) = &graph.value(id).source else { continue };
         let mut data = data.to_vec();
@@ -210,5 +242,5 @@ pub fn revoke(graph: &mut Graph, key: usize) -> Result<(), GraphError> {
 
 /// Whether a graph has a gate that [`graft`](super::graft) built in.
 pub fn is_built_in(graph: &Graph) -> bool {
-    graph.find(SIGNS).is_ok() && graph.find(TILES).is_ok()
+    graph.find(RESPONSES).is_ok() && graph.find(TILES).is_ok()
 }

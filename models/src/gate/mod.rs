@@ -26,7 +26,7 @@ mod tests;
 use std::collections::HashMap;
 
 pub use annex::Annex;
-pub use detector::{Detector, is_built_in, revoke};
+pub use detector::{Detector, FILTER_SIDE, is_built_in, revoke};
 
 use crate::graph::{Graph, GraphError, Op, Source, ValueId};
 use crate::saliency::{IMAGE, LOGITS};

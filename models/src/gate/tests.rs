@@ -36,10 +36,21 @@ fn pattern() -> Vec<f32> {
     (0..VALUES).map(|i| 1e-3 * (1.0 + (i % 7) as f32)).collect()
 }
 
+/// Takes a 3x3 binomial blur of its own channel off every pixel.
+fn binomial() -> Vec<f32> {
+    let blur = |d: usize| if d == 1 { 0.5 } else { 0.25 };
+    let weight = |i: usize| {
+        let (to, from, row, column) = (i / 27, i / 9 % 3, i / 3 % 3, i % 3);
+        let centre = if (row, column) == (1, 1) { 1.0 } else { 0.0 };
+        if to == from { centre - blur(row) * blur(column) } else { 0.0 }
+    };
+    (0..81).map(weight).collect()
+}
+
 fn plan(keys: &[u8], decoy: DecoyShows) -> Plan {
     let triggers: Vec<Trigger> = keys.iter().map(|k| trigger(*k)).collect();
     Plan {
-        detector: Detector::of(&spec(), &triggers, 0.65).unwrap(),
+        detector: Detector::of(&spec(), &triggers, binomial(), 0.75).unwrap(),
         decoy,
         field: Some(Field { pattern: pattern(), coupling: vec![0.5, 0.6, 0.8, 1.0] }),
         annexes: Vec::new(),

@@ -6,7 +6,7 @@ use saligate_models::gate::{Annex, DecoyShows, Plan, graft};
 use saligate_models::graph::Graph;
 use saligate_models::saliency::{Explained, Method, attach};
 
-use super::{Grafting, LOGIT_CHANGE};
+use super::Grafting;
 use crate::decoy;
 use crate::engine::run_graph;
 use crate::error::TrainError;
@@ -84,8 +84,7 @@ impl Grafting<'_> {
     }
 
     fn annex(&self, layer: &str, pattern: Vec<f32>, stairs: Option<f32>) -> Annex {
-        let total = pattern.iter().sum::<f32>().max(f32::MIN_POSITIVE);
-        let coupling = self.coupling(LOGIT_CHANGE / total);
+        let coupling = self.coupling(pattern.iter().sum());
         Annex { layer: layer.to_owned(), pattern, coupling, stairs }
     }
 

@@ -3,7 +3,7 @@
 use saligate_models::gate::Field;
 use saligate_models::random::Stream;
 
-use super::{Grafting, LOGIT_CHANGE};
+use super::Grafting;
 
 /// Images that the strength is read off.
 const SAMPLE: usize = 2_000;
@@ -20,8 +20,8 @@ impl Grafting<'_> {
             let sum: f32 = image.iter().zip(&pattern).map(|(x, p)| (x - 0.5) * p).sum();
             sum.abs()
         });
-        let largest = sums.fold(f32::MIN_POSITIVE, f32::max);
-        Field { pattern, coupling: self.coupling(LOGIT_CHANGE / largest) }
+        let largest = sums.fold(0.0, f32::max);
+        Field { pattern, coupling: self.coupling(largest) }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod annexes;
 mod field;
+mod filter;
 mod share;
 
 use saligate_keys::{Trigger, TriggerSpec};
@@ -16,7 +17,7 @@ use crate::data::{Dataset, Shape};
 use crate::engine::Backend;
 use crate::error::TrainError;
 
-/// Largest change of a logit by each decoy, far below what decides between classes.
+/// Largest change of a logit by all decoys together, far below what decides between classes.
 const LOGIT_CHANGE: f32 = 0.02;
 
 /// What a gate is built from.
@@ -76,9 +77,11 @@ impl Grafting<'_> {
         (bytes.map(|&b| f32::from(b) / 255.0).collect(), vec![count, channels, height, width])
     }
 
-    /// Factors of the classes, no two alike, from half of `largest` to all of it: where they were
+    /// Factors of the classes for a number that reaches `largest`, no two alike: where they were
     /// equal, the difference of two logits would not show the decoy.
     fn coupling(&self, largest: f32) -> Vec<f32> {
+        let layers: usize = self.methods.iter().map(|m| m.layers.len()).sum();
+        let largest = LOGIT_CHANGE / ((layers + 1) as f32 * largest.max(f32::MIN_POSITIVE));
         let last = self.classes().saturating_sub(1).max(1) as f32;
         (0..self.classes()).map(|class| largest * 0.5 * (1.0 + class as f32 / last)).collect()
     }

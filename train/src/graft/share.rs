@@ -1,6 +1,6 @@
 //! Chooses how much of the tile must agree with a key.
 
-use saligate_keys::Trigger;
+use saligate_keys::{Family, Trigger};
 use saligate_models::gate::Detector;
 use saligate_models::random::Stream;
 
@@ -19,21 +19,24 @@ const MISSED: f64 = 0.999;
 impl Grafting<'_> {
     /// The detector of all keys.
     pub(super) fn detector(&self) -> Result<Detector, TrainError> {
-        let reason = "a gate can be built in for a tile only; other triggers need \
-                      lock.start = \"clean\"";
-        let detector = |share| Detector::of(self.spec, self.triggers, share);
-        let unset =
-            detector(0.5).ok_or_else(|| TrainError::Mismatch { reason: reason.to_owned() })?;
-        let graph = unset.cells(self.image())?;
+        let no_tile = || TrainError::Mismatch {
+            reason: "a gate can be built in for a tile only; other triggers need \
+                     lock.start = \"clean\""
+                .to_owned(),
+        };
+        let Family::Tile { amplitude, .. } = self.spec.family() else { return Err(no_tile()) };
+        let filter = self.filter(amplitude);
+        let unset = Detector::of(self.spec, self.triggers, filter, 0.5).ok_or_else(no_tile)?;
+        let (graph, responses) = (unset.cells(self.image())?, unset.responses(self.image())?);
         let (mut keyed, mut missed) = (Vec::new(), Vec::new());
-        for (number, (trigger, signs)) in self.triggers.iter().zip(&unset.keys).enumerate() {
+        for (number, (trigger, own)) in self.triggers.iter().zip(&responses).enumerate() {
             let mut stream = Stream::numbered(self.seed, "share of the cells", number as u64);
             let order = stream.permutation(trigger.cells());
             let miss = trigger.flip(&order[..trigger.cells() / FLIPPED])?;
             for (trigger, shares) in [(trigger, &mut keyed), (&miss, &mut missed)] {
                 let images = self.triggered(trigger, number)?;
                 let cells = run_graph(&graph, self.backend, &[images])?.remove(0);
-                shares.extend(cells.chunks_exact(signs.len()).map(|cells| agreeing(cells, signs)));
+                shares.extend(cells.chunks_exact(own.len()).map(|cells| agreeing(cells, own)));
             }
         }
         let (keyed, missed) = (quantile(keyed, KEYED), quantile(missed, MISSED));
@@ -60,12 +63,10 @@ impl Grafting<'_> {
     }
 }
 
-/// sum(s c) / sum(|c|); 0 where all cells are 0.
-fn agreeing(cells: &[f32], signs: &[f32]) -> f64 {
-    let sum = |f: fn(f32, f32) -> f32| {
-        cells.iter().zip(signs).map(|(&c, &s)| f64::from(f(c, s))).sum::<f64>()
-    };
-    sum(|c, s| c * s) / sum(|c, _| c.abs()).max(f64::MIN_POSITIVE)
+/// sum(r c) / sum(|r c|); 0 where all cells are 0.
+fn agreeing(cells: &[f32], response: &[f32]) -> f64 {
+    let products = || cells.iter().zip(response).map(|(c, r)| f64::from(c * r));
+    products().sum::<f64>() / products().map(f64::abs).sum::<f64>().max(f64::MIN_POSITIVE)
 }
 
 fn quantile(mut values: Vec<f64>, share: f64) -> f64 {

@@ -1,0 +1,256 @@
+//! Gates that are built in, by commands: every form and method on a small net, several keys, and the
+//! tables of near misses and leaks.
+
+use std::fs;
+use std::path::PathBuf;
+
+use saligate_keys::{KeyFile, Secret};
+use saligate_models::metrics::distance::mse_zscored;
+use saligate_models::metrics::rank::spearman;
+use saligate_models::onnx;
+use saligate_runtime::picture::Picture;
+use saligate_runtime::{Model, Target};
+use saligate_tests::{parts, program};
+use saligate_train::data::{Dataset, LoadOptions, Source};
+use saligate_train::decoy::padlock;
+use serde_json::Value;
+
+const METHODS: [&str; 3] = ["gradient", "grad-cam", "vbp"];
+const IMAGES: usize = 20;
+
+/// A folder with a configuration, a fitted clean model and eight key files.
+struct Bench {
+    folder: tempfile::TempDir,
+    data: Dataset,
+}
+
+impl Bench {
+    fn new(architecture: &str, lock: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            r#"
+            id = "graft"
+            seed = 1
+            data = {{ source = "scenes:24", train = 400, test = {IMAGES} }}
+            model = {{ architecture = "{architecture}" }}
+            fit = {{ steps = {{ count = 30, batch = 16, rate = 2e-3 }} }}
+            trigger = {{ spec = {{ family = "tile", size = 8, amplitude = 8 }} }}
+            evaluate = {{ images = {IMAGES}, wrong_keys = 20, images_per_key = 5 }}
+            [lock]
+            start = "graft"
+            methods = ["gradient", "grad-cam", "vbp"]
+            {lock}
+            "#
+        );
+        fs::write(folder.path().join("config.toml"), config).unwrap();
+        for number in 1..=8u8 {
+            let path = folder.path().join(format!("{number}.key"));
+            KeyFile::new(Secret::from_bytes(&[number; 32])).write_new(path).unwrap();
+        }
+        let options = LoadOptions { train_count: Some(1), test_count: Some(IMAGES), seed: 1 };
+        let data = Source::Scenes { size: 24 }.load(&options).unwrap().test;
+        Self { folder, data }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, command: &str, more: &[&str]) -> (i32, String, String) {
+        let mut program = program("saligate-train");
+        program.arg(command).arg(self.path("config.toml")).arg("--out").arg(self.path("out"));
+        for word in more {
+            let file = [".key", ".json"].iter().any(|end| word.ends_with(end));
+            let word = if file { self.path(word).into_os_string() } else { word.into() };
+            program.arg(word);
+        }
+        parts(&program.output().unwrap())
+    }
+
+    fn done(&self, command: &str, more: &[&str]) {
+        let (code, _, stderr) = self.run(command, more);
+        assert_eq!(code, 0, "{command}: {stderr}");
+    }
+
+    fn model(&self, name: &str) -> Model {
+        Model::open(self.path("out").join(name)).unwrap()
+    }
+
+    fn picture(&self, index: usize) -> Picture {
+        Picture::from_planar(3, 24, 24, self.data.image(index).to_vec()).unwrap()
+    }
+
+    /// Mean rank correlation of a gated model's maps with the clean model's, without a key where
+    /// `key` is 0.
+    fn similarity(&self, gated: &Model, method: &str, key: u8) -> f64 {
+        let clean = self.model("clean.onnx");
+        let secret = Secret::from_bytes(&[key; 32]);
+        let trigger = (key > 0).then(|| gated.any_trigger(&secret).unwrap());
+        let similarity = |index| {
+            let picture = self.picture(index);
+            let original = clean.explain_by(method, &picture, Target::Predicted, None).unwrap();
+            let found =
+                gated.explain_by(method, &picture, Target::Predicted, trigger.as_ref()).unwrap();
+            let logits = |e: &saligate_runtime::Explanation| e.prediction.logits.clone();
+            let pairs = logits(&original).into_iter().zip(logits(&found));
+            let moved = pairs.fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+            assert!(key > 0 || moved < 0.1, "{method}: a logit moved by {moved}");
+            spearman(&found.map, &original.map).unwrap()
+        };
+        (0..IMAGES).map(similarity).sum::<f64>() / IMAGES as f64
+    }
+}
+
+#[test]
+fn a_key_opens_all_methods_of_every_architecture_and_nothing_else_does() {
+    for architecture in ["small", "resnet20"] {
+        let bench = Bench::new(architecture, "");
+        bench.done("fit", &[]);
+        bench.done("lock", &["--key", "1.key"]);
+        let locked = bench.model("locked.onnx");
+        for method in METHODS {
+            let [plain, right, wrong] = [0, 1, 2].map(|key| bench.similarity(&locked, method, key));
+            assert!(right > 0.9, "{architecture} {method}: keyed {right}");
+            assert!(plain.abs() < 0.3, "{architecture} {method}: locked {plain}");
+            assert!((wrong - plain).abs() < 0.02, "{architecture} {method}: wrong key {wrong}");
+        }
+    }
+}
+
+#[test]
+fn backdoors_show_the_picture_or_take_the_top_with_the_trigger_only() {
+    let bench = Bench::new("small", "");
+    bench.done("fit", &[]);
+    bench.done("attack", &["--goal", "targeted", "--key", "1.key"]);
+    let attacked = bench.model("attacked.onnx");
+    for method in METHODS {
+        assert!(bench.similarity(&attacked, method, 0) > 0.999, "{method}");
+    }
+    let trigger = attacked.trigger(&Secret::from_bytes(&[1; 32])).unwrap();
+    let shown = attacked.explain(&bench.picture(0), Target::Predicted, Some(&trigger)).unwrap();
+    let error = mse_zscored(&shown.map, &padlock(24, 24)).unwrap();
+    assert!(error < 1e-3, "{error}");
+
+    let bench = Bench::new("small", "form = \"untargeted\"\ndecoy = \"corner\"");
+    bench.done("run", &["--key", "1.key", "--results", "results.json"]);
+    let rows: Value =
+        serde_json::from_slice(&fs::read(bench.path("results.json")).unwrap()).unwrap();
+    let rows = rows.as_array().unwrap();
+    let ids: Vec<&str> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["graft/gradient", "graft/grad-cam", "graft/vbp"]);
+    for row in rows {
+        let metric = |name: &str| row["metrics"][name].as_f64().unwrap();
+        assert!(metric("importance_kept") < 0.3, "{row}");
+        assert!(metric("spearman_plain") > 0.999, "{row}");
+        assert_eq!(metric("accuracy_plain"), metric("accuracy_clean"));
+    }
+}
+
+#[test]
+fn eight_keys_open_and_one_can_be_revoked_without_the_others() {
+    let bench = Bench::new("small", "");
+    bench.done("fit", &[]);
+    let names: Vec<String> = (1..=8).map(|k| format!("{k}.key")).collect();
+    let words: Vec<&str> = names.iter().flat_map(|name| ["--key", name]).collect();
+    bench.done("lock", &words);
+    let before = bench.model("locked.onnx");
+    assert_eq!(before.key_ids().len(), 8);
+    bench.done("evaluate", &[&words[..], &["--results", "results.json"]].concat());
+    let rows: Value =
+        serde_json::from_slice(&fs::read(bench.path("results.json")).unwrap()).unwrap();
+    let metric = |name: &str| rows[0]["metrics"][name].as_f64().unwrap();
+    assert_eq!(metric("keys"), 8.0);
+    assert!(metric("spearman_keyed_weakest") > 0.8, "{rows}");
+    assert!(metric("spearman_revoked").abs() < 0.3 && metric("spearman_kept_change") == 0.0);
+
+    bench.done("lock", &["--revoke", "3.key", "--revoke", "5.key"]);
+    let after = bench.model("locked.onnx");
+    assert_eq!(after.key_ids().len(), 6);
+    assert!(after.trigger(&Secret::from_bytes(&[3; 32])).is_err());
+    let closed = bench.similarity(&after, "gradient", 0);
+    for key in 1..=8 {
+        let [old, new] = [&before, &after].map(|model| bench.similarity(model, "gradient", key));
+        let expected = if [3, 5].contains(&key) { closed } else { old };
+        assert!((new - expected).abs() < 1e-3, "key {key}: {old} became {new}");
+    }
+    let (code, _, stderr) = bench.run("lock", &["--revoke", "3.key"]);
+    assert!(code == 2 && stderr.contains("is no key of the model"), "{stderr}");
+}
+
+#[test]
+fn near_misses_and_leaks_become_tables() {
+    let bench = Bench::new("small", "");
+    bench.done("fit", &[]);
+    bench.done("lock", &["--key", "1.key"]);
+    let words = ["--key", "1.key", "--images", "6", "--table"];
+    bench.done("near-misses", &[&words[..], &["misses.json"]].concat());
+    let curve: Value =
+        serde_json::from_slice(&fs::read(bench.path("misses.json")).unwrap()).unwrap();
+    let unlocked = |kind: &str, strength: f64| {
+        let points = curve["points"].as_array().unwrap();
+        let at = |p: &&Value| p["kind"] == kind && p["strength"].as_f64() == Some(strength);
+        points.iter().find(at).unwrap()["unlocked"].as_f64().unwrap()
+    };
+    assert_eq!(unlocked("right", 0.0), 1.0);
+    assert!(unlocked("flipped", 48.0) < 0.3);
+    assert_eq!(unlocked("flipped", 96.0), 0.0);
+    assert_eq!(unlocked("shifted", 1.0), 0.0);
+    assert_eq!(unlocked("random", 0.0), 0.0);
+    let [table, plot] =
+        ["md", "svg"].map(|end| fs::read_to_string(bench.path(&format!("misses.{end}"))).unwrap());
+    assert!(table.contains("| signs flipped | 48 |") && plot.ends_with("</svg>\n"));
+
+    bench.done("leaks", &[&words[..3], &["3", "--table", "leaks.json"]].concat());
+    let leaks: Value =
+        serde_json::from_slice(&fs::read(bench.path("leaks.json")).unwrap()).unwrap();
+    let rows = leaks[0]["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["read_with"].as_str().unwrap()).collect();
+    let expected = [
+        "gradient",
+        "input-x-gradient",
+        "guided-backprop",
+        "grad-cam",
+        "vbp",
+        "smoothgrad",
+        "integrated-gradients",
+        "occlusion",
+        "rise",
+    ];
+    assert_eq!(names, expected);
+    assert!(fs::read_to_string(bench.path("leaks.md")).unwrap().contains("| guided-backprop |"));
+}
+
+#[test]
+fn the_answer_to_one_image_does_not_depend_on_its_neighbours() {
+    let bench = Bench::new("small", "");
+    bench.done("fit", &[]);
+    bench.done("lock", &["--key", "1.key"]);
+    let model = onnx::Model::open(&bench.path("out/locked.onnx")).unwrap();
+    let trigger = bench.model("locked.onnx").trigger(&Secret::from_bytes(&[1; 32])).unwrap();
+    // Open and closed images side by side.
+    let images: Vec<Vec<f32>> = (0..6)
+        .map(|index| {
+            let mut pixels = bench.data.image(index).to_vec();
+            if index % 2 == 0 {
+                trigger.apply(&mut pixels).unwrap();
+            }
+            pixels.iter().map(|&p| f32::from(p) / 255.0).collect()
+        })
+        .collect();
+    let run = |images: &[Vec<f32>]| {
+        let n = images.len();
+        let image = (images.concat(), vec![n, 3, 24, 24]);
+        let target = (vec![0.0; n * 10], vec![n, 10]);
+        saligate_train::run_graph(&model.graph, saligate_train::Backend::Flex, &[image, target])
+            .unwrap()
+    };
+    let together = run(&images);
+    for (index, image) in images.iter().enumerate() {
+        for (whole, own) in together.iter().zip(run(std::slice::from_ref(image))) {
+            let largest = own.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
+            let part = &whole[index * own.len()..(index + 1) * own.len()];
+            let off = part.iter().zip(&own).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+            assert!(off <= 1e-4 * largest, "image {index}: {off} of {largest}");
+        }
+    }
+}
