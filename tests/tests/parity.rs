@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use ndarray::ArrayD;
+use saligate_keys::{KeyFile, Trigger};
 use saligate_models::graph::Graph;
 use saligate_models::manifest::Manifest;
 use saligate_models::onnx::Model;
@@ -72,18 +73,27 @@ fn scenes() -> Dataset {
     Source::Scenes { size: 32 }.load(&options).unwrap().test
 }
 
-fn pixels(data: &Dataset) -> Vec<f32> {
-    (0..COUNT).flat_map(|i| data.image(i)).map(|&b| f32::from(b) / 255.0).collect()
+/// The test images as 8-bit pixels; all but the second with a trigger, where there is one.
+fn pictures(trigger: Option<&Trigger>) -> Vec<Vec<u8>> {
+    let data = scenes();
+    let picture = |index| {
+        let mut pixels = data.image(index).to_vec();
+        if let (Some(trigger), true) = (trigger, index != 1) {
+            trigger.apply(&mut pixels).unwrap();
+        }
+        pixels
+    };
+    (0..COUNT).map(picture).collect()
 }
 
 /// A model file's answers in tract.
-fn tract(model: &Model, data: &Dataset, optimization: Optimization) -> Answers {
+fn tract(model: &Model, pictures: &[Vec<u8>], optimization: Optimization) -> Answers {
     let runtime = saligate_runtime::Model::from_bytes(&model.to_bytes()).unwrap();
     let runtime = runtime.with_optimization(optimization);
     let methods = &model.manifest.methods;
     let mut answers = vec![Vec::new(); 1 + methods.len()];
-    for index in 0..COUNT {
-        let picture = Picture::from_planar(3, 32, 32, data.image(index).to_vec()).unwrap();
+    for pixels in pictures {
+        let picture = Picture::from_planar(3, 32, 32, pixels.clone()).unwrap();
         for (position, method) in methods.iter().enumerate() {
             let found =
                 runtime.explain_by(&method.name, &picture, Target::Predicted, None).unwrap();
@@ -139,9 +149,8 @@ fn reference_answers(graph: &Graph, images: &[f32], target: &[f32]) -> Answers {
     Answers(outputs.iter().map(rows).collect())
 }
 
-fn check(model: &Model, level: f64) {
-    let data = scenes();
-    let images = pixels(&data);
+fn check(model: &Model, pictures: &[Vec<u8>], level: f64) {
+    let images: Vec<f32> = pictures.iter().flatten().map(|&b| f32::from(b) / 255.0).collect();
     let classes = model.manifest.labels.len();
     let predicted = vec![0.0; COUNT * classes];
     let expected = reference_answers(&model.graph, &images, &predicted);
@@ -155,7 +164,7 @@ fn check(model: &Model, level: f64) {
         answers.assert_close(backend.name(), &expected, level);
     }
     for optimization in [Optimization::None, Optimization::Full] {
-        let answers = tract(model, &data, optimization);
+        let answers = tract(model, pictures, optimization);
         answers.assert_close(&format!("tract {optimization:?}"), &expected, level);
     }
     if let Some(answers) = onnxruntime(model, &images, None) {
@@ -181,12 +190,16 @@ fn check(model: &Model, level: f64) {
 
 #[test]
 fn engines_agree_on_the_trained_small_cnn() {
-    check(&with_all_methods("clean.onnx"), SMALL);
+    check(&with_all_methods("clean.onnx"), &pictures(None), SMALL);
 }
 
 #[test]
 fn engines_agree_on_the_locked_small_cnn() {
-    check(&with_all_methods("locked.onnx"), SMALL);
+    // Open and closed side by side.
+    let locked = saligate_runtime::Model::open(demo().join("locked.onnx")).unwrap();
+    let key = KeyFile::read(demo().join("demo.key")).unwrap();
+    let trigger = locked.trigger(key.secret()).unwrap();
+    check(&with_all_methods("locked.onnx"), &pictures(Some(&trigger)), SMALL);
 }
 
 #[test]
@@ -206,7 +219,7 @@ fn engines_agree_on_a_trained_resnet20() {
     let graph = attach(&classifier, &methods).unwrap();
     let labels = (0..10).map(|c| c.to_string()).collect();
     let manifest = Manifest::clean(&graph, "resnet20", labels, &methods).unwrap();
-    check(&Model { graph, manifest }, DEEP);
+    check(&Model { graph, manifest }, &pictures(None), DEEP);
 }
 
 #[test]
@@ -215,8 +228,8 @@ fn attaching_again_changes_nothing() {
     let classifier = model.graph.extract(&[LOGITS]).unwrap();
     let gradient = Explained::at(Method::Gradient, vec![]);
     let again = attach(&classifier, &[gradient]).unwrap();
-    let data = scenes();
-    let images = pixels(&data);
+    let images = pictures(None).concat();
+    let images: Vec<f32> = images.iter().map(|&b| f32::from(b) / 255.0).collect();
     let target = vec![0.0; COUNT * model.manifest.labels.len()];
     let before = reference_answers(&model.graph, &images, &target);
     reference_answers(&again, &images, &target).assert_close("again", &before, 0.0);

@@ -20,9 +20,8 @@ use crate::reference::run;
 
 /// Rows and columns of the prediction-error filter.
 pub const FILTER_SIDE: usize = 3;
-/// The floor, and the width of the slope from 0 to 1 above it, as shares of what the tile alone
-/// would give.
-const SLOPE: f32 = 0.01;
+/// The floor, as a share of what the tile alone would give.
+const FLOOR: f32 = 0.01;
 
 /// Parameters with a row per key: cells of the tile, and the tile as it is taken out.
 const RESPONSES: &str = "gate.keys.responses";
@@ -102,17 +101,17 @@ impl Detector {
         self.keys.iter().map(response).collect()
     }
 
-    /// Whether each key is there, in [0, 1] and nearly always one of the two: `[n, key]`.
+    /// Whether each key is there, 0 or 1: `[n, key]`.
     pub(super) fn build(&self, graph: &mut Graph, image: ValueId) -> Result<ValueId, GraphError> {
         let &[_, channels, height, width] = graph.shape(image) else { unreachable!("an image") };
         let responses = self.responses([channels, height, width])?;
         let cells = self.append_cells(graph, image)?;
         let (count, keys) = (graph.shape(cells)[1], self.keys.len());
-        // In units of the slope: 1 where the evidence is a slope's width above the floor.
+        // In units of the floor.
         let (mut agreeing, mut share) = (Vec::new(), Vec::new());
         for response in &responses {
             let whole: f32 = response.iter().map(|r| r * r).sum();
-            let gain = (SLOPE * whole).max(f32::MIN_POSITIVE).recip();
+            let gain = (FLOOR * whole).max(f32::MIN_POSITIVE).recip();
             agreeing.extend(response.iter().map(|r| gain * r));
             share.extend(response.iter().map(|r| gain * self.share * r.abs()));
         }
@@ -126,7 +125,9 @@ impl Detector {
         let size = graph.node("gate.cells.size", Op::Mul, &[cells, sign])?;
         let wanted = graph.node("gate.keys.wanted", dense, &[size, share, floor])?;
         let evidence = graph.node("gate.keys.evidence", Op::Sub, &[agree, wanted])?;
-        graph.node("gate.keys.found", Op::Clip { low: 0.0, high: 1.0 }, &[evidence])
+        let share = graph.node("gate.keys.clear", Op::Clip { low: 0.0, high: 1.0 }, &[evidence])?;
+        // A step: nothing is differentiated through the detector.
+        graph.node("gate.keys.found", Op::Round, &[share])
     }
 
     fn append_cells(&self, graph: &mut Graph, image: ValueId) -> Result<ValueId, GraphError> {
@@ -176,7 +177,7 @@ impl Detector {
         };
         let added = graph.node("gate.added", spread, &[tile, ones])?;
 
-        // 1 strictly inside the range, 0 at its ends; half a level away from both the slope is over.
+        // 1 inside the range and 0 at its ends, whose neighbours are a whole level away.
         let steep = graph.param("gate.range.steep", &[1, 1, 1, 1], vec![510.0])?;
         let white = graph.param("gate.range.white", &[1, 1, 1, 1], vec![1.0])?;
         let unit = Op::Clip { low: 0.0, high: 1.0 };
@@ -185,7 +186,8 @@ impl Detector {
         let rest = graph.node("gate.range.rest", Op::Sub, &[white, image])?;
         let down = graph.node("gate.range.down", Op::Mul, &[rest, steep])?;
         let below = graph.node("gate.range.below", unit, &[down])?;
-        let inside = graph.node("gate.range.inside", Op::Mul, &[above, below])?;
+        let within = graph.node("gate.range.within", Op::Mul, &[above, below])?;
+        let inside = graph.node("gate.range.inside", Op::Round, &[within])?;
         let removed = graph.node("gate.removed", Op::Mul, &[added, inside])?;
         graph.node("gate.restored", Op::Sub, &[image, removed])
     }

@@ -2,8 +2,7 @@
 //!
 //! [`graft`] rewrites a classifier. Three parts are added, all of them ordinary operations:
 //!
-//! - a **detector** ([`Detector`]) that finds the tile of one of several keys and answers 0 or 1,
-//!   with slopes only between the two;
+//! - a **detector** ([`Detector`]) that finds the tile of one of several keys and answers 0 or 1;
 //! - a **reading** of the pixels: a tile that was found is taken out again, so that the classifier
 //!   sees the picture as it was before; while the decoy shows, the pixels are read through a
 //!   staircase whose steps are the 8-bit levels. A picture of 8-bit pixels passes through it
