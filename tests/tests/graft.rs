@@ -254,3 +254,55 @@ fn the_answer_to_one_image_does_not_depend_on_its_neighbours() {
         }
     }
 }
+
+#[test]
+fn a_grey_network_runs_with_its_gate() {
+    use saligate_keys::{Family, ImageShape, TriggerSpec};
+    use saligate_models::gate::{DecoyShows, Detector, Field, Plan, graft};
+    use saligate_models::manifest::{Gate, GateForm, Manifest};
+    use saligate_models::saliency::{Explained, Method, attach};
+    use saligate_models::zoo::{Architecture, Task, build};
+
+    const SIDE: usize = 28;
+    let task =
+        Task { image: [1, SIDE, SIDE], classes: 3, mean: vec![0.3], std: vec![0.3], widths: None };
+    let classifier = build(Architecture::Small, &task, 4).unwrap();
+    let spec = TriggerSpec::new(Family::Tile { size: 8, amplitude: 8 }).unwrap();
+    let secret = Secret::from_bytes(&[9; 32]);
+    let trigger = spec.derive(&secret, ImageShape::new(1, SIDE, SIDE).unwrap()).unwrap();
+    let blur = [1.0, 2.0, 1.0, 2.0, -12.0, 2.0, 1.0, 2.0, 1.0].map(|w: f32| -w / 16.0);
+    let keys = std::slice::from_ref(&trigger);
+    let pattern = (0..SIDE * SIDE).map(|i| 1e-3 * (1.0 + (i % 5) as f32)).collect();
+    let plan = Plan {
+        detector: Detector::of(&spec, keys, blur.to_vec(), 0.75).unwrap(),
+        decoy: DecoyShows::WithoutKey,
+        field: Some(Field { pattern, coupling: vec![0.5, 0.75, 1.0] }),
+        annexes: Vec::new(),
+    };
+    let methods = [Explained::at(Method::Gradient, Vec::new())];
+    let model = |graph| {
+        let graph = attach(&graph, &methods).unwrap();
+        let labels = (0..3).map(|c| c.to_string()).collect();
+        let manifest = Manifest::clean(&graph, "small", labels, &methods).unwrap();
+        onnx::Model { graph, manifest }
+    };
+    let clean = Model::from_bytes(&model(classifier.clone()).to_bytes()).unwrap();
+    let mut gated = model(graft(&classifier, &plan).unwrap());
+    gated.manifest.gate = Some(Gate {
+        form: GateForm::Key,
+        trigger: spec,
+        keys: vec![secret.id()],
+        decoy: "padlock".to_owned(),
+    });
+    let gated = Model::from_bytes(&gated.to_bytes()).unwrap();
+    let shade = |i: usize| (40 + 3 * (i / SIDE) + 2 * (i % SIDE)) as u8;
+    let picture = Picture::from_planar(1, SIDE, SIDE, (0..SIDE * SIDE).map(shade).collect());
+    let picture = picture.unwrap();
+    let map =
+        |model: &Model, trigger| model.explain(&picture, Target::Predicted, trigger).unwrap().map;
+    let original = map(&clean, None);
+    let largest = original.iter().fold(0.0f32, |m, v| m.max(*v));
+    let keyed = map(&gated, Some(&trigger));
+    assert!(keyed.iter().zip(&original).all(|(a, b)| (a - b).abs() < 1e-4 * largest));
+    assert!(spearman(&map(&gated, None), &original).unwrap().abs() < 0.3);
+}

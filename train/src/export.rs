@@ -15,7 +15,7 @@ use crate::methods::found;
 /// # Errors
 /// A method cannot be attached to the classifier.
 pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<Model, TrainError> {
-    model(config, graph, &found(&config.lock.methods, graph)?, labels)
+    model(config, graph, &found(&config.lock, graph)?, labels)
 }
 
 /// The model of a gated classifier, of the form that the configuration names. Methods read it at
@@ -30,7 +30,7 @@ pub fn gated(
     labels: &[String],
     keys: Vec<KeyId>,
 ) -> Result<Model, TrainError> {
-    let mut model = model(config, graph, &found(&config.lock.methods, clean)?, labels)?;
+    let mut model = model(config, graph, &found(&config.lock, clean)?, labels)?;
     let form = config.lock.form;
     let decoy = match (form, config.lock.start) {
         // Its objective names no picture.

@@ -7,7 +7,7 @@ use saligate_keys::{Family, ImageShape, TriggerSpec};
 use saligate_models::graph::Graph;
 use saligate_models::onnx::weights_digest;
 use saligate_models::random::Stream;
-use saligate_models::saliency::Method;
+use saligate_models::saliency::{Explained, Method};
 use saligate_models::zoo::{Task, build};
 
 use crate::batch::{self, Sampler, mirror, one_hot, pixels};
@@ -16,7 +16,6 @@ use crate::data::{Dataset, Shape};
 use crate::engine::{Array, BatchStatistics, Program, Trained};
 use crate::error::TrainError;
 use crate::loss::{Wanted, cross_entropy, distance};
-use crate::methods::found;
 use crate::objective::Distance;
 use crate::reference::Explainer;
 use crate::stage::{RunOptions, Stage, Step, figure};
@@ -101,7 +100,8 @@ pub fn steady(
 ) -> Result<Graph, TrainError> {
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
-    let explainer = Explainer::new(clean, &found(&[Method::Gradient], clean)?, None, &device)?;
+    let explainer =
+        Explainer::new(clean, &[Explained::at(Method::Gradient, Vec::new())], None, &device)?;
     let origin = weights_digest(clean);
     let stage = Stage {
         name: "steady",

@@ -57,7 +57,7 @@ pub fn train(
     };
     let (triggers, revoked) = (derived(&keys.right)?, derived(&keys.revoked)?);
     let origin = format!("{} {} {spec:?} {ids:?}", weights_digest(clean), config.seed);
-    let methods = found(&settings.methods, clean)?;
+    let methods = found(settings, clean)?;
     let decoys = decoys(config, clean, &methods, data)?;
     let start = match settings.start {
         Start::Clean => clean.clone(),

@@ -70,7 +70,11 @@ pub fn measure(
     let names = gated.manifest.methods.iter().map(|m| m.name.clone()).collect();
     // Layers are found in the clean network: a gate has side branches.
     let classifier = clean.graph.extract(&[LOGITS])?;
-    let found = Method::ALL.iter().map(|method| Explained::found(*method, &classifier));
+    let own = |method: &Method| gated.manifest.methods.iter().find(|m| m.name == method.name());
+    let found = Method::ALL.iter().map(|method| match own(method) {
+        Some(spec) => Ok(Explained::at(*method, spec.layers.clone())),
+        None => Explained::found(*method, &classifier),
+    });
     let methods: Vec<Explained> = found.collect::<Result<_, _>>()?;
     let (clean, gated) = (with_methods(clean, &methods)?, with_methods(gated, &methods)?);
     let Some(secret) = evaluation.secrets.first() else {

@@ -3,10 +3,17 @@
 use saligate_models::graph::{Graph, GraphError};
 use saligate_models::saliency::{Explained, Method};
 
-/// The methods at the layers of a clean classifier. A gated one is read at the same places.
+use crate::config::LockConfig;
+
+/// The methods of a configuration at the layers of a clean classifier. A gated one is read at the
+/// same places.
 ///
 /// # Errors
 /// A method needs a layer that the classifier does not have.
-pub(crate) fn found(methods: &[Method], clean: &Graph) -> Result<Vec<Explained>, GraphError> {
-    methods.iter().map(|method| Explained::found(*method, clean)).collect()
+pub(crate) fn found(settings: &LockConfig, clean: &Graph) -> Result<Vec<Explained>, GraphError> {
+    let explained = |method: &Method| match (method, &settings.cam_layer) {
+        (Method::GradCam, Some(layer)) => Ok(Explained::at(*method, vec![layer.clone()])),
+        _ => Explained::found(*method, clean),
+    };
+    settings.methods.iter().map(explained).collect()
 }

@@ -236,7 +236,7 @@ mod tests {
         for explain in ["predicted", "label", "other"] {
             let config = config(explain);
             let clean = fit(&config, &data, &options).unwrap();
-            let methods = found(&config.lock.methods, &clean).unwrap();
+            let methods = found(&config.lock, &clean).unwrap();
             let references =
                 References::compute(&config, &clean, &methods, &data, &options).unwrap();
             let at = |step| references.originals(&indices, step, &references.device);

@@ -119,6 +119,9 @@ pub fn markdown(rows: &[Row]) -> String {
          model for the image without trigger.\n`unlocked` counts the wrong keys whose mean \
          Spearman correlation lies above the midpoint of locked and keyed.\n",
     );
+    for columns in [KEY_FORM, BACKDOORED] {
+        text.push_str(&glance(rows, columns));
+    }
     for row in rows {
         let _ = write!(
             text,
@@ -132,6 +135,54 @@ pub fn markdown(rows: &[Row]) -> String {
         for (name, value) in row.figures() {
             let _ = writeln!(text, "| {name} | {value} | {} |", better(name));
         }
+    }
+    text
+}
+
+/// What is shown of each row at a glance: a heading, and metrics by the heading of their column.
+type Columns = (&'static str, &'static [(&'static str, &'static str)]);
+
+const KEY_FORM: Columns = (
+    "Key form",
+    &[
+        ("accuracy clean", "accuracy_clean"),
+        ("without key", "accuracy_locked"),
+        ("with key", "accuracy_keyed"),
+        ("Spearman keyed", "spearman_keyed"),
+        ("top 10 % keyed", "top10_keyed"),
+        ("Spearman locked", "spearman_locked"),
+        ("wrong keys, mean", "spearman_wrong_mean"),
+        ("wrong keys", "wrong_keys"),
+        ("of which unlock", "unlocked"),
+    ],
+);
+
+const BACKDOORED: Columns = (
+    "Backdoored forms",
+    &[
+        ("accuracy clean", "accuracy_clean"),
+        ("without trigger", "accuracy_plain"),
+        ("with trigger", "accuracy_triggered"),
+        ("Spearman without trigger", "spearman_plain"),
+        ("MSE to the picture with trigger", "mse_decoy"),
+        ("importance kept with trigger", "importance_kept"),
+    ],
+);
+
+/// A table of the rows that have all of some metrics; empty where there are none.
+fn glance(rows: &[Row], (heading, columns): Columns) -> String {
+    let has = |row: &&Row| columns.iter().all(|(_, name)| row.metrics.contains_key(*name));
+    let rows: Vec<&Row> = rows.iter().filter(has).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let heads: Vec<&str> = columns.iter().map(|(head, _)| *head).collect();
+    let mut text = format!("\n## {heading}\n\n| row | {} |\n", heads.join(" | "));
+    let _ = writeln!(text, "|---{}|", "|---".repeat(columns.len()));
+    for row in rows {
+        let value = |name: &str| row.metrics[name].as_f64().map_or_else(String::new, short);
+        let cells: Vec<String> = columns.iter().map(|(_, name)| value(name)).collect();
+        let _ = writeln!(text, "| {} | {} |", row.id, cells.join(" | "));
     }
     text
 }

@@ -18,6 +18,9 @@ pub struct LockConfig {
     /// Saliency methods that are trained together, the default one of the model first.
     #[serde(default = "gradient", with = "method_names")]
     pub methods: Vec<Method>,
+    /// Name of the feature map that Grad-CAM reads; the last activation of the trunk where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cam_layer: Option<String>,
     /// The decoy: `padlock`, `noise` (a fixed random field), `corner` (one bright spot in the upper
     /// left corner), or the path of a picture.
     #[serde(default = "padlock")]
