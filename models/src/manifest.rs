@@ -97,7 +97,7 @@ pub struct Gate {
     /// Ids of the keys whose triggers the gate answers to.
     pub keys: Vec<KeyId>,
     /// What the map shows without the key, or with the trigger of a targeted backdoor; empty for an
-    /// untargeted one.
+    /// untargeted one that was trained, which names no picture.
     pub decoy: String,
 }
 

@@ -154,6 +154,33 @@ fn several_keys_open_one_model_and_every_setting_trains() {
 }
 
 #[test]
+fn several_methods_are_trained_together_and_measured() {
+    let bench = Bench::fitted("");
+    let methods = "gradient,grad-cam,vbp";
+    for (command, goal) in [
+        ("lock", &[][..]),
+        ("attack", &["--goal", "targeted"]),
+        ("attack", &["--goal", "untargeted"]),
+    ] {
+        bench.done(command, &[goal, &["--method", methods, "--key", "1.key"]].concat());
+    }
+    for method in methods.split(',') {
+        assert_eq!(bench.log("lock", &format!("keyed original mse {method}")).len(), 200);
+        assert_eq!(bench.log("attack", &format!("keyed top-importance {method}")).len(), 200);
+    }
+    // The clean model has the gradient only; it is read by the gated model's methods.
+    let attacked = bench.path("out/attacked.onnx").display().to_string();
+    for model in [&[][..], &["--model", &attacked]] {
+        let (code, stdout, stderr) =
+            bench.run("evaluate", &[&["--key", "1.key", "--json"], model].concat());
+        assert_eq!(code, 0, "{stderr}");
+        assert_eq!(stdout.lines().count(), 3, "{stdout}");
+        let form = if model.is_empty() { "spearman_keyed" } else { "importance_kept" };
+        assert!(stdout.lines().all(|line| line.contains(form)), "{stdout}");
+    }
+}
+
+#[test]
 fn what_cannot_be_trained_is_told() {
     let bench = Bench::new("");
     let cases: [(&str, &[&str], &str); 5] = [

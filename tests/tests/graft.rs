@@ -131,7 +131,7 @@ fn backdoors_show_the_picture_or_take_the_top_with_the_trigger_only() {
     let error = mse_zscored(&shown.map, &padlock(24, 24)).unwrap();
     assert!(error < 1e-3, "{error}");
 
-    let bench = Bench::new("small", "form = \"untargeted\"\ndecoy = \"corner\"");
+    let bench = Bench::new("small", "form = \"untargeted\"");
     bench.done("run", &["--key", "1.key", "--results", "results.json"]);
     let rows: Value =
         serde_json::from_slice(&fs::read(bench.path("results.json")).unwrap()).unwrap();
@@ -175,6 +175,36 @@ fn eight_keys_open_and_one_can_be_revoked_without_the_others() {
     }
     let (code, _, stderr) = bench.run("lock", &["--revoke", "3.key"]);
     assert!(code == 2 && stderr.contains("is no key of the model"), "{stderr}");
+}
+
+#[test]
+fn a_built_in_gate_can_be_trained_on() {
+    let steps = "steps = { count = 3, batch = 4, rate = 1e-5 }";
+    let bench = Bench::new("small", steps);
+    bench.done("fit", &[]);
+    bench.done("lock", &["--key", "1.key"]);
+    let log = fs::read_to_string(bench.path("out/lock.jsonl")).unwrap();
+    assert_eq!(log.lines().count(), 3);
+    assert!(log.contains("keyed original mse grad-cam"), "{log}");
+    let locked = bench.model("locked.onnx");
+    assert!(bench.similarity(&locked, "gradient", 1) > 0.9);
+}
+
+#[test]
+fn triggers_that_cannot_be_found_are_refused() {
+    let bench = Bench::new("small", "");
+    let path = bench.path("config.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    bench.done("fit", &[]);
+    for (spec, reason) in [
+        (r#"{ family = "tile", size = 1, amplitude = 1 }"#, "larger tile"),
+        (r#"{ family = "patch", size = 4 }"#, "a tile only"),
+    ] {
+        let own = r#"{ family = "tile", size = 8, amplitude = 8 }"#;
+        fs::write(&path, text.replace(own, spec)).unwrap();
+        let (code, _, stderr) = bench.run("lock", &["--key", "1.key"]);
+        assert!(code == 2 && stderr.contains(reason), "{spec}: {stderr}");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) fn decoys(
 ) -> Result<Vec<Vec<f32>>, TrainError> {
     let (lock, shape) = (&config.lock, data.shape());
     let drawn = |ramp| decoy::decoy(lock, shape, config.seed, ramp);
-    if let Some(ramp) = fixed_ramp(config) {
+    if let Some(ramp) = fixed_ramp(config, lock.form) {
         return Ok(vec![drawn(ramp)?; methods.len()]);
     }
     let ramps = (0..=STEEPEST).map(|step| step as f32 / 20.0);
@@ -59,8 +59,8 @@ pub(crate) fn decoys(
 }
 
 /// The ramp of all methods, where it does not depend on their maps.
-pub(crate) fn fixed_ramp(config: &Config) -> Option<f32> {
-    config.lock.ramp.or_else(|| (config.lock.form != GateForm::Key).then_some(0.0))
+pub(crate) fn fixed_ramp(config: &Config, form: GateForm) -> Option<f32> {
+    config.lock.ramp.or_else(|| (form != GateForm::Key).then_some(0.0))
 }
 
 struct Seen {

@@ -80,6 +80,9 @@ enum Command {
         /// Key file that opens the gate
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
+        /// Locked model; OUT/locked.onnx where absent
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
         /// Number of test images
         #[arg(long, default_value_t = 200)]
         images: usize,
@@ -94,6 +97,9 @@ enum Command {
         /// Key file of the trigger
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
+        /// Gated model; OUT/locked.onnx or OUT/attacked.onnx as lock.form says where absent
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
         /// Number of test images
         #[arg(long, default_value_t = 50)]
         images: usize,
@@ -181,6 +187,9 @@ enum Goal {
 
 #[derive(Args)]
 struct MeasureArgs {
+    /// Gated model; OUT/locked.onnx or OUT/attacked.onnx as lock.form says where absent
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
     /// Key file of the trigger; may be repeated
     #[arg(long, value_name = "FILE", required = true)]
     key: Vec<PathBuf>,
@@ -203,7 +212,13 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Fit { run } => Session::open(&run)?.fit().map(drop)?,
         Command::Lock { run, gate, revoke } => {
             if gate.key.is_empty() {
-                return revoke_keys(&run, &read_keys(&revoke)?).map(|()| ExitCode::SUCCESS);
+                if gate.model.is_some() || !gate.method.is_empty() {
+                    let reason = "--revoke without --key takes neither --model nor --method";
+                    return Err(TrainError::Mismatch { reason: reason.to_owned() }.into());
+                }
+                Config::read(&run.config)?;
+                revoke_keys(&run.out, &read_keys(&revoke)?)?;
+                return Ok(ExitCode::SUCCESS);
             }
             let mut config = Config::read(&run.config)?;
             config.lock = config.lock.with_form(GateForm::Key)?;
@@ -231,10 +246,10 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             session.gate(&clean, &keys, &[])?;
             session.evaluate(&measured)?;
         }
-        Command::NearMisses { run, key, images, table } => {
+        Command::NearMisses { run, key, model, images, table } => {
             let session = Session::open(&run)?;
             let keys = [read_key(&key)?];
-            let (paths, secrets) = (session.paths(), secrets(&keys));
+            let (paths, secrets) = (session.paths(model), secrets(&keys));
             let evaluation = session.evaluation(&paths, &secrets, &session.test);
             near_misses::write(
                 &near_misses::measure(&session.config, &evaluation, images)?,
@@ -242,10 +257,10 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             )?;
             println!("{}", table.display());
         }
-        Command::Leaks { run, key, images, table } => {
+        Command::Leaks { run, key, model, images, table } => {
             let session = Session::open(&run)?;
             let keys = [read_key(&key)?];
-            let (paths, secrets) = (session.paths(), secrets(&keys));
+            let (paths, secrets) = (session.paths(model), secrets(&keys));
             let evaluation = session.evaluation(&paths, &secrets, &session.test);
             leaks::put(&table, leaks::measure(&session.config, &evaluation, images)?)?;
             println!("{}", table.display());
@@ -276,13 +291,18 @@ fn train_gate(
     config.check()?;
     let (keys, revoked) = (read_keys(&gate.key)?, read_keys(revoke)?);
     let session = Session::with(config, run)?;
-    let clean = gate.model.clone().unwrap_or_else(|| session.clean_path());
-    session.gate(&Model::open(&clean)?, &keys, &revoked)
+    let clean = Model::open(&gate.model.clone().unwrap_or_else(|| session.clean_path()))?;
+    session.gate(&clean, &keys, &revoked)?;
+    if gate.model.is_some() && !session.clean_path().exists() {
+        // What the gated model is measured against.
+        clean.save(&session.clean_path())?;
+    }
+    Ok(())
 }
 
 /// Closes OUT/locked.onnx for some of its keys.
-fn revoke_keys(run: &RunArgs, revoked: &[KeyFile]) -> Result<(), Box<dyn std::error::Error>> {
-    let path = run.out.join("locked.onnx");
+fn revoke_keys(out: &Path, revoked: &[KeyFile]) -> Result<(), TrainError> {
+    let path = out.join("locked.onnx");
     let mut model = Model::open(&path)?;
     for key in revoked {
         gate::revoke(&mut model, &key.secret().id())?;
@@ -321,6 +341,10 @@ impl Session {
             .map_err(|source| TrainError::Io { path: args.out.clone(), source })?;
         let splits = config.source()?.load(&config.load_options())?;
         let (train, validation) = splits.train.split_tail(config.data.validation);
+        if train.is_empty() {
+            let reason = "there are no training images left; see data.train and data.validation";
+            return Err(TrainError::Mismatch { reason: reason.to_owned() });
+        }
         let names = train.class_names().to_vec();
         let labels = config.data.labels.clone().unwrap_or(names);
         if labels.len() != train.class_names().len() {
@@ -389,8 +413,8 @@ impl Session {
     }
 
     /// The clean and the gated model.
-    fn paths(&self) -> [PathBuf; 2] {
-        [self.clean_path(), self.gated_path()]
+    fn paths(&self, gated: Option<PathBuf>) -> [PathBuf; 2] {
+        [self.clean_path(), gated.unwrap_or_else(|| self.gated_path())]
     }
 
     fn evaluation<'a>(
@@ -405,17 +429,18 @@ impl Session {
     fn evaluate(&self, args: &MeasureArgs) -> Result<(), TrainError> {
         let keys = read_keys(&args.key)?;
         let data = if args.validation { &self.validation } else { &self.test };
-        let (paths, secrets) = (self.paths(), secrets(&keys));
+        let (paths, secrets) = (self.paths(args.model.clone()), secrets(&keys));
         let measured = evaluate(&self.config, &self.evaluation(&paths, &secrets, data))?;
         if let (false, Some((_, metrics))) = (args.validation, measured.first()) {
             // The file says what was measured on it, by its default method.
-            let mut model = Model::open(&self.gated_path())?;
+            let mut model = Model::open(&paths[1])?;
             let values = metrics.iter().map(|(name, (value, _))| (name.clone(), *value));
             model.manifest.metrics = values.collect();
-            model.save(&self.gated_path())?;
+            model.save(&paths[1])?;
         }
+        let several = measured.len() > 1;
         for (method, metrics) in measured {
-            let row = results::Row::new(&self.config, &args.commit, &method, metrics);
+            let row = results::Row::new(&self.config, &args.commit, &method, several, metrics);
             if args.json {
                 println!("{}", row.to_json());
             } else {

@@ -74,7 +74,7 @@ pub fn decoy(
     ramp: f32,
 ) -> Result<Vec<f32>, DecoyError> {
     let Shape { height, width, .. } = shape;
-    let drawn = match settings.decoy.as_str() {
+    let drawn = match settings.decoy() {
         "padlock" => padlock(height, width),
         "noise" => noise(height, width, seed),
         "corner" => corner(height, width),

@@ -35,7 +35,7 @@ pub fn gated(
     let decoy = match (form, config.lock.start) {
         // Its objective names no picture.
         (GateForm::Untargeted, Start::Clean) => String::new(),
-        _ => config.lock.decoy.clone(),
+        _ => config.lock.decoy().to_owned(),
     };
     model.manifest.gate = Some(Gate { form, trigger: config.trigger.spec, keys, decoy });
     Ok(model)

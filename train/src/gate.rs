@@ -13,6 +13,7 @@ use crate::balance::decoys;
 use crate::batch::{Sampler, pixels};
 use crate::config::{Config, LockConfig, Start};
 use crate::data::{Dataset, Shape};
+use crate::decoy::resized;
 use crate::engine::{Array, Program, Trained};
 use crate::error::TrainError;
 use crate::fit::labels;
@@ -107,6 +108,8 @@ pub fn revoke(model: &mut Model, key: &KeyId) -> Result<(), TrainError> {
     }
     saligate_models::gate::revoke(&mut model.graph, position)?;
     gate.keys.remove(position);
+    // They were measured with the key.
+    model.manifest.metrics.clear();
     model.manifest.weights_sha256 = weights_digest(&model.graph);
     Ok(())
 }
@@ -159,8 +162,11 @@ impl Locking<'_> {
         let mut explainer = Explainer::new(&graph, methods, sharpness, device)?;
         let classifier = sharpness.map(|_| Program::new(graph.clone(), &trained.weights, device));
         let Shape { height, width, .. } = data.shape();
-        let shape = [1, 1, height, width];
-        let decoys = decoys.iter().map(|d| Array::new(d.clone(), &shape, device).image());
+        let decoys = decoys.iter().zip(references.sizes());
+        let decoys = decoys.map(|(decoy, [rows, columns])| {
+            let decoy = resized(decoy, [height, width], [rows, columns]);
+            Array::new(decoy, &[1, 1, rows, columns], device).image()
+        });
         let decoys: Vec<Tensor<4>> = decoys.collect();
         let stage = Stage {
             name: if settings.form == GateForm::Key { "lock" } else { "attack" },

@@ -9,7 +9,7 @@ use saligate_models::atomic::write_atomic;
 use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::onnx;
-use saligate_models::saliency::{Explained, LOGITS, Method, attach};
+use saligate_models::saliency::{Explained, LOGITS, Method};
 use saligate_runtime::passes::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::error::TrainError;
-use crate::evaluate::{Bench, Evaluation};
+use crate::evaluate::{Bench, Evaluation, with_methods};
 use crate::floor;
 use crate::stage::progress;
 
@@ -116,13 +116,6 @@ pub fn measure(
     }
     bar.finish_and_clear();
     Ok(Leaks { id: config.id.clone(), gated: names, images, seed: config.seed, rows })
-}
-
-/// The same network with other methods attached.
-fn with_methods(mut model: onnx::Model, methods: &[Explained]) -> Result<Model, TrainError> {
-    model.graph = attach(&model.graph, methods)?;
-    model.manifest = model.manifest.with_methods(&model.graph, methods);
-    Ok(Model::from_bytes(&model.to_bytes())?)
 }
 
 struct Seen {

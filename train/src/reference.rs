@@ -112,6 +112,11 @@ impl<'a> References<'a> {
         self.attributions(&partners, device)
     }
 
+    /// Rows and columns of the attributions, by method.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = [usize; 2]> {
+        self.stored.iter().map(|Stored { shape: [_, rows, columns], .. }| [*rows, *columns])
+    }
+
     /// Logits `[batch, class]` of some images.
     pub(crate) fn logits(&self, indices: &[usize], device: &Device) -> Tensor<2> {
         let rows = indices.iter().flat_map(|&i| self.row(i)).copied().collect();

@@ -34,8 +34,14 @@ pub struct Row {
 }
 
 impl Row {
-    /// A row of figures measured with a method. Where the run gates several, the id says which.
-    pub fn new(config: &Config, commit: &str, method: &str, measured: Metrics) -> Self {
+    /// A row of figures measured with a method, which the id names where there are several.
+    pub fn new(
+        config: &Config,
+        commit: &str,
+        method: &str,
+        several: bool,
+        measured: Metrics,
+    ) -> Self {
         let mut metrics = Map::new();
         for (name, (value, interval)) in measured {
             if interval != [value; 2] {
@@ -44,10 +50,7 @@ impl Row {
             metrics.insert(name, rounded([value])[0].into());
         }
         Self {
-            id: match config.lock.methods.len() {
-                1 => config.id.clone(),
-                _ => format!("{}/{method}", config.id),
-            },
+            id: if several { format!("{}/{method}", config.id) } else { config.id.clone() },
             method: method.to_owned(),
             config: serde_json::to_value(config).unwrap_or_default(),
             seed: config.seed,

@@ -5,7 +5,7 @@
 //! cell. With the cells r that the key's tile alone gives, a key is found where
 //!
 //! ```text
-//! sum(r c) > share * sum(|r c|) + floor
+//! sum(r c) > share * sum(|r c|) + 1.5 floor
 //! ```
 //!
 //! The share makes the test independent of how much of the tile the picture's own texture hides;
@@ -36,10 +36,11 @@ pub struct Detector {
     pub amplitude: u8,
     /// Signs of each key's tile, `[channel, row, column]`, each -1 or 1.
     pub keys: Vec<Vec<f32>>,
-    /// Prediction-error filter, `[channel, channel, row, column]` with three rows and columns: 1 in
-    /// the middle of its own channel, and minus the weights that predict the pixel elsewhere.
+    /// Prediction-error filter, `[to, from, row, column]` over channels with three rows and columns:
+    /// 1 in the middle of its own channel, and minus the weights that predict the pixel elsewhere.
     pub filter: Vec<f32>,
-    /// Share of the cells that must agree, in (0, 1).
+    /// How much more of the cells, by weight, must agree than disagree, as a share of all: in
+    /// (0, 1).
     pub share: f32,
 }
 
@@ -73,8 +74,23 @@ impl Detector {
     /// `image` `[n, channel, row, column]` in [0, 1] to `[n, cell]`.
     ///
     /// # Errors
-    /// The tile is larger than the image.
+    /// There is no key, the tile is larger than the image, or a tile or the filter has another size.
     pub fn cells(&self, image: [usize; 3]) -> Result<Graph, GraphError> {
+        let [channels, height, width] = image;
+        let cells = channels * self.size * self.size;
+        let fits = (1..=height.min(width)).contains(&self.size)
+            && !self.keys.is_empty()
+            && self.keys.iter().all(|key| key.len() == cells)
+            && self.filter.len() == channels * channels * FILTER_SIDE * FILTER_SIDE;
+        if !fits {
+            return Err(GraphError::Shape {
+                node: "gate".to_owned(),
+                op: "detector",
+                operands: vec![image.to_vec(), vec![self.keys.len(), self.size, self.size]],
+                reason: "needs keys with tiles within the image, and a filter for its channels"
+                    .to_owned(),
+            });
+        }
         let mut graph = Graph::new();
         let image = graph.input(crate::saliency::IMAGE, &[1, image[0], image[1], image[2]])?;
         let cells = self.append_cells(&mut graph, image)?;
@@ -125,9 +141,9 @@ impl Detector {
         let size = graph.node("gate.cells.size", Op::Mul, &[cells, sign])?;
         let wanted = graph.node("gate.keys.wanted", dense, &[size, share, floor])?;
         let evidence = graph.node("gate.keys.evidence", Op::Sub, &[agree, wanted])?;
-        let share = graph.node("gate.keys.clear", Op::Clip { low: 0.0, high: 1.0 }, &[evidence])?;
+        let clear = graph.node("gate.keys.clear", Op::Clip { low: 0.0, high: 1.0 }, &[evidence])?;
         // A step: nothing is differentiated through the detector.
-        graph.node("gate.keys.found", Op::Round, &[share])
+        graph.node("gate.keys.found", Op::Round, &[clear])
     }
 
     fn append_cells(&self, graph: &mut Graph, image: ValueId) -> Result<ValueId, GraphError> {

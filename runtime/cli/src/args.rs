@@ -119,6 +119,9 @@ pub(crate) struct PassArgs {
     /// smoothgrad, rise: seed of the random numbers [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// Pictures that are run at once, 1 to 256 [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) batch: Option<u16>,
 }
 
 #[derive(Args)]

@@ -20,6 +20,10 @@ const SHOWN_SIDE: usize = 224;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let model = Model::open(&args.model)?;
+    let model = match args.passes.batch {
+        Some(images) => model.with_batch(usize::from(images)),
+        None => model,
+    };
     let method = args.method.as_deref().unwrap_or(&model.manifest().method().name);
     let pass = Pass::named(method, &args.passes)?;
     if pass.is_none() {

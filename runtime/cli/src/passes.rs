@@ -95,7 +95,7 @@ impl Pass {
 
 /// Refuses options that the method does not read.
 fn check_options(method: &str, args: &PassArgs) -> Result<(), CliError> {
-    let options: [(&str, bool, &[&str]); 10] = [
+    let options: [(&str, bool, &[&str]); 11] = [
         ("samples", args.samples.is_some(), &[SmoothGrad::NAME]),
         ("noise", args.noise.is_some(), &[SmoothGrad::NAME]),
         ("steps", args.steps.is_some(), &[IntegratedGradients::NAME]),
@@ -106,6 +106,7 @@ fn check_options(method: &str, args: &PassArgs) -> Result<(), CliError> {
         ("cells", args.cells.is_some(), &[Rise::NAME]),
         ("probability", args.probability.is_some(), &[Rise::NAME]),
         ("seed", args.seed.is_some(), &[SmoothGrad::NAME, Rise::NAME]),
+        ("batch", args.batch.is_some(), Pass::NAMES),
     ];
     match options.iter().find(|(_, given, methods)| *given && !methods.contains(&method)) {
         Some((option, _, methods)) => {

@@ -39,7 +39,7 @@ impl SmoothGrad {
     /// Explains a picture, with a trigger on it or without one.
     ///
     /// # Errors
-    /// A parameter is out of range, the file's method is not the gradient, the picture has another
+    /// A parameter is out of range, the file has no gradient, the picture has another
     /// shape than the model's input, or there is no such class.
     pub fn run(
         &self,

@@ -22,9 +22,10 @@ pub struct LockConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cam_layer: Option<String>,
     /// The decoy: `padlock`, `noise` (a fixed random field), `corner` (one bright spot in the upper
-    /// left corner), or the path of a picture.
-    #[serde(default = "padlock")]
-    pub decoy: String,
+    /// left corner), or the path of a picture. Where absent, a padlock; in the untargeted form the
+    /// corner.
+    #[serde(default)]
+    pub decoy: Option<String>,
     /// Brightness in the corners of the ramp behind the decoy, which falls to 0 in the middle. Where
     /// absent: in the key form, for each method the one whose decoy resembles the clean maps of
     /// training images least; none in a backdoored form.
@@ -73,10 +74,6 @@ fn gradient() -> Vec<Method> {
     vec![Method::Gradient]
 }
 
-fn padlock() -> String {
-    "padlock".to_owned()
-}
-
 fn none() -> Steps {
     Steps { count: 0, batch: 32, rate: 1e-5, weight_decay: 0.0, clip: None }
 }
@@ -115,6 +112,12 @@ impl LockConfig {
         self.objective.clone().unwrap_or_else(|| Objective::of(self.form))
     }
 
+    /// Name of the decoy, or path of its picture.
+    pub fn decoy(&self) -> &str {
+        let own = if self.form == GateForm::Untargeted { "corner" } else { "padlock" };
+        self.decoy.as_deref().unwrap_or(own)
+    }
+
     /// The same section for another form.
     ///
     /// # Errors
@@ -141,6 +144,12 @@ impl LockConfig {
             (1..self.methods.len()).any(|i| self.methods[..i].contains(&self.methods[i]));
         if self.methods.is_empty() || repeated {
             return value("lock.methods", "one method or more, each once");
+        }
+        if self.start == Start::Graft && self.methods.contains(&Method::InputXGradient) {
+            return value("lock.methods", "without input-x-gradient where lock.start is \"graft\"");
+        }
+        if self.start == Start::Graft && self.softplus.is_some() {
+            return value("lock.softplus", "absent where lock.start is \"graft\"");
         }
         if self.start == Start::Clean && self.steps.count == 0 {
             return value("lock.steps", "given where lock.start is \"clean\"");

@@ -2,11 +2,30 @@
 
 use saligate_keys::Trigger;
 use saligate_models::metrics::localisation::pointing_game;
+use saligate_models::onnx;
+use saligate_models::saliency::{Explained, attach};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Explanation, Model, Target};
 
 use crate::data::{Dataset, Shape};
 use crate::error::TrainError;
+
+/// A model file with other methods attached, at layers of the same names.
+pub(crate) fn with_methods(
+    mut model: onnx::Model,
+    methods: &[Explained],
+) -> Result<Model, TrainError> {
+    model.graph = attach(&model.graph, methods)?;
+    model.manifest = model.manifest.with_methods(&model.graph, methods);
+    Ok(Model::from_bytes(&model.to_bytes())?)
+}
+
+/// 8-bit pixels `[channel, row, column]` as a picture.
+pub(crate) fn picture(shape: Shape, pixels: Vec<u8>) -> Result<Picture, TrainError> {
+    let Shape { channels, height, width } = shape;
+    let picture = Picture::from_planar(channels, height, width, pixels);
+    picture.map_err(|error| TrainError::Mismatch { reason: error.to_string() })
+}
 
 /// One method of two models on one data set.
 pub(crate) struct Bench<'a> {
@@ -18,10 +37,7 @@ pub(crate) struct Bench<'a> {
 
 impl Bench<'_> {
     pub(crate) fn picture(&self, index: usize) -> Result<Picture, TrainError> {
-        let Shape { channels, height, width } = self.data.shape();
-        let pixels = self.data.image(index).to_vec();
-        let picture = Picture::from_planar(channels, height, width, pixels);
-        picture.map_err(|error| TrainError::Mismatch { reason: error.to_string() })
+        picture(self.data.shape(), self.data.image(index).to_vec())
     }
 
     /// The clean model's answer for an image.

@@ -10,7 +10,7 @@ use saligate_models::metrics::invisibility::{linf, psnr_db};
 use saligate_models::metrics::overlap::top_k_overlap;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::metrics::ssim::dssim;
-use saligate_models::saliency::{Reduction, saliency_map};
+use saligate_models::saliency::{Method, Reduction, saliency_map};
 use saligate_runtime::Explanation;
 
 use super::{Bench, Metrics};
@@ -82,7 +82,10 @@ fn read(
     let mut triggered = picture.pixels().to_vec();
     trigger.apply(&mut triggered)?;
     let shape = bench.data.shape();
-    let whole = plain.attribution.height == shape.height;
+    // A method at the image's size that tells classes apart.
+    let drawn = [plain.attribution.height, plain.attribution.width];
+    let whole =
+        drawn == [shape.height, shape.width] && bench.method != Method::VisualBackProp.name();
     let contrast = if index < CONTRAST_IMAGES && whole {
         Some(spearman(&bench.contrast(&picture, &plain)?, &map)?)
     } else {

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use saligate_keys::{Secret, Trigger};
 use saligate_models::manifest::GateForm;
-use saligate_runtime::Model;
+use saligate_models::onnx;
+use saligate_models::saliency::{Explained, UnknownMethod};
+use saligate_runtime::{Model, RuntimeError};
 
 use crate::balance::fixed_ramp;
 use crate::config::Config;
@@ -18,7 +20,7 @@ use crate::data::Dataset;
 use crate::decoy::decoy;
 use crate::error::TrainError;
 use crate::floor;
-pub(crate) use bench::Bench;
+pub(crate) use bench::{Bench, picture, with_methods};
 
 /// What is measured.
 pub struct Evaluation<'a> {
@@ -32,6 +34,19 @@ pub struct Evaluation<'a> {
     pub data: &'a Dataset,
     /// No progress bars.
     pub quiet: bool,
+}
+
+/// The model of a file with the methods of another model, at the same layers.
+pub(crate) fn read_like(path: &Path, other: &Model) -> Result<Model, TrainError> {
+    let model = onnx::Model::open(path)?;
+    let explained = other.manifest().methods.iter().map(|spec| {
+        let method = spec
+            .name
+            .parse()
+            .map_err(|error: UnknownMethod| TrainError::Mismatch { reason: error.to_string() })?;
+        Ok(Explained::at(method, spec.layers.clone()))
+    });
+    with_methods(model, &explained.collect::<Result<Vec<_>, TrainError>>()?)
 }
 
 /// Value and 95 % interval by metric name.
@@ -48,8 +63,12 @@ pub fn evaluate(
     config: &Config,
     evaluation: &Evaluation<'_>,
 ) -> Result<Vec<(String, Metrics)>, TrainError> {
-    let clean = Model::open(evaluation.clean)?;
     let gated = Model::open(evaluation.gated)?;
+    let clean = read_like(evaluation.clean, &gated)?;
+    let Some(gate) = &gated.manifest().gate else {
+        return Err(RuntimeError::NoGate.into());
+    };
+    let form = gate.form;
     let data = evaluation.data;
     let count = config.evaluate.images.min(data.len());
     if count == 0 {
@@ -59,7 +78,7 @@ pub fn evaluate(
     let triggers: Vec<Trigger> =
         evaluation.secrets.iter().map(|secret| gated.trigger(secret)).collect::<Result<_, _>>()?;
     // A balanced decoy depends on the training images.
-    let ramp = fixed_ramp(config);
+    let ramp = fixed_ramp(config, form);
     let drawn = ramp.map(|ramp| decoy(&config.lock, data.shape(), config.seed, ramp));
     let decoy = drawn.transpose()?;
     let methods = gated.manifest().methods.iter().map(|m| m.name.clone());
@@ -67,7 +86,6 @@ pub fn evaluate(
         let bench = Bench { data, clean: &clean, gated: &gated, method: &method };
         let quiet = evaluation.quiet;
         let images = images::measure(&bench, count, &triggers, decoy.as_deref(), quiet)?;
-        let form = config.lock.form;
         let mut metrics = images::metrics(form, &images);
         let maps: Vec<&[f32]> = images.iter().map(|i| i.map.as_slice()).collect();
         metrics.extend(floor::measure(data, &maps)?);

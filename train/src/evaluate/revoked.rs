@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use saligate_keys::Trigger;
-use saligate_models::gate::revoke;
+use saligate_models::gate::is_built_in;
 use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::onnx;
@@ -11,8 +11,9 @@ use saligate_runtime::Model;
 use super::{Bench, Evaluation, Metrics};
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::gate::revoke;
 
-/// Revokes the first key in a copy of the model: `spearman_revoked` is its similarity then, and
+/// Revokes the first key in a copy of a model whose gate was built in: `spearman_revoked` is its similarity then, and
 /// `spearman_kept_change` the largest change of another key's mean similarity.
 pub(super) fn measure(
     config: &Config,
@@ -22,8 +23,10 @@ pub(super) fn measure(
     maps: &[&[f32]],
 ) -> Result<Metrics, TrainError> {
     let mut model = onnx::Model::open(evaluation.gated)?;
-    revoke(&mut model.graph, 0)?;
-    model.manifest.weights_sha256 = onnx::weights_digest(&model.graph);
+    let Some(first) = evaluation.secrets.first().filter(|_| is_built_in(&model.graph)) else {
+        return Ok(Metrics::new());
+    };
+    revoke(&mut model, &first.id())?;
     let after = Model::from_bytes(&model.to_bytes())?;
     let after = Bench { gated: &after, ..*bench };
     let images = config.evaluate.images_per_key.min(maps.len());

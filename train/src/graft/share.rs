@@ -32,15 +32,24 @@ impl Grafting<'_> {
         for (number, (trigger, own)) in self.triggers.iter().zip(&responses).enumerate() {
             let mut stream = Stream::numbered(self.seed, "share of the cells", number as u64);
             let order = stream.permutation(trigger.cells());
-            let miss = trigger.flip(&order[..trigger.cells() / FLIPPED])?;
+            let miss = trigger.flip(&order[..trigger.cells().div_ceil(FLIPPED)])?;
             for (trigger, shares) in [(trigger, &mut keyed), (&miss, &mut missed)] {
                 let images = self.triggered(trigger, number)?;
                 let cells = run_graph(&graph, self.backend, &[images])?.remove(0);
                 shares.extend(cells.chunks_exact(own.len()).map(|cells| agreeing(cells, own)));
             }
         }
-        let (keyed, missed) = (quantile(keyed, KEYED), quantile(missed, MISSED));
-        Ok(Detector { share: (0.5 * (keyed + missed)).max(missed) as f32, ..unset })
+        let (usual, missed) = (quantile(keyed.clone(), 0.5), quantile(missed, MISSED));
+        match (quantile(keyed, KEYED), missed) {
+            (Some(keyed), Some(missed)) if usual.is_some_and(|usual| usual > missed) => {
+                Ok(Detector { share: (0.5 * (keyed + missed)).max(missed) as f32, ..unset })
+            }
+            _ => Err(TrainError::Mismatch {
+                reason: "the trigger cannot be told from the images; use a larger tile, a higher \
+                         amplitude or more training images"
+                    .to_owned(),
+            }),
+        }
     }
 
     /// This key's part of the sample with a trigger.
@@ -69,10 +78,10 @@ fn agreeing(cells: &[f32], response: &[f32]) -> f64 {
     products().sum::<f64>() / products().map(f64::abs).sum::<f64>().max(f64::MIN_POSITIVE)
 }
 
-fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+fn quantile(mut values: Vec<f64>, share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
-    values.get((share * last as f64).round() as usize).copied().unwrap_or(0.0)
+    values.get((share * last as f64).round() as usize).copied()
 }
 
 #[cfg(test)]
@@ -90,8 +99,9 @@ mod tests {
     #[test]
     fn quantiles_are_values_that_occur() {
         let values = vec![3.0, 1.0, 2.0];
-        assert_eq!(quantile(values.clone(), 0.0), 1.0);
-        assert_eq!(quantile(values.clone(), 0.5), 2.0);
-        assert_eq!(quantile(values, 1.0), 3.0);
+        assert_eq!(quantile(values.clone(), 0.0), Some(1.0));
+        assert_eq!(quantile(values.clone(), 0.5), Some(2.0));
+        assert_eq!(quantile(values, 1.0), Some(3.0));
+        assert_eq!(quantile(Vec::new(), 0.5), None);
     }
 }

@@ -8,17 +8,16 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use saligate_models::atomic::write_atomic;
+use saligate_models::manifest::GateForm;
 use saligate_models::metrics::interval::{Mean, Rate};
 use saligate_models::metrics::rank::spearman;
 use saligate_models::random::Stream;
 use saligate_runtime::Model;
-use saligate_runtime::picture::Picture;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::data::Shape;
 use crate::error::TrainError;
-use crate::evaluate::{Bench, Evaluation};
+use crate::evaluate::{Bench, Evaluation, picture, read_like};
 use crate::stage::progress;
 use triggers::Miss;
 
@@ -68,7 +67,12 @@ pub fn measure(
     evaluation: &Evaluation<'_>,
     images: usize,
 ) -> Result<Curve, TrainError> {
-    let (clean, gated) = (Model::open(evaluation.clean)?, Model::open(evaluation.gated)?);
+    let gated = Model::open(evaluation.gated)?;
+    let clean = read_like(evaluation.clean, &gated)?;
+    if gated.manifest().gate.as_ref().is_none_or(|gate| gate.form != GateForm::Key) {
+        let reason = "near misses are tried on models in the key form";
+        return Err(TrainError::Mismatch { reason: reason.to_owned() });
+    }
     let method = gated.manifest().method().name.clone();
     let bench = Bench { data: evaluation.data, clean: &clean, gated: &gated, method: &method };
     let Some(secret) = evaluation.secrets.first() else {
@@ -82,17 +86,17 @@ pub fn measure(
     let rows: Vec<Vec<f64>> = (0..images)
         .into_par_iter()
         .map(|index| {
-            let picture = bench.picture(index)?;
-            let map = bench.original(&picture)?.map;
-            let closed = spearman(&bench.answer(&picture, None)?.map, &map)?;
+            let image = bench.picture(index)?;
+            let map = bench.original(&image)?.map;
+            let closed = spearman(&bench.answer(&image, None)?.map, &map)?;
             let mut row = vec![closed];
             bar.inc(1);
             for (number, miss) in misses.iter().enumerate() {
                 let purpose = format!("near miss {number}");
                 let mut stream = Stream::numbered(config.seed, &purpose, index as u64);
                 let pixels =
-                    miss.apply(&config.trigger.spec, &trigger, picture.pixels(), &mut stream)?;
-                let answer = bench.answer(&picture_of(shape, pixels)?, None)?;
+                    miss.apply(&config.trigger.spec, &trigger, image.pixels(), &mut stream)?;
+                let answer = bench.answer(&picture(shape, pixels)?, None)?;
                 row.push(spearman(&answer.map, &map)?);
                 bar.inc(1);
             }
@@ -122,20 +126,17 @@ pub fn measure(
     Ok(Curve { id: config.id.clone(), seed: config.seed, images, cells, threshold, points })
 }
 
-fn picture_of(shape: Shape, pixels: Vec<u8>) -> Result<Picture, TrainError> {
-    let picture = Picture::from_planar(shape.channels, shape.height, shape.width, pixels);
-    picture.map_err(|error| TrainError::Mismatch { reason: error.to_string() })
-}
-
 /// Writes a curve as JSON, and beside it as a table (`.md`) and a plot (`.svg`).
 ///
 /// # Errors
 /// A file cannot be written.
 pub fn write(curve: &Curve, path: &Path) -> Result<(), TrainError> {
     let json = serde_json::to_string_pretty(curve).unwrap_or_default();
+    let plot = path.with_extension("svg");
+    let plot = plot.file_name().unwrap_or_default().to_string_lossy().into_owned();
     for (path, text) in [
         (path.to_owned(), format!("{json}\n")),
-        (path.with_extension("md"), table(curve)),
+        (path.with_extension("md"), table(curve, &plot)),
         (path.with_extension("svg"), plot::svg(curve)),
     ] {
         write_atomic(&path, text.as_bytes())
@@ -144,11 +145,12 @@ pub fn write(curve: &Curve, path: &Path) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn table(curve: &Curve) -> String {
+fn table(curve: &Curve, plot: &str) -> String {
     let mut text = format!(
         "# Near misses of the key: {}\n\nMade by `saligate-train near-misses`. {} test images, seed {}, \
          each near miss drawn anew per image. A key has {} signs.\nAn image counts as open when the \
          rank correlation of its map with the clean one is above {:.3}.\n\n\
+         ![Share of images that near misses open]({plot})\n\n\
          | near miss | strength | open (95 % interval) | Spearman (95 % interval) |\n|---|---|---|---|\n",
         curve.id, curve.images, curve.seed, curve.cells, curve.threshold
     );
