@@ -14,8 +14,11 @@ use crate::error::TrainError;
 
 /// Training images that a decoy is balanced on.
 const SAMPLE: usize = 300;
-/// Ramps that are tried: 0 to this, in twentieths.
-const STEEPEST: usize = 60;
+/// Ramps that are tried: 0 to 3 in twentieths, and where none of them is balanced, up to 20 in halves.
+const GENTLE: std::ops::RangeInclusive<usize> = 0..=60;
+const STEEP: std::ops::RangeInclusive<usize> = 7..=40;
+/// Rank correlation that counts as balanced.
+const BALANCED: f64 = 0.05;
 
 /// The decoy of each method, `[row, column]` of the image.
 ///
@@ -36,13 +39,17 @@ pub(crate) fn decoys(
     if let Some(ramp) = fixed_ramp(config, lock.form) {
         return Ok(vec![drawn(ramp)?; methods.len()]);
     }
-    let ramps = (0..=STEEPEST).map(|step| step as f32 / 20.0);
+    let gentle = GENTLE.map(|step| step as f32 / 20.0);
+    let ramps = gentle.chain(STEEP.map(|step| step as f32 / 2.0));
     let candidates = ramps.map(drawn).collect::<Result<Vec<_>, _>>()?;
     let balanced = |method: &Explained| {
         let seen = maps(config, clean, method, data)?;
         let size @ [height, width] = [shape.height, shape.width];
         let mut best: Option<(f64, &Vec<f32>)> = None;
-        for candidate in &candidates {
+        for (number, candidate) in candidates.iter().enumerate() {
+            if number > *GENTLE.end() && best.is_some_and(|(least, _)| least < BALANCED) {
+                break;
+            }
             // As the method will show it.
             let [_, rows, columns] = seen.shape;
             let small = decoy::resized(candidate, size, [rows, columns]);
