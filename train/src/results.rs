@@ -120,7 +120,9 @@ pub fn markdown(rows: &[Row]) -> String {
          Made from results.json by `saligate-train results docs/results.json`. Values are means \
          over test images with\n95 % intervals; similarities compare maps with those of the clean \
          model for the image without trigger.\n`unlocked` counts the wrong keys whose mean \
-         Spearman correlation lies above the midpoint of locked and keyed.\n",
+         Spearman correlation lies above the midpoint of locked and keyed.\n\n\
+         Gates are built into the graph as [gate.md](gate.md) tells, not trained, but in rows whose id \
+         begins with `trained`.\n",
     );
     for columns in [KEY_FORM, BACKDOORED] {
         text.push_str(&glance(rows, columns));
