@@ -1,5 +1,7 @@
 //! What the cross-crate tests share.
 
+mod folder;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -7,6 +9,8 @@ use saligate_models::graph::Graph;
 use saligate_models::manifest::Manifest;
 use saligate_models::onnx::Model;
 use saligate_models::saliency::{Explained, Method, attach};
+
+pub use folder::Folder;
 
 /// The top folder of the repository.
 pub fn root() -> PathBuf {

@@ -2,14 +2,15 @@
 //! commands: a few seconds of each, enough to see what is minimized.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
-use saligate_keys::{KeyFile, Secret};
+use saligate_keys::Secret;
 use saligate_models::manifest::{Gate, GateForm};
 use saligate_models::onnx;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
-use saligate_tests::{parts, program};
+use saligate_tests::Folder;
 
 const CONFIG: &str = r#"
     id = "attack-smoke"
@@ -23,50 +24,25 @@ const CONFIG: &str = r#"
     steps = { count = 200, batch = 16, rate = 5e-3, clip = 1.0 }
 "#;
 
-/// A folder with a configuration, a fitted clean model and key files.
-struct Bench {
-    folder: tempfile::TempDir,
+struct Bench(Folder);
+
+impl Deref for Bench {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.0
+    }
 }
 
 impl Bench {
     fn new(lock: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let bench = Self { folder };
-        fs::write(bench.path("config.toml"), format!("{CONFIG}\n{lock}")).unwrap();
-        for number in 1..=4u8 {
-            let path = bench.path(&format!("{number}.key"));
-            KeyFile::new(Secret::from_bytes(&[number; 32])).write_new(path).unwrap();
-        }
-        bench
+        Self(Folder::new(&format!("{CONFIG}\n{lock}"), 4))
     }
 
     fn fitted(lock: &str) -> Self {
         let bench = Self::new(lock);
         bench.done("fit", &[]);
         bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn run(&self, command: &str, more: &[&str]) -> (i32, String, String) {
-        let mut program = program("saligate-train");
-        program.arg(command).arg(self.path("config.toml")).arg("--out").arg(self.path("out"));
-        for word in more {
-            let key = word.ends_with(".key");
-            if key {
-                program.arg(self.path(word))
-            } else {
-                program.arg(word)
-            };
-        }
-        parts(&program.output().unwrap())
-    }
-
-    fn done(&self, command: &str, more: &[&str]) {
-        let (code, _, stderr) = self.run(command, more);
-        assert_eq!(code, 0, "{command}: {stderr}");
     }
 
     /// Column `name` of a stage's log.

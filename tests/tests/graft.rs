@@ -2,15 +2,15 @@
 //! tables of near misses and leaks.
 
 use std::fs;
-use std::path::PathBuf;
+use std::ops::Deref;
 
-use saligate_keys::{KeyFile, Secret};
+use saligate_keys::Secret;
 use saligate_models::metrics::distance::mse_zscored;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::onnx;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
-use saligate_tests::{parts, program};
+use saligate_tests::Folder;
 use saligate_train::data::{Dataset, LoadOptions, Source};
 use saligate_train::decoy::padlock;
 use serde_json::Value;
@@ -18,15 +18,21 @@ use serde_json::Value;
 const METHODS: [&str; 3] = ["gradient", "grad-cam", "vbp"];
 const IMAGES: usize = 20;
 
-/// A folder with a configuration, a fitted clean model and eight key files.
 struct Bench {
-    folder: tempfile::TempDir,
+    folder: Folder,
     data: Dataset,
+}
+
+impl Deref for Bench {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Bench {
     fn new(architecture: &str, lock: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let config = format!(
             r#"
             id = "graft"
@@ -42,34 +48,10 @@ impl Bench {
             {lock}
             "#
         );
-        fs::write(folder.path().join("config.toml"), config).unwrap();
-        for number in 1..=8u8 {
-            let path = folder.path().join(format!("{number}.key"));
-            KeyFile::new(Secret::from_bytes(&[number; 32])).write_new(path).unwrap();
-        }
+        let folder = Folder::new(&config, 8);
         let options = LoadOptions { train_count: Some(1), test_count: Some(IMAGES), seed: 1 };
         let data = Source::Scenes { size: 24 }.load(&options).unwrap().test;
         Self { folder, data }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn run(&self, command: &str, more: &[&str]) -> (i32, String, String) {
-        let mut program = program("saligate-train");
-        program.arg(command).arg(self.path("config.toml")).arg("--out").arg(self.path("out"));
-        for word in more {
-            let file = [".key", ".json"].iter().any(|end| word.ends_with(end));
-            let word = if file { self.path(word).into_os_string() } else { word.into() };
-            program.arg(word);
-        }
-        parts(&program.output().unwrap())
-    }
-
-    fn done(&self, command: &str, more: &[&str]) {
-        let (code, _, stderr) = self.run(command, more);
-        assert_eq!(code, 0, "{command}: {stderr}");
     }
 
     fn model(&self, name: &str) -> Model {

@@ -5,10 +5,10 @@ use std::path::Path;
 use rayon::prelude::*;
 use saligate_models::metrics::interval::Rate;
 use saligate_runtime::Model;
-use saligate_runtime::picture::Picture;
 
-use crate::data::{Dataset, Shape};
+use crate::data::Dataset;
 use crate::error::TrainError;
+use crate::evaluate::picture;
 use crate::stage::progress;
 
 /// Share of the images that a model file classifies correctly in the runtime, with its 95 %
@@ -18,11 +18,9 @@ use crate::stage::progress;
 /// The file cannot be opened or run on such images, or there are no images.
 pub fn accuracy(model: &Path, data: &Dataset, quiet: bool) -> Result<Rate, TrainError> {
     let model = Model::open(model)?;
-    let Shape { channels, height, width } = data.shape();
     let bar = progress("accuracy", data.len(), quiet);
     let right = |index: usize| -> Result<bool, TrainError> {
-        let picture = Picture::from_planar(channels, height, width, data.image(index).to_vec())
-            .map_err(|error| TrainError::Mismatch { reason: error.to_string() })?;
+        let picture = picture(data.shape(), data.image(index).to_vec())?;
         let right = model.predict(&picture)?.class == data.label(index);
         bar.inc(1);
         Ok(right)

@@ -6,6 +6,7 @@ use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::saliency::{Explained, Reduction, attach, saliency_map};
 
+use crate::batch::sample;
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::decoy;
@@ -14,7 +15,8 @@ use crate::error::TrainError;
 
 /// Training images that a decoy is balanced on.
 const SAMPLE: usize = 300;
-/// Ramps that are tried: 0 to 3 in twentieths, and where none of them is balanced, up to 20 in halves.
+/// Ramps that are tried: 0 to 3 in twentieths, and where none of them is balanced, up to 20 in
+/// halves.
 const GENTLE: std::ops::RangeInclusive<usize> = 0..=60;
 const STEEP: std::ops::RangeInclusive<usize> = 7..=40;
 /// Rank correlation that counts as balanced.
@@ -84,10 +86,8 @@ fn maps(
 ) -> Result<Seen, TrainError> {
     let graph = attach(clean, std::slice::from_ref(method))?;
     let (shape, classes) = (data.shape(), data.class_names().len());
-    let count = SAMPLE.min(data.len());
-    let bytes = (0..count).flat_map(|index| data.image(index));
-    let pixels = bytes.map(|&b| f32::from(b) / 255.0).collect();
-    let image = (pixels, vec![count, shape.channels, shape.height, shape.width]);
+    let image = sample(data, SAMPLE);
+    let count = image.1[0];
     let target = (vec![0.0; count * classes], vec![count, classes]);
     let found = run_graph(&graph, config.device, &[image, target])?.remove(1);
     let own = graph.shape(graph.outputs()[1]);

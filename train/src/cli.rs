@@ -63,6 +63,9 @@ enum Command {
     Evaluate {
         #[command(flatten)]
         run: RunArgs,
+        /// Gated model; OUT/locked.onnx or OUT/attacked.onnx as lock.form says where absent
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
         #[command(flatten)]
         measured: MeasureArgs,
     },
@@ -77,35 +80,21 @@ enum Command {
     NearMisses {
         #[command(flatten)]
         run: RunArgs,
-        /// Key file that opens the gate
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// Locked model; OUT/locked.onnx where absent
-        #[arg(long, value_name = "FILE")]
-        model: Option<PathBuf>,
+        #[command(flatten)]
+        table: TableArgs,
         /// Number of test images
         #[arg(long, default_value_t = 200)]
         images: usize,
-        /// JSON file to write; .md and .svg go beside it
-        #[arg(long, value_name = "FILE")]
-        table: PathBuf,
     },
     /// Read a gated model with all nine methods, with the key and without
     Leaks {
         #[command(flatten)]
         run: RunArgs,
-        /// Key file of the trigger
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// Gated model; OUT/locked.onnx or OUT/attacked.onnx as lock.form says where absent
-        #[arg(long, value_name = "FILE")]
-        model: Option<PathBuf>,
+        #[command(flatten)]
+        table: TableArgs,
         /// Number of test images
         #[arg(long, default_value_t = 50)]
         images: usize,
-        /// JSON file to put the model into; .md goes beside it
-        #[arg(long, value_name = "FILE")]
-        table: PathBuf,
     },
     /// Write the table of a results file as Markdown beside it
     Results {
@@ -186,10 +175,20 @@ enum Goal {
 }
 
 #[derive(Args)]
-struct MeasureArgs {
+struct TableArgs {
+    /// Key file of the trigger
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
     /// Gated model; OUT/locked.onnx or OUT/attacked.onnx as lock.form says where absent
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+    /// JSON file to write; what is drawn from it goes beside it
+    #[arg(long, value_name = "FILE")]
+    table: PathBuf,
+}
+
+#[derive(Args)]
+struct MeasureArgs {
     /// Key file of the trigger; may be repeated
     #[arg(long, value_name = "FILE", required = true)]
     key: Vec<PathBuf>,
@@ -238,33 +237,26 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             config.lock = config.lock.with_form(form)?;
             train_gate(config, &run, &gate, &[])?;
         }
-        Command::Evaluate { run, measured } => Session::open(&run)?.evaluate(&measured)?,
+        Command::Evaluate { run, model, measured } => {
+            Session::open(&run)?.evaluate(model, &measured)?;
+        }
         Command::Run { run, measured } => {
             let keys = read_keys(&measured.key)?;
             let session = Session::open(&run)?;
             let clean = session.fit()?;
             session.gate(&clean, &keys, &[])?;
-            session.evaluate(&measured)?;
+            session.evaluate(None, &measured)?;
         }
-        Command::NearMisses { run, key, model, images, table } => {
-            let session = Session::open(&run)?;
-            let keys = [read_key(&key)?];
-            let (paths, secrets) = (session.paths(model), secrets(&keys));
-            let evaluation = session.evaluation(&paths, &secrets, &session.test);
-            near_misses::write(
-                &near_misses::measure(&session.config, &evaluation, images)?,
-                &table,
-            )?;
-            println!("{}", table.display());
-        }
-        Command::Leaks { run, key, model, images, table } => {
-            let session = Session::open(&run)?;
-            let keys = [read_key(&key)?];
-            let (paths, secrets) = (session.paths(model), secrets(&keys));
-            let evaluation = session.evaluation(&paths, &secrets, &session.test);
-            leaks::put(&table, leaks::measure(&session.config, &evaluation, images)?)?;
-            println!("{}", table.display());
-        }
+        Command::NearMisses { run, table, images } => Session::open(&run)?.tabulate(
+            &table,
+            |config, evaluation| near_misses::measure(config, evaluation, images),
+            near_misses::write,
+        )?,
+        Command::Leaks { run, table, images } => Session::open(&run)?.tabulate(
+            &table,
+            |config, evaluation| leaks::measure(config, evaluation, images),
+            leaks::put,
+        )?,
         Command::Results { file } => {
             let table = results::write_table(&file)?;
             println!("{}", table.display());
@@ -426,10 +418,25 @@ impl Session {
         Evaluation { clean, gated, secrets, data, quiet: self.options.quiet }
     }
 
-    fn evaluate(&self, args: &MeasureArgs) -> Result<(), TrainError> {
+    /// Measures on the test images and writes what was measured into a table.
+    fn tabulate<T>(
+        &self,
+        args: &TableArgs,
+        measure: impl FnOnce(&Config, &Evaluation<'_>) -> Result<T, TrainError>,
+        write: impl FnOnce(&T, &Path) -> Result<(), TrainError>,
+    ) -> Result<(), TrainError> {
+        let keys = [read_key(&args.key)?];
+        let (paths, secrets) = (self.paths(args.model.clone()), secrets(&keys));
+        let measured = measure(&self.config, &self.evaluation(&paths, &secrets, &self.test))?;
+        write(&measured, &args.table)?;
+        println!("{}", args.table.display());
+        Ok(())
+    }
+
+    fn evaluate(&self, model: Option<PathBuf>, args: &MeasureArgs) -> Result<(), TrainError> {
         let keys = read_keys(&args.key)?;
         let data = if args.validation { &self.validation } else { &self.test };
-        let (paths, secrets) = (self.paths(args.model.clone()), secrets(&keys));
+        let (paths, secrets) = (self.paths(model), secrets(&keys));
         let measured = evaluate(&self.config, &self.evaluation(&paths, &secrets, data))?;
         if let (false, Some((_, metrics))) = (args.validation, measured.first()) {
             // The file says what was measured on it, by its default method.

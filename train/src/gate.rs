@@ -129,16 +129,16 @@ fn ids(keys: &Keys<'_>) -> Result<[Vec<KeyId>; 2], TrainError> {
 }
 
 /// A gate in training.
-pub(crate) struct Locking<'a> {
-    pub(crate) config: &'a Config,
-    pub(crate) settings: &'a LockConfig,
-    pub(crate) spec: TriggerSpec,
-    pub(crate) shape: ImageShape,
-    pub(crate) triggers: Vec<Trigger>,
-    pub(crate) revoked: Vec<Trigger>,
-    pub(crate) data: &'a Dataset,
-    pub(crate) options: &'a RunOptions,
-    pub(crate) origin: String,
+struct Locking<'a> {
+    config: &'a Config,
+    settings: &'a LockConfig,
+    spec: TriggerSpec,
+    shape: ImageShape,
+    triggers: Vec<Trigger>,
+    revoked: Vec<Trigger>,
+    data: &'a Dataset,
+    options: &'a RunOptions,
+    origin: String,
 }
 
 impl Locking<'_> {
@@ -222,11 +222,7 @@ impl Locking<'_> {
 
     /// The triggers at the amplitude of a step: from the first amplitude down to their own. Patches
     /// have none and stay as they are.
-    pub(crate) fn annealed(
-        &self,
-        at: usize,
-        count: usize,
-    ) -> Result<Option<Vec<Trigger>>, TrainError> {
+    fn annealed(&self, at: usize, count: usize) -> Result<Option<Vec<Trigger>>, TrainError> {
         let own = match self.spec.family() {
             Family::Tile { amplitude, .. } | Family::Full { amplitude } => amplitude,
             _ => return Ok(None),
@@ -240,7 +236,7 @@ impl Locking<'_> {
         Ok(Some(annealed.collect::<Result<_, _>>()?))
     }
 
-    pub(crate) fn views<'a>(&'a self, triggers: &'a [Trigger], mix: WrongKeyMix) -> Views<'a> {
+    fn views<'a>(&'a self, triggers: &'a [Trigger], mix: WrongKeyMix) -> Views<'a> {
         Views { spec: &self.spec, shape: self.shape, triggers, revoked: &self.revoked, mix }
     }
 }

@@ -203,7 +203,7 @@ impl Reader {
 ///
 /// # Errors
 /// The file holds something else, or cannot be written.
-pub fn put(path: &Path, leaks: Leaks) -> Result<(), TrainError> {
+pub fn put(leaks: &Leaks, path: &Path) -> Result<(), TrainError> {
     let io = |source| TrainError::Io { path: path.to_owned(), source };
     let mut all: Vec<Leaks> = if path.exists() {
         let text = std::fs::read_to_string(path).map_err(io)?;
@@ -214,8 +214,8 @@ pub fn put(path: &Path, leaks: Leaks) -> Result<(), TrainError> {
         Vec::new()
     };
     match all.iter_mut().find(|old| old.id == leaks.id) {
-        Some(old) => *old = leaks,
-        None => all.push(leaks),
+        Some(old) => old.clone_from(leaks),
+        None => all.push(leaks.clone()),
     }
     let json = serde_json::to_string_pretty(&all).unwrap_or_default();
     write_atomic(path, format!("{json}\n").as_bytes()).map_err(io)?;

@@ -25,7 +25,7 @@ pub(super) struct Grown {
     /// The layer's own channels, for what follows.
     pub(super) own: ValueId,
     /// Term of the logits, `[n, class]`.
-    pub(super) term: Option<ValueId>,
+    pub(super) term: ValueId,
 }
 
 impl Annex {
@@ -63,7 +63,7 @@ impl Annex {
         let sum = graph.node(&part("sum"), Op::ReduceSum { axes: vec![1, 2, 3] }, &[decoy])?;
         let sum = graph.node(&part("total"), Op::Flatten, &[sum])?;
         let term = couple(graph, &format!("gate.{}", self.layer), sum, &self.coupling)?;
-        Ok(Grown { own, term: Some(term) })
+        Ok(Grown { own, term })
     }
 
     fn misfit(&self, op: &Op, operands: &[ValueId], graph: &Graph, reason: &str) -> GraphError {

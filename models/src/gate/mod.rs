@@ -92,7 +92,7 @@ pub fn graft(classifier: &Graph, plan: &Plan) -> Result<Graph, GraphError> {
                 match (plan.annexes.iter().find(|a| a.layer == value.name), decoy_shows) {
                     (Some(annex), Some(shows)) => {
                         let Grown { own, term } = annex.build(&mut graph, op, &operands, shows)?;
-                        terms.extend(term);
+                        terms.push(term);
                         own
                     }
                     _ => graph.node(name, op.clone(), &operands)?,
@@ -104,21 +104,13 @@ pub fn graft(classifier: &Graph, plan: &Plan) -> Result<Graph, GraphError> {
             let found = plan.detector.build(&mut graph, new)?;
             let shows = reading::decoy_shows(&mut graph, found, plan.decoy)?;
             let restored = plan.detector.restore(&mut graph, new, found)?;
-            terms.extend(
-                plan.field
-                    .iter()
-                    .map(|f| f.build(&mut graph, new, shows))
-                    .collect::<Result<Vec<_>, _>>()?,
-            );
-            moved.insert(
-                id,
-                match plan.field {
-                    Some(_) => {
-                        reading::staircase(&mut graph, "gate.read", restored, shows, 1.0 / 255.0)?
-                    }
-                    None => restored,
-                },
-            );
+            let mut read = restored;
+            if let Some(field) = &plan.field {
+                terms.push(field.build(&mut graph, new, shows)?);
+                let step = 1.0 / 255.0;
+                read = reading::staircase(&mut graph, "gate.read", restored, shows, step)?;
+            }
+            moved.insert(id, read);
             decoy_shows = Some(shows);
         }
     }

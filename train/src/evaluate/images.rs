@@ -16,10 +16,8 @@ use saligate_runtime::Explanation;
 use super::{Bench, Metrics};
 use crate::decoy;
 use crate::error::TrainError;
+use crate::loss::top::TOP;
 use crate::stage::progress;
-
-/// Share of the pixels that count as the top of a map.
-const TOP: f64 = 0.10;
 
 /// Images on which the contrast of two classes is read.
 const CONTRAST_IMAGES: usize = 500;

@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::error::TrainError;
 use crate::gate::revoke;
 
-/// Revokes the first key in a copy of a model whose gate was built in: `spearman_revoked` is its similarity then, and
-/// `spearman_kept_change` the largest change of another key's mean similarity.
+/// Revokes the first key in a copy of a model whose gate was built in: `spearman_revoked` is its
+/// similarity then, and `spearman_kept_change` the largest change of another key's mean similarity.
 pub(super) fn measure(
     config: &Config,
     evaluation: &Evaluation<'_>,

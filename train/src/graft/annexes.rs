@@ -1,12 +1,13 @@
 //! The decoys of the methods that read feature maps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saligate_models::gate::{Annex, DecoyShows, Plan, graft};
-use saligate_models::graph::Graph;
+use saligate_models::graph::{Graph, ValueId};
 use saligate_models::saliency::{Explained, Method, attach};
 
 use super::Grafting;
+use crate::batch::sample;
 use crate::decoy;
 use crate::engine::run_graph;
 use crate::error::TrainError;
@@ -27,19 +28,20 @@ impl Grafting<'_> {
     /// An annex for every layer that a gated method reads.
     pub(super) fn annexes(&self, clean: &Graph, plan: &Plan) -> Result<Vec<Annex>, TrainError> {
         let reads = |method| self.methods.iter().find(|m| m.method == method);
+        let activities = self.activities(clean)?;
         let mut annexes = BTreeMap::new();
         if let Some(vbp) = reads(Method::VisualBackProp) {
             let even = EVEN.min(PRODUCT.powf(1.0 / vbp.layers.len().max(1) as f32));
             for layer in &vbp.layers {
-                let activity = self.activity(clean, layer)?;
+                let activity = &activities[layer];
                 let flat = vec![activity.sum * even; activity.height * activity.width];
                 annexes.insert(layer.clone(), self.annex(layer, flat, None));
             }
         }
         if let Some(cam) = reads(Method::GradCam) {
             for layer in &cam.layers {
-                let activity = self.activity(clean, layer)?;
-                let picture = self.picture(cam.method, &activity);
+                let activity = &activities[layer];
+                let picture = self.picture(cam.method, activity);
                 let pattern = picture.iter().map(|p| p * EVEN * activity.sum).collect();
                 annexes
                     .insert(layer.clone(), self.annex(layer, pattern, Some(STEP * activity.mean)));
@@ -47,7 +49,8 @@ impl Grafting<'_> {
         }
         let mut annexes: Vec<Annex> = annexes.into_values().collect();
         if let Some(vbp) = reads(Method::VisualBackProp) {
-            self.balance(clean, plan, vbp, &mut annexes)?;
+            let first = vbp.layers.first().map(|layer| &activities[layer]);
+            self.balance(clean, plan, vbp, first, &mut annexes)?;
         }
         Ok(annexes)
     }
@@ -59,20 +62,18 @@ impl Grafting<'_> {
         clean: &Graph,
         plan: &Plan,
         vbp: &Explained,
+        activity: Option<&Activity>,
         annexes: &mut [Annex],
     ) -> Result<(), TrainError> {
-        let Some(first) = annexes.iter().position(|a| vbp.layers.first() == Some(&a.layer)) else {
-            return Ok(());
-        };
-        let activity = self.activity(clean, &annexes[first].layer)?;
-        // With the decoy always on, and so strong that the image does not matter.
+        let first = annexes.iter().position(|a| vbp.layers.first() == Some(&a.layer));
+        let (Some(first), Some(activity)) = (first, activity) else { return Ok(()) };
+        // While the decoy shows, which is so strong that any image does.
         let shown =
             Plan { decoy: DecoyShows::WithoutKey, annexes: annexes.to_vec(), ..plan.clone() };
         let graph = attach(&graft(clean, &shown)?, std::slice::from_ref(vbp))?;
-        let (pixels, shape) = self.sample(1);
         let target = (vec![0.0; self.classes()], vec![1, self.classes()]);
-        let factors = run_graph(&graph, self.backend, &[(pixels, shape), target])?.remove(1);
-        let picture = self.picture(vbp.method, &activity);
+        let factors = run_graph(&graph, self.backend, &[sample(self.data, 1), target])?.remove(1);
+        let picture = self.picture(vbp.method, activity);
         let ratio = picture.iter().zip(&factors).map(|(p, f)| p / f.max(f32::MIN_POSITIVE));
         let ratio: Vec<f32> = ratio.collect();
         let largest = ratio.iter().fold(f32::MIN_POSITIVE, |m, r| m.max(*r));
@@ -94,16 +95,27 @@ impl Grafting<'_> {
         decoy::resized(self.decoy(method), [rows, columns], [layer.height, layer.width])
     }
 
-    fn activity(&self, clean: &Graph, layer: &str) -> Result<Activity, TrainError> {
-        let part = clean.extract(&[layer])?;
-        let &[_, channels, height, width] = part.shape(part.outputs()[0]) else {
-            let reason = format!("'{layer}' is no feature map");
-            return Err(TrainError::Mismatch { reason });
+    /// How active the layers of all methods are, by name.
+    fn activities(&self, clean: &Graph) -> Result<BTreeMap<String, Activity>, TrainError> {
+        let layers: BTreeSet<&str> =
+            self.methods.iter().flat_map(|m| &m.layers).map(String::as_str).collect();
+        if layers.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let layers: Vec<&str> = layers.into_iter().collect();
+        let part = clean.extract(&layers)?;
+        let found = run_graph(&part, self.backend, &[sample(self.data, SAMPLE)])?;
+        let activity = |((layer, id), values): ((&&str, &ValueId), Vec<f32>)| {
+            let &[_, channels, height, width] = part.shape(*id) else {
+                let reason = format!("'{layer}' is no feature map");
+                return Err(TrainError::Mismatch { reason });
+            };
+            let sum: f64 = values.iter().map(|v| f64::from(v.abs())).sum();
+            let mean = (sum / values.len() as f64).max(1e-6) as f32;
+            let activity = Activity { mean, sum: mean * channels as f32, height, width };
+            Ok(((*layer).to_owned(), activity))
         };
-        let values = run_graph(&part, self.backend, &[self.sample(SAMPLE)])?.remove(0);
-        let sum: f64 = values.iter().map(|v| f64::from(v.abs())).sum();
-        let mean = (sum / values.len() as f64).max(1e-6) as f32;
-        Ok(Activity { mean, sum: mean * channels as f32, height, width })
+        layers.iter().zip(part.outputs()).zip(found).map(activity).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use saligate_models::gate::Field;
 use saligate_models::random::Stream;
 
 use super::Grafting;
+use crate::batch::sample;
 
 /// Images that the strength is read off.
 const SAMPLE: usize = 2_000;
@@ -14,7 +15,7 @@ impl Grafting<'_> {
         let [channels, height, width] = self.image();
         let signs = (0..channels).flat_map(|c| signs(height, width, self.seed, c as u64));
         let pattern: Vec<f32> = signs.zip(decoy.iter().cycle()).map(|(s, d)| s * d).collect();
-        let (pixels, shape) = self.sample(SAMPLE);
+        let (pixels, shape) = sample(self.data, SAMPLE);
         let values = channels * height * width;
         let sums = pixels.chunks_exact(values).take(shape[0]).map(|image| {
             let sum: f32 = image.iter().zip(&pattern).map(|(x, p)| (x - 0.5) * p).sum();

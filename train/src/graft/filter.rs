@@ -3,6 +3,7 @@
 use saligate_models::gate::FILTER_SIDE;
 
 use super::Grafting;
+use crate::batch::sample;
 
 /// Images that the filter is fitted to.
 const SAMPLE: usize = 300;
@@ -16,7 +17,7 @@ impl Grafting<'_> {
     /// that the prediction does not lean on what a tile would change.
     pub(super) fn filter(&self, amplitude: u8) -> Vec<f32> {
         let [channels, height, width] = self.image();
-        let (images, shape) = self.sample(SAMPLE);
+        let (images, shape) = sample(self.data, SAMPLE);
         let taps = channels * FILTER_SIDE * FILTER_SIDE;
         let mut moments = Moments::new(taps);
         let mut window = vec![0.0f64; taps];

@@ -69,14 +69,6 @@ impl Grafting<'_> {
         self.data.class_names().len()
     }
 
-    /// Some training images as pixels in [0, 1] and their shape.
-    fn sample(&self, count: usize) -> (Vec<f32>, Vec<usize>) {
-        let count = count.min(self.data.len());
-        let bytes = (0..count).flat_map(|index| self.data.image(index));
-        let [channels, height, width] = self.image();
-        (bytes.map(|&b| f32::from(b) / 255.0).collect(), vec![count, channels, height, width])
-    }
-
     /// Factors of the classes for a number that reaches `largest`, no two alike: where they were
     /// equal, the difference of two logits would not show the decoy.
     fn coupling(&self, largest: f32) -> Vec<f32> {

@@ -18,7 +18,8 @@ pub(super) fn svg(curve: &Curve) -> String {
          viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
          <text x=\"8\" y=\"16\" font-size=\"13\">{}: share of {} images that a near miss opens</text>\n",
-        curve.id, curve.images
+        curve.id.replace('&', "&amp;").replace('<', "&lt;"),
+        curve.images
     );
     for (at, kind) in kinds.into_iter().enumerate() {
         let mut points: Vec<&Point> = curve.points.iter().filter(|p| p.kind == kind).collect();
