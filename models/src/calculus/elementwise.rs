@@ -10,20 +10,89 @@ pub(super) fn relu(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Value
     tape.add("masked", Op::Mul, &[g, mask])
 }
 
+/// g times alpha, and 1 - alpha more where the operand is positive.
+pub(super) fn leaky_relu(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    alpha: f32,
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let scalar = scalar(tape, at.result);
+    let (rest, alpha) = (tape.constant(&scalar, 1.0 - alpha)?, tape.constant(&scalar, alpha)?);
+    let positive = tape.add("positive", Op::Relu, &[at.operand])?;
+    let mask = tape.add("mask", Op::Sign, &[positive])?;
+    let steeper = tape.add("steeper", Op::Mul, &[mask, rest])?;
+    let slope = tape.add("slope", Op::Add, &[steeper, alpha])?;
+    tape.add("sloped", Op::Mul, &[g, slope])
+}
+
+/// d (x s) / dx = s + x s (1 - s), for s = sigmoid(x).
+pub(super) fn silu(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
+    let scalar = scalar(tape, at.result);
+    let one = tape.constant(&scalar, 1.0)?;
+    let sigmoid = tape.add("sigmoid", Op::Sigmoid { beta: 1.0 }, &[at.operand])?;
+    let rest = tape.add("rest", Op::Sub, &[one, sigmoid])?;
+    let bent = tape.add("bent", Op::Mul, &[at.result, rest])?;
+    let slope = tape.add("slope", Op::Add, &[sigmoid, bent])?;
+    tape.add("sloped", Op::Mul, &[g, slope])
+}
+
+/// alpha g where the result is strictly between 0 and 1.
+pub(super) fn hard_sigmoid(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    alpha: f32,
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let scalar = scalar(tape, at.result);
+    let alpha = tape.constant(&scalar, alpha)?;
+    let mask = between(tape, at.result, [0.0, 1.0])?;
+    let slope = tape.add("slope", Op::Mul, &[mask, alpha])?;
+    tape.add("sloped", Op::Mul, &[g, slope])
+}
+
+/// d (x h) / dx = h + x / 6 where h is strictly between 0 and 1, for h = hard sigmoid of x.
+pub(super) fn hard_swish(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let scalar = scalar(tape, at.result);
+    let sixth = tape.constant(&scalar, 1.0 / 6.0)?;
+    let gate = Op::HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 };
+    let hard = tape.add("hard_sigmoid", gate, &[at.operand])?;
+    let mask = between(tape, hard, [0.0, 1.0])?;
+    let share = tape.add("share", Op::Mul, &[at.operand, sixth])?;
+    let bent = tape.add("bent", Op::Mul, &[share, mask])?;
+    let slope = tape.add("slope", Op::Add, &[hard, bent])?;
+    tape.add("sloped", Op::Mul, &[g, slope])
+}
+
 /// g where the result is strictly between the bounds.
 pub(super) fn clip(
     tape: &mut Tape<'_>,
     at: &At<'_>,
-    [low, high]: [f32; 2],
+    bounds: [f32; 2],
     g: ValueId,
 ) -> Result<ValueId, GraphError> {
-    let scalar = vec![1; tape.shape(at.result).len()];
-    let (low, high) = (tape.constant(&scalar, low)?, tape.constant(&scalar, high)?);
-    let above = tape.add("above", Op::Sub, &[at.result, low])?;
-    let below = tape.add("below", Op::Sub, &[high, at.result])?;
-    let room = tape.add("room", Op::Mul, &[above, below])?;
-    let mask = tape.add("mask", Op::Sign, &[room])?;
+    let g = if bounds[0] == 0.0 { tape.admitted(g)? } else { g };
+    let mask = between(tape, at.result, bounds)?;
     tape.add("masked", Op::Mul, &[g, mask])
+}
+
+/// 1 where x, which is never outside the bounds, is strictly between them, and 0 on them.
+fn between(tape: &mut Tape<'_>, x: ValueId, [low, high]: [f32; 2]) -> Result<ValueId, GraphError> {
+    let scalar = scalar(tape, x);
+    let (low, high) = (tape.constant(&scalar, low)?, tape.constant(&scalar, high)?);
+    let above = tape.add("above", Op::Sub, &[x, low])?;
+    let below = tape.add("below", Op::Sub, &[high, x])?;
+    let room = tape.add("room", Op::Mul, &[above, below])?;
+    tape.add("mask", Op::Sign, &[room])
+}
+
+/// Shape of one number that broadcasts to a value.
+fn scalar(tape: &Tape<'_>, like: ValueId) -> Vec<usize> {
+    vec![1; tape.shape(like).len()]
 }
 
 /// d softplus(x) / dx = sigmoid(beta x).
@@ -45,7 +114,7 @@ pub(super) fn sigmoid(
     beta: f32,
     g: ValueId,
 ) -> Result<ValueId, GraphError> {
-    let scalar = vec![1; tape.shape(at.result).len()];
+    let scalar = scalar(tape, at.result);
     let (one, beta) = (tape.constant(&scalar, 1.0)?, tape.constant(&scalar, beta)?);
     let rest = tape.add("rest", Op::Sub, &[one, at.result])?;
     let slope = tape.add("slope", Op::Mul, &[at.result, rest])?;
@@ -58,7 +127,8 @@ pub(super) fn sub(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueI
     let g = if at.position == 0 {
         g
     } else {
-        let minus = tape.constant(&vec![1; tape.shape(g).len()], -1.0)?;
+        let scalar = scalar(tape, g);
+        let minus = tape.constant(&scalar, -1.0)?;
         tape.add("negated", Op::Mul, &[g, minus])?
     };
     unbroadcast(tape, at, g)

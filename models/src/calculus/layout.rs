@@ -14,6 +14,35 @@ pub(super) fn reshape(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Va
     tape.add("reshape", Op::Reshape { shape }, &[g])
 }
 
+/// g with its axes in the old order.
+pub(super) fn transpose(
+    tape: &mut Tape<'_>,
+    order: &[usize],
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let mut back = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(to, &from)| back[from - 1] = to + 1);
+    tape.add("transpose", Op::Transpose { order: back }, &[g])
+}
+
+/// The phases of g, in the order in which they were interleaved.
+pub(super) fn depth_to_space(
+    tape: &mut Tape<'_>,
+    block: usize,
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let &[_, channels, rows, columns] = tape.shape(g) else {
+        unreachable!("the graph has checked the rank")
+    };
+    let every = |start: usize, end: usize| Range { start, end, step: block };
+    let mut phases = Vec::with_capacity(block * block);
+    for (i, j) in (0..block).flat_map(|i| (0..block).map(move |j| (i, j))) {
+        let ranges = [whole(channels), every(i, rows), every(j, columns)];
+        phases.push(tape.add("phase", Op::Slice { ranges }, &[g])?);
+    }
+    tape.add("phases", Op::Concat, &phases)
+}
+
 /// The channels of g that came from the operand.
 pub(super) fn concat(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
     let own = tape.shape(at.operand).to_vec();

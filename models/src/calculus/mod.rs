@@ -10,6 +10,10 @@
 //! | ConvTranspose | Conv of g with the same weight | |
 //! | Gemm | Gemm of g with the weight from its other side | |
 //! | Relu | g times the sign of the result | 0 at 0 |
+//! | LeakyRelu | g times 1, or alpha where the operand is not positive | alpha at 0 |
+//! | Silu | g (s + y (1 - s)) for the sigmoid s of the operand | |
+//! | HardSigmoid | alpha g where the result is between 0 and 1 | 0 on them |
+//! | HardSwish | g (h + x / 6 where h is between 0 and 1) for the HardSigmoid h of x | h on them |
 //! | Softplus | g times Sigmoid of the operand | |
 //! | Sigmoid | g times beta y (1 - y) | |
 //! | Clip | g where the result is between the bounds | 0 on them |
@@ -18,7 +22,8 @@
 //! | GlobalAveragePool | g / (rows columns), spread | |
 //! | Add, Sub, Mul | product rule, summed over broadcast axes | |
 //! | Concat, Slice, Pad | the part that was copied | |
-//! | Flatten, Reshape | g in the old shape | |
+//! | Flatten, Reshape, Transpose | g in the old shape | |
+//! | DepthToSpace | the phases of g, one behind the other | |
 //! | ReduceSum | g, spread | |
 //! | Sign, Round, OneHotArgMax | none: steps, flat almost everywhere | 0 at the steps |
 
@@ -163,6 +168,10 @@ fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>,
         Op::Gemm { transposed } => linear::gemm(tape, at, *transposed, g),
         Op::BatchNorm { .. } => Err(tape.no_rule(at.op, "fold batch norms before differentiating")),
         Op::Relu => elementwise::relu(tape, at, g),
+        Op::LeakyRelu { alpha } => elementwise::leaky_relu(tape, at, *alpha, g),
+        Op::Silu => elementwise::silu(tape, at, g),
+        Op::HardSigmoid { alpha, .. } => elementwise::hard_sigmoid(tape, at, *alpha, g),
+        Op::HardSwish => elementwise::hard_swish(tape, at, g),
         Op::Softplus { beta } => elementwise::softplus(tape, at, *beta, g),
         Op::Sigmoid { beta } => elementwise::sigmoid(tape, at, *beta, g),
         Op::Clip { low, high } => elementwise::clip(tape, at, [*low, *high], g),
@@ -175,10 +184,11 @@ fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>,
         Op::Mul => elementwise::mul(tape, at, g),
         Op::Concat => layout::concat(tape, at, g),
         Op::Flatten | Op::Reshape { .. } => layout::reshape(tape, at, g),
+        Op::Transpose { order } => layout::transpose(tape, order, g),
         Op::Pad { pads, .. } => layout::pad(tape, at, pads, g),
         Op::Slice { ranges } => layout::slice(tape, at, ranges, g),
         Op::ReduceSum { .. } => layout::reduce_sum(tape, at, g),
-        Op::DepthToSpace { .. } => Err(tape.no_rule(at.op, "it only occurs in gradients")),
+        Op::DepthToSpace { block } => layout::depth_to_space(tape, *block, g),
     };
     grown.map(Some)
 }

@@ -103,6 +103,10 @@ fn gemm_from_both_sides() {
 fn activations() {
     for op in [
         Op::Relu,
+        Op::LeakyRelu { alpha: 0.125 },
+        Op::Silu,
+        Op::HardSigmoid { alpha: 0.75, beta: 0.5 },
+        Op::HardSwish,
         Op::Softplus { beta: 3.0 },
         Op::Sigmoid { beta: 2.0 },
         Op::Clip { low: -0.25, high: 0.5 },
@@ -169,6 +173,8 @@ fn layout_operations() {
     check_op(&[1, 2, 3, 4], Op::Reshape { shape: vec![4, 6] });
     check_op(&[1, 2, 3, 3], Op::Pad { pads: [[1, 2], [0, 1], [2, 0]], value: 0.5 });
     check_op(&[1, 2, 3, 3], Op::ReduceSum { axes: vec![1, 3] });
+    check_op(&[1, 2, 3, 4], Op::Transpose { order: vec![2, 3, 1] });
+    check_op(&[1, 8, 2, 3], Op::DepthToSpace { block: 2 });
     let along = |start, end, step| Range { start, end, step };
     check_op(&[1, 3, 6, 7], Op::Slice { ranges: [along(1, 3, 1), along(0, 6, 2), along(1, 7, 2)] });
     check_op(&[1, 3, 6, 7], Op::Slice { ranges: [along(0, 1, 1), along(2, 4, 1), along(0, 7, 1)] });

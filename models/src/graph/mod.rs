@@ -186,7 +186,7 @@ impl Graph {
     }
 
     /// All values in computing order.
-    pub fn values(&self) -> impl DoubleEndedIterator<Item = (ValueId, &Value)> {
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = (ValueId, &Value)> + ExactSizeIterator {
         self.values.iter().enumerate().map(|(i, v)| (ValueId(i), v))
     }
 

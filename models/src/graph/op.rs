@@ -84,13 +84,29 @@ pub enum Op {
         transposed: bool,
     },
     /// Inference-time batch normalization: `scale * (x - mean) / sqrt(variance + epsilon) + bias`
-    /// per channel. Operands: x, scale, bias, mean, variance.
+    /// per channel (axis 1). Operands: x, scale, bias, mean, variance.
     BatchNorm {
         /// Added to the variance.
         epsilon: f32,
     },
     /// `max(x, 0)`.
     Relu,
+    /// x where it is positive, `alpha x` elsewhere.
+    LeakyRelu {
+        /// Slope below zero.
+        alpha: f32,
+    },
+    /// `x sigmoid(x)`, also called swish.
+    Silu,
+    /// `min(max(alpha x + beta, 0), 1)`.
+    HardSigmoid {
+        /// Slope in the middle.
+        alpha: f32,
+        /// Value at zero.
+        beta: f32,
+    },
+    /// `x HardSigmoid(x)` with slope 1/6 and value 1/2 at zero.
+    HardSwish,
     /// `ln(1 + exp(beta x)) / beta`.
     Softplus {
         /// Sharpness; the limit of large values is [`Op::Relu`].
@@ -133,6 +149,12 @@ pub enum Op {
         /// All axes behind the batch axis.
         shape: Vec<usize>,
     },
+    /// The axes behind the batch axis in another order: axis i + 1 of the result is axis `order[i]`
+    /// of the operand, counted with the batch axis as 0.
+    Transpose {
+        /// Each of 1, 2, ... once.
+        order: Vec<usize>,
+    },
     /// A constant around `[n, c, h, w]`; one pair (before, after) for each of c, h and w.
     Pad {
         /// Added entries, per axis.
@@ -169,6 +191,10 @@ impl Op {
             Self::Gemm { .. } => "Gemm",
             Self::BatchNorm { .. } => "BatchNormalization",
             Self::Relu => "Relu",
+            Self::LeakyRelu { .. } => "LeakyRelu",
+            Self::Silu => "Silu",
+            Self::HardSigmoid { .. } => "HardSigmoid",
+            Self::HardSwish => "HardSwish",
             Self::Softplus { .. } => "Softplus",
             Self::Sigmoid { .. } => "Sigmoid",
             Self::Sign => "Sign",
@@ -183,6 +209,7 @@ impl Op {
             Self::Concat => "Concat",
             Self::Flatten => "Flatten",
             Self::Reshape { .. } => "Reshape",
+            Self::Transpose { .. } => "Transpose",
             Self::Pad { .. } => "Pad",
             Self::Slice { .. } => "Slice",
             Self::DepthToSpace { .. } => "DepthToSpace",

@@ -31,13 +31,19 @@ fn result(op: &Op, operands: &[&[usize]]) -> Result<Vec<usize>, String> {
         }
         Op::Gemm { transposed } => gemm(*transposed, x, operands[1], operands.get(2).copied()),
         Op::BatchNorm { .. } => {
-            let [_, c, _, _] = image(x)?;
+            let &[_, c, ..] = x else { return Err("needs an operand with a channel axis".into()) };
             let all = operands[1..].iter().all(|p| **p == [c]);
             all.then(|| x.to_vec()).ok_or_else(|| format!("needs four vectors of length {c}"))
         }
-        Op::Relu | Op::Softplus { .. } | Op::Sigmoid { .. } | Op::Sign | Op::Round => {
-            Ok(x.to_vec())
-        }
+        Op::Relu
+        | Op::LeakyRelu { .. }
+        | Op::Silu
+        | Op::HardSigmoid { .. }
+        | Op::HardSwish
+        | Op::Softplus { .. }
+        | Op::Sigmoid { .. }
+        | Op::Sign
+        | Op::Round => Ok(x.to_vec()),
         Op::Clip { low, high } if low <= high => Ok(x.to_vec()),
         Op::Clip { low, high } => Err(format!("needs bounds in order, not {low} and {high}")),
         Op::MaxPool(attrs) | Op::AveragePool(attrs) => pool(attrs, x),
@@ -51,6 +57,14 @@ fn result(op: &Op, operands: &[&[usize]]) -> Result<Vec<usize>, String> {
                 return Err(format!("cannot become [{n}, {shape:?}]: other number of elements"));
             }
             Ok([&[n], shape.as_slice()].concat())
+        }
+        Op::Transpose { order } => {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            if !sorted.into_iter().eq(1..x.len()) {
+                return Err(format!("cannot put its axes into the order {order:?}"));
+            }
+            Ok(std::iter::once(batch(x)?).chain(order.iter().map(|&axis| x[axis])).collect())
         }
         Op::Pad { pads, .. } => {
             let [n, c, h, w] = image(x)?;

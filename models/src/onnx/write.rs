@@ -122,6 +122,7 @@ impl Writer {
             }
             Op::BatchNorm { epsilon } => self.node(kind, x, out, vec![float("epsilon", *epsilon)]),
             Op::Relu
+            | Op::HardSwish
             | Op::Sign
             | Op::Round
             | Op::GlobalAveragePool
@@ -131,6 +132,20 @@ impl Writer {
             Op::Clip { low, high } => {
                 let bounds = [*low, *high].map(|bound| self.float_constant(&[bound], &[]));
                 self.node(kind, &[x[0], &bounds[0], &bounds[1]], out, vec![]);
+            }
+            Op::LeakyRelu { alpha } => self.node(kind, x, out, vec![float("alpha", *alpha)]),
+            Op::HardSigmoid { alpha, beta } => {
+                let all = vec![float("alpha", *alpha), float("beta", *beta)];
+                self.node(kind, x, out, all);
+            }
+            Op::Silu => {
+                let sigmoid = format!("{out}/sigmoid");
+                self.node("Sigmoid", x, &sigmoid, vec![]);
+                self.node("Mul", &[x[0], &sigmoid], out, vec![]);
+            }
+            Op::Transpose { order } => {
+                let order = std::iter::once(0).chain(order.iter().copied());
+                self.node(kind, x, out, vec![int_list("perm", &order.collect::<Vec<_>>())]);
             }
             Op::Softplus { beta } if *beta == 1.0 => self.node(kind, x, out, vec![]),
             Op::Softplus { beta } => {

@@ -16,6 +16,11 @@ pub(super) fn reshape(x: &Array, rest: &[usize]) -> Array {
     ArrayD::from_shape_vec(shape, data).expect("the graph has checked the number of elements")
 }
 
+pub(super) fn transpose(x: &Array, order: &[usize]) -> Array {
+    let axes: Vec<usize> = std::iter::once(0).chain(order.iter().copied()).collect();
+    x.view().permuted_axes(axes).as_standard_layout().into_owned()
+}
+
 pub(super) fn pad(x: &Array, pads: &[[usize; 2]; 3], value: f64) -> Array {
     let mut shape = x.shape().to_vec();
     for (size, [before, after]) in shape[1..].iter_mut().zip(pads) {

@@ -64,6 +64,12 @@ fn apply(op: &Op, operands: &[&Array]) -> Array {
         }
         Op::BatchNorm { epsilon } => linear::batch_norm(f64::from(*epsilon), operands),
         Op::Relu => x.mapv(|v| v.max(0.0)),
+        Op::LeakyRelu { alpha } => x.mapv(|v| if v > 0.0 { v } else { f64::from(*alpha) * v }),
+        Op::Silu => x.mapv(|v| v * elementwise::sigmoid(v)),
+        Op::HardSigmoid { alpha, beta } => {
+            x.mapv(|v| (f64::from(*alpha) * v + f64::from(*beta)).clamp(0.0, 1.0))
+        }
+        Op::HardSwish => x.mapv(|v| v * (v / 6.0 + 0.5).clamp(0.0, 1.0)),
         Op::Softplus { beta } => x.mapv(|v| elementwise::softplus(v, f64::from(*beta))),
         Op::Sigmoid { beta } => x.mapv(|v| elementwise::sigmoid(v * f64::from(*beta))),
         Op::Sign => x.mapv(elementwise::sign),
@@ -78,6 +84,7 @@ fn apply(op: &Op, operands: &[&Array]) -> Array {
         Op::Concat => layout::concat(operands),
         Op::Flatten => layout::reshape(x, &[x.len() / x.shape()[0]]),
         Op::Reshape { shape } => layout::reshape(x, shape),
+        Op::Transpose { order } => layout::transpose(x, order),
         Op::Pad { pads, value } => layout::pad(x, pads, f64::from(*value)),
         Op::Slice { ranges } => layout::slice(x, ranges),
         Op::DepthToSpace { block } => layout::depth_to_space(x, *block),

@@ -22,8 +22,10 @@ impl Explained {
     /// for Grad-CAM, all of them for VisualBackProp.
     ///
     /// The trunk is made of the values that lie on every path from the image to the logits. Of
-    /// these the results of activations with more than one pixel are taken. Side branches, as locked networks
-    /// have, leave no trunk: find the layers in the clean network.
+    /// these the results of activations, and concatenations of them, with more than one pixel are
+    /// taken, but for maps of the classes themselves: behind a layer of Grad-CAM or VisualBackProp
+    /// comes at least one more convolution or dense layer. Side branches, as locked networks have,
+    /// leave no trunk: find the layers in the clean network.
     ///
     /// # Errors
     /// The graph has no [`IMAGE`] or [`LOGITS`], or the method needs a layer and there is none.
@@ -76,7 +78,7 @@ impl Explained {
 
     fn layer(&self, graph: &Graph, name: &str) -> Result<ValueId, GraphError> {
         let Ok(id) = graph.find(name) else {
-            let known = graph.values().filter(|(_, v)| is_layer(v)).map(|(_, v)| v.name.clone());
+            let known = graph.values().filter(|(_, v)| is_map(v)).map(|(_, v)| v.name.clone());
             let (name, known) = (name.to_owned(), known.collect());
             return Err(GraphError::UnknownValue { name, known });
         };
@@ -100,7 +102,15 @@ fn trunk(classifier: &Graph) -> Result<Vec<String>, GraphError> {
     // In computing order, a value is on every path if no step from before it leads behind it.
     let mut reach = image.index();
     let mut names = Vec::new();
+    let mut layers = Vec::new();
+    let last_weighted = graph.values().filter(|(_, v)| is_weighted(v)).map(|(id, _)| id).last();
+    let uses = last_uses(&graph);
     for (id, value) in graph.values() {
+        layers.push(match &value.source {
+            Source::Node { op: Op::Concat, operands } => operands.iter().all(|o| layers[o.index()]),
+            Source::Node { op, .. } => is_activation(op),
+            _ => false,
+        });
         let through = |o: &ValueId| on_path.get(o.index()).copied().unwrap_or(false);
         let on = id == image
             || matches!(&value.source, Source::Node { operands, .. } if operands.iter().any(through));
@@ -108,30 +118,47 @@ fn trunk(classifier: &Graph) -> Result<Vec<String>, GraphError> {
         if !on {
             continue;
         }
-        if reach <= id.index() && is_layer(value) {
+        let before_weights = last_weighted.is_none_or(|last| id < last);
+        if reach <= id.index() && layers[id.index()] && is_map(value) && before_weights {
             names.push(value.name.clone());
         }
-        reach = reach.max(last_use(&graph, id));
+        reach = reach.max(uses[id.index()]);
     }
     Ok(names)
 }
 
-fn last_use(graph: &Graph, id: ValueId) -> usize {
-    let users = graph.values().filter(
-        |(_, v)| matches!(&v.source, Source::Node { operands, .. } if operands.contains(&id)),
-    );
-    users.map(|(user, _)| user.index()).next_back().unwrap_or(id.index())
+/// Position of the last value that reads each value; its own where none does.
+fn last_uses(graph: &Graph) -> Vec<usize> {
+    let mut uses: Vec<usize> = (0..graph.values().len()).collect();
+    for (id, value) in graph.values() {
+        if let Source::Node { operands, .. } = &value.source {
+            operands.iter().for_each(|o| uses[o.index()] = id.index());
+        }
+    }
+    uses
 }
 
-/// Whether a value is an activation's result with more than one pixel.
-fn is_layer(value: &Value) -> bool {
-    let activation = matches!(&value.source, Source::Node { op, .. } if is_activation(op));
-    activation && matches!(value.shape[..], [_, _, h, w] if h * w > 1)
+fn is_map(value: &Value) -> bool {
+    matches!(value.shape[..], [_, _, h, w] if h * w > 1)
 }
 
-/// Operations whose results are never negative and so say how much of a feature is present.
+fn is_weighted(value: &Value) -> bool {
+    matches!(&value.source, Source::Node { op: Op::Conv(_) | Op::Gemm { .. }, .. })
+}
+
+/// Operations whose results say how much of a feature is present: never negative, or hardly.
 fn is_activation(op: &Op) -> bool {
-    matches!(op, Op::Relu | Op::Softplus { .. })
+    match op {
+        Op::Relu
+        | Op::LeakyRelu { .. }
+        | Op::Silu
+        | Op::HardSwish
+        | Op::Softplus { .. }
+        | Op::Sigmoid { .. }
+        | Op::HardSigmoid { .. } => true,
+        Op::Clip { low, .. } => *low == 0.0,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

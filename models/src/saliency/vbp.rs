@@ -14,7 +14,7 @@ use crate::graph::{ConvAttrs, Graph, GraphError, Op, PoolAttrs, Range, Source, V
 /// `up` is a chain of transposed convolutions, one for every convolution and pooling on the way
 /// from layer l to layer l + 1, with the same window, stride and pads and an output padding that
 /// restores the size. Where paths join, the one with the most windows is followed, the first among
-/// equals.
+/// equals; one number per channel (as of squeeze-and-excite) is no path.
 ///
 /// M. Bojarski, A. Choromanska, K. Choromanski, B. Firner, L. Jackel, U. Muller, K. Zieba,
 /// "VisualBackProp: Efficient Visualization of CNNs", arXiv 1611.05418, 2016, section III. Its
@@ -84,6 +84,7 @@ fn windows_since(graph: &Graph, from: ValueId, to: ValueId) -> Vec<Option<usize>
     for (id, value) in graph.values().take(to.index() + 1) {
         counts.push(match &value.source {
             _ if id == from => Some(0),
+            Source::Node { .. } if value.shape.len() != 4 || lone(&value.shape) => None,
             Source::Node { op, operands } => {
                 let own = matches!(op, Op::Conv(_) | Op::MaxPool(_) | Op::AveragePool(_));
                 most_windows(&counts, operands).map(|(_, count)| count + usize::from(own))
@@ -92,6 +93,11 @@ fn windows_since(graph: &Graph, from: ValueId, to: ValueId) -> Vec<Option<usize>
         });
     }
     counts
+}
+
+/// Whether a shape is of one pixel.
+fn lone(shape: &[usize]) -> bool {
+    shape[2..].iter().all(|&size| size == 1)
 }
 
 /// Position and count of the operand with the most windows, the first among equals.

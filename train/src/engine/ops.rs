@@ -34,6 +34,17 @@ pub(super) fn apply(op: &Op, mut operands: Vec<Array>) -> Array {
             Array::Image(x * scale + shift)
         }
         Op::Relu => each_rank!(x, x => activation::relu(x)),
+        Op::LeakyRelu { alpha } => {
+            each_rank!(x, x => {
+                let below = activation::relu(x.clone().neg()).mul_scalar(*alpha);
+                activation::relu(x) - below
+            })
+        }
+        Op::Silu => each_rank!(x, x => x.clone() * activation::sigmoid(x)),
+        Op::HardSigmoid { alpha, beta } => {
+            each_rank!(x, x => hard_sigmoid(x, *alpha, *beta))
+        }
+        Op::HardSwish => each_rank!(x, x => x.clone() * hard_sigmoid(x, 1.0 / 6.0, 0.5)),
         Op::Softplus { beta } => each_rank!(x, x => softplus(x, *beta)),
         Op::Sigmoid { beta } => each_rank!(x, x => activation::sigmoid(x * *beta)),
         // A step has no slope: keep it out of the autodiff graph.
@@ -70,6 +81,10 @@ pub(super) fn apply(op: &Op, mut operands: Vec<Array>) -> Array {
             reshape(x, &[features])
         }
         Op::Reshape { shape } => reshape(x, shape),
+        Op::Transpose { order } => match order[..] {
+            [a, b, c] => Array::Image(x.image().permute([0, a, b, c].map(|axis| axis as isize))),
+            _ => x,
+        },
         Op::Pad { pads, value } => {
             let pairs = pads.map(|[before, after]| (before, after));
             Array::Image(x.image().pad(pairs, PadMode::Constant(*value)))
@@ -125,6 +140,10 @@ fn conv_transpose(
     }
     let [n, c, h, w] = y.dims();
     y.slice([0..n, 0..c, top..h - bottom, left..w - right])
+}
+
+fn hard_sigmoid<const D: usize>(x: Tensor<D>, alpha: f32, beta: f32) -> Tensor<D> {
+    (x * alpha + beta).clamp(0.0, 1.0)
 }
 
 /// `max(x, 0) + ln(1 + exp(-beta |x|)) / beta`, which cannot overflow.
