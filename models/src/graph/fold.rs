@@ -113,10 +113,9 @@ impl<'a> Folding<'a> {
         let value = self.old.value(id);
         let Source::Node { op, operands } = &value.source else { return None };
         let weighted = matches!(op, Op::Conv(_) | Op::Gemm { transposed: false });
-        let own = operands
-            .get(1..)?
-            .iter()
-            .all(|&o| self.uses[o.0] == 1 && matches!(self.old.value(o).source, Source::Param(_)));
+        let [_, weight, ..] = operands.as_slice() else { return None };
+        let is_param = |o: &ValueId| matches!(self.old.value(*o).source, Source::Param(_));
+        let own = self.uses[weight.0] == 1 && operands[1..].iter().all(is_param);
         (weighted && own && self.uses[id.0] == 1).then_some(Layer { value, op, operands })
     }
 
@@ -141,7 +140,7 @@ impl<'a> Folding<'a> {
             offsets.push((a * before + affine.offsets[o]) as f32);
         }
         let weight_name = &self.old.value(operands[1]).name;
-        let bias_name = format!("{weight_name}.folded_bias");
+        let bias_name = self.fresh(&format!("{weight_name}.folded_bias"));
         let w = self.graph.param(weight_name, self.old.shape(operands[1]), weight)?;
         let b = self.graph.param(&bias_name, &[offsets.len()], offsets)?;
         let x = self.placed(operands[0])?;
@@ -154,11 +153,21 @@ impl<'a> Folding<'a> {
         let shape: Vec<usize> =
             (0..norm.shape.len()).map(|axis| if axis == 1 { channels } else { 1 }).collect();
         let narrow = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect::<Vec<_>>();
-        let name = |part: &str| format!("{}.{part}", norm.name);
-        let scale = self.graph.param(&name("scale"), &shape, narrow(affine.factors))?;
-        let shift = self.graph.param(&name("shift"), &shape, narrow(affine.offsets))?;
-        let scaled = self.graph.node(&name("scaled"), Op::Mul, &[x, scale])?;
+        let [scale, scaled, shift] =
+            ["scale", "scaled", "shift"].map(|part| self.fresh(&format!("{}.{part}", norm.name)));
+        let scale = self.graph.param(&scale, &shape, narrow(affine.factors))?;
+        let scaled = self.graph.node(&scaled, Op::Mul, &[x, scale])?;
+        let shift = self.graph.param(&shift, &shape, narrow(affine.offsets))?;
         self.graph.node(&norm.name, Op::Add, &[scaled, shift])
+    }
+
+    /// A name that neither graph has.
+    fn fresh(&self, stem: &str) -> String {
+        let mut name = self.graph.fresh_name(stem);
+        while self.old.names.contains_key(&name) || self.graph.names.contains_key(&name) {
+            name.push('\'');
+        }
+        name
     }
 
     fn placed_all(&mut self, ids: &[ValueId]) -> Result<Vec<ValueId>, GraphError> {

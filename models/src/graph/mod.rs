@@ -20,7 +20,7 @@ pub use op::{ConvAttrs, Op, Pads, PoolAttrs, Range};
 pub const MAX_ELEMENTS: usize = 1 << 28;
 
 /// How the names of constants begin, which tells them from trained weights.
-const CONSTANT_PREFIX: &str = "const/";
+pub(crate) const CONSTANT_PREFIX: &str = "const/";
 
 /// Handle of a value in the graph that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -250,17 +250,32 @@ impl Graph {
     pub(crate) fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
         let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
         let name = format!("{CONSTANT_PREFIX}{value}/{}", axes.join("x"));
-        let elements = shape.iter().product();
-        self.find(&name).or_else(|_| self.param(&name, shape, vec![value; elements]))
+        match self.names.get(&name) {
+            Some(&made) => Ok(made),
+            None => self.param(&name, shape, vec![value; shape.iter().product()]),
+        }
     }
 
     /// `stem`, or `stem.2`, `stem.3`, ... where that is taken.
+    ///
+    /// The number is found in steps that double, so that many names of one stem are quickly made.
     pub(crate) fn fresh_name(&self, stem: &str) -> String {
         if !self.names.contains_key(stem) {
             return stem.to_owned();
         }
-        let numbered = (2..).map(|i| format!("{stem}.{i}"));
-        numbered.into_iter().find(|n| !self.names.contains_key(n)).unwrap_or_default()
+        let name = |number: usize| format!("{stem}.{number}");
+        let is_taken = |number| self.names.contains_key(&name(number));
+        let (mut taken, mut step) = (1, 1);
+        while is_taken(taken + step) {
+            taken += step;
+            step *= 2;
+        }
+        let mut free = taken + step;
+        while free - taken > 1 {
+            let middle = taken + (free - taken) / 2;
+            if is_taken(middle) { taken = middle } else { free = middle }
+        }
+        name(free)
     }
 
     fn push(

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use super::node::SUPPORTED;
+use super::read::SUPPORTED;
 use super::{OPSETS, proto};
 use crate::graph::GraphError;
 use crate::manifest::ManifestError;
@@ -33,6 +33,35 @@ pub enum OnnxError {
     Opset {
         /// The version found; 0 where none is declared.
         found: i64,
+    },
+    /// The network is larger than this library takes.
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+    },
+    /// Nodes use each other's results.
+    Cycle {
+        /// Name of one of the nodes.
+        node: String,
+    },
+    /// It is not clear which output holds the scores of the classes.
+    Outputs {
+        /// The output that was asked for.
+        wanted: Option<String>,
+        /// The outputs there are, with their shapes as far as the file tells.
+        found: Vec<String>,
+    },
+    /// The network does not take one image.
+    Inputs {
+        /// The inputs that it needs.
+        found: Vec<String>,
+    },
+    /// An output holds no scores of classes.
+    Scores {
+        /// The output.
+        output: String,
+        /// Its shape.
+        shape: Vec<usize>,
     },
     /// An operation is not supported.
     Unsupported {
@@ -83,11 +112,11 @@ pub enum OnnxError {
 }
 
 impl OnnxError {
-    pub(super) fn node(source: &proto::Node, reason: &str) -> Self {
+    pub(super) fn node(source: &proto::Node, reason: impl Into<String>) -> Self {
         Self::Node {
-            node: source.name.clone(),
+            node: source.label().to_owned(),
             op: source.op_type.clone(),
-            reason: reason.to_owned(),
+            reason: reason.into(),
         }
     }
 }
@@ -105,6 +134,33 @@ impl fmt::Display for OnnxError {
                 "the model uses opset {found}; supported are {} to {}",
                 OPSETS.start(),
                 OPSETS.end()
+            ),
+            Self::Limit { what } => write!(f, "the file has too many {what}"),
+            Self::Cycle { node } => {
+                write!(f, "node '{node}' needs its own result: the network has a cycle")
+            }
+            Self::Outputs { wanted: Some(wanted), found } => {
+                write!(f, "there is no output '{wanted}'; there are: {}", found.join(", "))
+            }
+            Self::Outputs { wanted: None, found } if found.is_empty() => {
+                f.write_str("the network has no output")
+            }
+            Self::Outputs { wanted: None, found } => write!(
+                f,
+                "which output holds the scores of the classes? Name one of: {}",
+                found.join(", ")
+            ),
+            Self::Inputs { found } if found.is_empty() => {
+                f.write_str("the scores do not depend on an input")
+            }
+            Self::Inputs { found } => write!(
+                f,
+                "the network needs more than an image; its inputs are: {}",
+                found.join(", ")
+            ),
+            Self::Scores { output, shape } => write!(
+                f,
+                "output '{output}' has the shape {shape:?}; scores of classes are [1, classes]"
             ),
             Self::Unsupported { node, op } => write!(
                 f,

@@ -2,12 +2,17 @@
 //!
 //! A file that this project writes has the inputs `image` and (optional) `target`, the outputs
 //! `logits`, `attribution` and one more per further saliency method, operations of the standard domain only, and the
-//! [`Manifest`] as JSON in its metadata. Any ONNX engine runs it as it is.
+//! [`Manifest`] as JSON in its metadata. Any ONNX engine runs it as it is. [`Foreign`] reads the
+//! classifiers that other programs exported.
 
+mod constant;
 mod error;
+mod foreign;
+mod limits;
 mod node;
 mod proto;
 mod read;
+mod view;
 mod write;
 
 use std::fs;
@@ -16,6 +21,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 pub use error::OnnxError;
+pub use foreign::{Foreign, Options};
 pub use write::to_bytes;
 
 use crate::atomic::write_atomic;
@@ -31,7 +37,7 @@ pub const MANIFEST_KEY: &str = "saligate.manifest";
 const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 /// Versions that are read.
-const OPSETS: RangeInclusive<i64> = 13..=20;
+const OPSETS: RangeInclusive<i64> = 13..=22;
 
 /// Largest file that is read, in bytes: protobuf's own limit.
 pub const MAX_FILE_BYTES: u64 = 1 << 31;

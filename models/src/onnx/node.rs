@@ -1,191 +1,104 @@
-//! From an ONNX node to an operation.
-
-use std::sync::Arc;
+//! A node of a file: its attributes and operands.
 
 use super::OnnxError;
+use super::constant::{Constant, Data, MAX_RANK, elements};
 use super::proto;
-use crate::graph::{ConvAttrs, Graph, Op, PoolAttrs, Range, ValueId};
+use super::view::View;
+use crate::graph::ValueId;
 
 /// What an ONNX name stands for while a graph is read.
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
     /// A value of the graph.
     Value(ValueId),
-    /// A float constant that no operation has used as a parameter yet.
-    Floats {
-        /// Its name.
+    /// A value of the graph with its axes in another order or shape.
+    View(View),
+    /// An array that is known.
+    Constant {
+        /// Its name in the file.
         name: String,
-        /// Its shape.
-        shape: Vec<usize>,
-        /// Its elements.
-        data: Arc<[f32]>,
+        /// Its shape and elements.
+        constant: Constant,
     },
-    /// An integer constant: sizes, pads, axes.
-    Ints(Vec<i64>),
+    /// A gate on its way to the one product of an input of this name with it.
+    Gate {
+        /// The input's name.
+        input: String,
+        /// The product.
+        product: crate::graph::Op,
+    },
     /// The largest class of these scores, before it becomes a one-hot row.
     ArgMax(ValueId),
+    /// The softmax of these scores.
+    Softmax(ValueId),
 }
 
-/// The operations that are read, by ONNX name.
-pub(super) const SUPPORTED: &[&str] = &[
-    "Add",
-    "ArgMax+OneHot",
-    "AveragePool",
-    "BatchNormalization",
-    "Clip",
-    "Concat",
-    "Conv",
-    "ConvTranspose",
-    "DepthToSpace",
-    "Flatten",
-    "Gemm",
-    "GlobalAveragePool",
-    "MaxPool",
-    "Mul",
-    "Pad",
-    "ReduceSum",
-    "Relu",
-    "Reshape",
-    "Round",
-    "Sigmoid",
-    "Sign",
-    "Slice",
-    "Softplus",
-    "Sub",
-];
-
-/// Appends the operation of an ONNX node.
-pub(super) fn read(
-    graph: &mut Graph,
-    source: &proto::Node,
-    operands: &[Operand],
-) -> Result<Operand, OnnxError> {
-    let node = Node { source, operands };
-    let op = match source.op_type.as_str() {
-        "Conv" => Op::Conv(node.conv()?),
-        "ConvTranspose" => Op::ConvTranspose {
-            conv: node.conv()?,
-            output_padding: node.sizes("output_padding", [0, 0])?,
-        },
-        "Gemm" => {
-            let plain = node.float("alpha", 1.0) == 1.0
-                && node.float("beta", 1.0) == 1.0
-                && node.int("transA", 0) == 0;
-            if !plain {
-                return Err(node.error("has alpha, beta or transA, which are not supported"));
-            }
-            Op::Gemm { transposed: node.int("transB", 0) == 0 }
-        }
-        "BatchNormalization" => Op::BatchNorm { epsilon: node.float("epsilon", 1e-5) },
-        "Relu" => Op::Relu,
-        "Softplus" => Op::Softplus { beta: 1.0 },
-        "Sigmoid" => Op::Sigmoid { beta: 1.0 },
-        "Sign" => Op::Sign,
-        "Round" => Op::Round,
-        "Clip" => Op::Clip { low: node.scalar(1)?, high: node.scalar(2)? },
-        "MaxPool" => Op::MaxPool(node.pool()?),
-        "AveragePool" => {
-            let pool = node.pool()?;
-            if pool.pads != [0; 4] && node.int("count_include_pad", 0) == 0 {
-                return Err(
-                    node.error("leaves its padding out of the mean, which is not supported")
-                );
-            }
-            Op::AveragePool(pool)
-        }
-        "GlobalAveragePool" => Op::GlobalAveragePool,
-        "Add" => Op::Add,
-        "Sub" => Op::Sub,
-        "Mul" => Op::Mul,
-        "Concat" => node.only_axis_one(Op::Concat, 1)?,
-        "Flatten" => node.only_axis_one(Op::Flatten, 1)?,
-        "Reshape" => node.reshape()?,
-        "Pad" => node.pad()?,
-        "Slice" => node.slice(graph)?,
-        "DepthToSpace" => {
-            if node.text("mode").is_some_and(|m| m != b"DCR") {
-                return Err(node.error("has a mode other than DCR"));
-            }
-            Op::DepthToSpace { block: node.size("blocksize", node.int("blocksize", 0))? }
-        }
-        "ReduceSum" => {
-            let axes = node.ints_operand(1)?.iter().map(|&a| node.size("axes", a));
-            let axes = axes.collect::<Result<Vec<_>, _>>()?;
-            if node.int("keepdims", 1) == 0 {
-                return Err(node.error("drops the summed axes, which is not supported"));
-            }
-            Op::ReduceSum { axes }
-        }
-        "ArgMax" => {
-            if node.int("axis", 0) != 1 || node.int("keepdims", 1) != 0 {
-                return Err(node.error("is supported along classes only, without keepdims"));
-            }
-            return Ok(Operand::ArgMax(node.value(graph, 0)?));
-        }
-        "OneHot" => {
-            let Some(Operand::ArgMax(scores)) = operands.first() else {
-                return Err(node.error("is supported behind ArgMax only"));
-            };
-            let made = graph.node(node.output(), Op::OneHotArgMax, &[*scores])?;
-            return Ok(Operand::Value(made));
-        }
-        _ => {
-            return Err(OnnxError::Unsupported {
-                node: source.name.clone(),
-                op: source.op_type.clone(),
-            });
-        }
-    };
-    let values = match op {
-        // Their other operands have become attributes.
-        Op::Reshape { .. }
-        | Op::Pad { .. }
-        | Op::Slice { .. }
-        | Op::ReduceSum { .. }
-        | Op::Clip { .. } => 1,
-        _ => operands.len(),
-    };
-    let values = (0..values).map(|i| node.value(graph, i)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Operand::Value(graph.node(node.output(), op, &values)?))
-}
-
-struct Node<'a> {
-    source: &'a proto::Node,
-    operands: &'a [Operand],
+/// A node with its operands: `None` where an optional one is left out.
+pub(super) struct Node<'a> {
+    pub(super) source: &'a proto::Node,
+    /// Whether the result has one use: its product with the operand.
+    pub(super) is_gate: bool,
+    pub(super) operands: Vec<Option<Operand>>,
 }
 
 impl Node<'_> {
-    fn output(&self) -> &str {
-        &self.source.output[0]
+    /// Name of the operation.
+    pub(super) fn op(&self) -> &str {
+        &self.source.op_type
     }
 
-    fn error(&self, reason: &str) -> OnnxError {
+    /// Name of the first result.
+    pub(super) fn output(&self) -> &str {
+        self.source.output.first().map_or("", String::as_str)
+    }
+
+    pub(super) fn error(&self, reason: impl Into<String>) -> OnnxError {
         OnnxError::node(self.source, reason)
     }
 
-    fn value(&self, graph: &mut Graph, position: usize) -> Result<ValueId, OnnxError> {
+    /// The operand at a position.
+    pub(super) fn operand(&self, position: usize) -> Result<&Operand, OnnxError> {
+        let found = self.operands.get(position).and_then(Option::as_ref);
+        found.ok_or_else(|| self.error("has too few operands"))
+    }
+
+    /// The constant at a position, if an operand is given there.
+    pub(super) fn constant(&self, position: usize) -> Result<Option<&Constant>, OnnxError> {
         match self.operands.get(position) {
-            Some(Operand::Value(id)) => Ok(*id),
-            Some(Operand::Floats { name, shape, data }) => match graph.find(name) {
-                Ok(id) => Ok(id),
-                Err(_) => Ok(graph.param(name, shape, Arc::clone(data))?),
-            },
-            Some(_) => Err(self.error("has an integer operand where a float one is expected")),
-            None => Err(self.error("has too few operands")),
+            None | Some(None) => Ok(None),
+            Some(Some(Operand::Constant { constant, .. })) => Ok(Some(constant)),
+            Some(Some(_)) => {
+                Err(self.error(format!("has a computed operand {position}; it must be constant")))
+            }
         }
     }
 
-    fn ints_operand(&self, position: usize) -> Result<&[i64], OnnxError> {
-        match self.operands.get(position) {
-            Some(Operand::Ints(values)) => Ok(values),
-            _ => Err(self.error("needs constant integers for its sizes or axes")),
+    /// The constant integers at a position, if an operand is given there.
+    pub(super) fn ints_operand(&self, position: usize) -> Result<Option<&[i64]>, OnnxError> {
+        match self.constant(position)? {
+            None => Ok(None),
+            Some(Constant { data: Data::Ints(values), .. }) => Ok(Some(values)),
+            Some(_) => Err(self.error(format!("has operand {position} of floats, not integers"))),
         }
     }
 
-    fn scalar(&self, position: usize) -> Result<f32, OnnxError> {
-        match self.operands.get(position) {
-            Some(Operand::Floats { data, .. }) if data.len() == 1 => Ok(data[0]),
-            _ => Err(self.error(&format!("needs one constant float as operand {position}"))),
+    /// The constant floats at a position, if an operand is given there.
+    pub(super) fn floats_operand(&self, position: usize) -> Result<Option<&[f32]>, OnnxError> {
+        match self.constant(position)? {
+            None => Ok(None),
+            Some(Constant { data: Data::Floats(values), .. }) => Ok(Some(values)),
+            Some(_) => Err(self.error(format!("has operand {position} of integers, not floats"))),
+        }
+    }
+
+    /// The one constant number at a position, if an operand is given there.
+    pub(super) fn scalar(&self, position: usize) -> Result<Option<f32>, OnnxError> {
+        match self.constant(position)? {
+            None => Ok(None),
+            Some(Constant { data: Data::Floats(values), .. }) if values.len() == 1 => {
+                Ok(Some(values[0]))
+            }
+            Some(_) => Err(self.error(format!("needs one constant float as operand {position}"))),
         }
     }
 
@@ -193,112 +106,254 @@ impl Node<'_> {
         self.source.attribute.iter().find(|a| a.name == name)
     }
 
-    fn int(&self, name: &str, default: i64) -> i64 {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.attribute(name).is_some()
+    }
+
+    pub(super) fn tensor(&self, name: &str) -> Option<&proto::Tensor> {
+        self.attribute(name)?.t.as_ref()
+    }
+
+    pub(super) fn int(&self, name: &str, default: i64) -> i64 {
         self.attribute(name).map_or(default, |a| a.i)
     }
 
-    fn float(&self, name: &str, default: f32) -> f32 {
+    pub(super) fn ints(&self, name: &str) -> Option<&[i64]> {
+        self.attribute(name).map(|a| a.ints.as_slice())
+    }
+
+    pub(super) fn float(&self, name: &str, default: f32) -> f32 {
         self.attribute(name).map_or(default, |a| a.f)
     }
 
-    fn text(&self, name: &str) -> Option<&[u8]> {
+    pub(super) fn floats(&self, name: &str) -> Option<&[f32]> {
+        self.attribute(name).map(|a| a.floats.as_slice())
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&[u8]> {
         self.attribute(name).map(|a| a.s.as_slice())
     }
 
-    fn size(&self, what: &str, value: i64) -> Result<usize, OnnxError> {
+    /// A length, where the file has a number that could be negative.
+    pub(super) fn size(&self, what: &str, value: i64) -> Result<usize, OnnxError> {
         let size = usize::try_from(value);
-        size.map_err(|_| self.error(&format!("has a negative entry in {what}: {value}")))
+        size.map_err(|_| self.error(format!("has a negative entry in {what}: {value}")))
     }
 
-    fn sizes<const N: usize>(
+    /// The entries of an attribute that holds N lengths.
+    pub(super) fn sizes<const N: usize>(
         &self,
         name: &str,
         default: [usize; N],
     ) -> Result<[usize; N], OnnxError> {
-        let Some(attribute) = self.attribute(name) else { return Ok(default) };
-        let sizes = attribute.ints.iter().map(|&v| self.size(name, v));
-        let sizes = sizes.collect::<Result<Vec<_>, _>>()?;
-        sizes.try_into().map_err(|_| self.error(&format!("needs {N} entries in {name}")))
-    }
-
-    fn conv(&self) -> Result<ConvAttrs, OnnxError> {
-        self.explicit_pads()?;
-        Ok(ConvAttrs {
-            stride: self.sizes("strides", [1, 1])?,
-            pads: self.sizes("pads", [0; 4])?,
-            dilation: self.sizes("dilations", [1, 1])?,
-            groups: self.size("group", self.int("group", 1))?,
+        let Some(ints) = self.ints(name) else { return Ok(default) };
+        let sizes = ints.iter().map(|&v| self.size(name, v)).collect::<Result<Vec<_>, _>>()?;
+        sizes.try_into().map_err(|_| {
+            let rank = N / if name == "pads" { 2 } else { 1 };
+            self.error(format!("has {} entries in {name}; only {rank}-D is supported", ints.len()))
         })
     }
 
-    fn pool(&self) -> Result<PoolAttrs, OnnxError> {
-        self.explicit_pads()?;
-        if self.int("ceil_mode", 0) != 0 || self.sizes("dilations", [1, 1])? != [1, 1] {
-            return Err(self.error("has ceil_mode or dilations, which are not supported"));
-        }
-        Ok(PoolAttrs {
-            kernel: self.sizes("kernel_shape", [0, 0])?,
-            stride: self.sizes("strides", [1, 1])?,
-            pads: self.sizes("pads", [0; 4])?,
-        })
+    /// An axis counted from either end.
+    pub(super) fn axis(&self, axis: i64, rank: usize) -> Result<usize, OnnxError> {
+        let counted = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
+        let counted = counted.and_then(|a| usize::try_from(a).ok()).filter(|&a| a < rank);
+        counted.ok_or_else(|| self.error(format!("has axis {axis}, its operand has {rank} axes")))
     }
 
-    fn explicit_pads(&self) -> Result<(), OnnxError> {
-        match self.text("auto_pad") {
-            None | Some(b"NOTSET") => Ok(()),
-            Some(_) => Err(self.error("has auto_pad, which is not supported")),
-        }
-    }
-
-    fn only_axis_one(&self, op: Op, default: i64) -> Result<Op, OnnxError> {
-        let fits = self.int("axis", default) == 1;
-        fits.then_some(op).ok_or_else(|| self.error("is supported along axis 1 only"))
-    }
-
-    fn reshape(&self) -> Result<Op, OnnxError> {
-        let [-1..=1, rest @ ..] = self.ints_operand(1)? else {
-            return Err(self.error("does not keep the batch axis"));
+    /// Axes from an operand or, in older versions, from an attribute; sorted, each once.
+    pub(super) fn axes(
+        &self,
+        position: usize,
+        rank: usize,
+    ) -> Result<Option<Vec<usize>>, OnnxError> {
+        let given = match self.ints_operand(position)? {
+            Some(axes) => Some(axes),
+            None => self.ints("axes"),
         };
-        let shape = rest.iter().map(|&d| self.size("shape", d)).collect::<Result<_, _>>()?;
-        Ok(Op::Reshape { shape })
-    }
-
-    fn pad(&self) -> Result<Op, OnnxError> {
-        if self.text("mode").is_some_and(|m| m != b"constant") {
-            return Err(self.error("has a mode other than constant"));
+        let Some(given) = given else { return Ok(None) };
+        let axes = given.iter().map(|&axis| self.axis(axis, rank));
+        let mut axes = axes.collect::<Result<Vec<_>, _>>()?;
+        axes.sort_unstable();
+        if axes.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(self.error("names an axis twice"));
         }
-        let &[0, a, b, c, 0, d, e, f] = self.ints_operand(1)? else {
-            return Err(self.error("needs eight pads that leave the batch axis alone"));
-        };
-        let size = |v| self.size("pads", v);
-        let pads = [[size(a)?, size(d)?], [size(b)?, size(e)?], [size(c)?, size(f)?]];
-        let value = if self.operands.len() > 2 { self.scalar(2)? } else { 0.0 };
-        Ok(Op::Pad { pads, value })
+        Ok(Some(axes))
     }
 
-    fn slice(&self, graph: &mut Graph) -> Result<Op, OnnxError> {
-        let x = self.value(graph, 0)?;
-        let &[_, c, h, w] = graph.shape(x) else {
-            return Err(self.error("needs an operand [batch, channel, row, column]"));
+    /// The order of a Transpose of an operand with so many axes.
+    pub(super) fn order(&self, rank: usize) -> Result<Vec<usize>, OnnxError> {
+        let Some(given) = self.ints("perm") else { return Ok((0..rank).rev().collect()) };
+        let order = given.iter().map(|&axis| self.axis(axis, rank));
+        let order = order.collect::<Result<Vec<_>, _>>()?;
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..rank) {
+            return Err(self.error(format!("cannot put {rank} axes into the order {given:?}")));
+        }
+        Ok(order)
+    }
+
+    /// The shape that an operand of `shape` is given by the entries of a Reshape: 0 keeps an axis,
+    /// -1 is what remains. A batch that the file fixes to `batch` has become 1.
+    pub(super) fn reshaped(
+        &self,
+        shape: &[usize],
+        wanted: &[i64],
+        batch: usize,
+    ) -> Result<Vec<usize>, OnnxError> {
+        let count = elements(shape).unwrap_or(0);
+        let fail = || self.error(format!("cannot reshape {shape:?} into {wanted:?}"));
+        if wanted.len() > MAX_RANK {
+            return Err(self.error(format!("has more than {MAX_RANK} axes")));
+        }
+        let keeps_zero = self.int("allowzero", 0) != 0;
+        let mut result = Vec::with_capacity(wanted.len());
+        let mut open = None;
+        for (position, &size) in wanted.iter().enumerate() {
+            result.push(match size {
+                0 if !keeps_zero => *shape.get(position).ok_or_else(fail)?,
+                -1 if open.is_none() => {
+                    open = Some(position);
+                    1
+                }
+                _ => usize::try_from(size).map_err(|_| fail())?,
+            });
+        }
+        let fits = |result: &[usize]| match (elements(result), open) {
+            (Some(filled), None) => filled == count,
+            (Some(filled), Some(_)) => filled > 0 && count.is_multiple_of(filled),
+            (None, _) => false,
         };
-        let mut ranges = [c, h, w].map(|end| Range { start: 0, end, step: 1 });
-        let (starts, ends) = (self.ints_operand(1)?, self.ints_operand(2)?);
-        let axes = self.ints_operand(3)?;
-        let ones = vec![1; axes.len()];
-        let steps = if self.operands.len() > 4 { self.ints_operand(4)? } else { &ones };
-        if [starts.len(), ends.len(), steps.len()] != [axes.len(); 3] {
+        if !fits(&result) && batch > 1 && result.first() == Some(&batch) {
+            result[0] = 1;
+        }
+        if !fits(&result) {
+            return Err(fail());
+        }
+        if let Some(position) = open {
+            result[position] = count / elements(&result).unwrap_or(1);
+        }
+        Ok(result)
+    }
+
+    /// The shape without the given axes of length one, or without all of them.
+    pub(super) fn squeezed(&self, shape: &[usize]) -> Result<Vec<usize>, OnnxError> {
+        let axes = self.axes(1, shape.len())?;
+        let mut result = Vec::new();
+        for (axis, &size) in shape.iter().enumerate() {
+            match &axes {
+                Some(axes) if !axes.contains(&axis) => result.push(size),
+                Some(_) if size != 1 => {
+                    return Err(self.error(format!("cannot drop axis {axis} of {shape:?}")));
+                }
+                None if size != 1 => result.push(size),
+                _ => {}
+            }
+        }
+        Ok(result)
+    }
+
+    /// The shape with axes of length one put in.
+    pub(super) fn unsqueezed(&self, shape: &[usize]) -> Result<Vec<usize>, OnnxError> {
+        let given = match self.ints_operand(1)? {
+            Some(axes) => axes.len(),
+            None => self.ints("axes").map_or(0, <[i64]>::len),
+        };
+        let rank = shape.len().saturating_add(given);
+        if rank > MAX_RANK {
+            return Err(self.error(format!("has more than {MAX_RANK} axes")));
+        }
+        let axes = self.axes(1, rank)?.ok_or_else(|| self.error("names no axes"))?;
+        let mut rest = shape.iter();
+        let sizes =
+            (0..rank).map(|axis| if axes.contains(&axis) { Some(1) } else { rest.next().copied() });
+        Ok(sizes.flatten().collect())
+    }
+
+    /// The two sides of a Flatten.
+    pub(super) fn flattened(&self, shape: &[usize]) -> Result<Vec<usize>, OnnxError> {
+        let axis = match self.int("axis", 1) {
+            axis if axis == shape.len() as i64 => shape.len(),
+            axis => self.axis(axis, shape.len())?,
+        };
+        let (before, behind) = shape.split_at(axis);
+        Ok(vec![before.iter().product(), behind.iter().product()])
+    }
+
+    /// What a Slice takes of each axis.
+    pub(super) fn slices(&self, shape: &[usize]) -> Result<Vec<Taken>, OnnxError> {
+        let needed = |position| {
+            let found = self.ints_operand(position)?;
+            found.ok_or_else(|| self.error("has too few operands"))
+        };
+        let (starts, ends) = (needed(1)?, needed(2)?);
+        let all: Vec<i64> = (0..starts.len() as i64).collect();
+        let ones = vec![1; starts.len()];
+        let axes = self.ints_operand(3)?.unwrap_or(&all);
+        let steps = self.ints_operand(4)?.unwrap_or(&ones);
+        if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
             return Err(self.error("has lists of different lengths"));
         }
+        let mut taken: Vec<Taken> = shape.iter().map(|&size| Taken::all(size)).collect();
         for (i, &axis) in axes.iter().enumerate() {
-            let Some(range) =
-                axis.checked_sub(1).and_then(|a| ranges.get_mut(usize::try_from(a).ok()?))
-            else {
-                return Err(self.error("is supported along channels, rows and columns only"));
-            };
-            let end = self.size("ends", ends[i])?.min(range.end);
-            let start = self.size("starts", starts[i])?;
-            *range = Range { start, end, step: self.size("steps", steps[i])? };
+            let axis = self.axis(axis, shape.len())?;
+            taken[axis] = self.slice(shape[axis] as i64, starts[i], ends[i], steps[i])?;
         }
-        Ok(Op::Slice { ranges })
+        Ok(taken)
+    }
+
+    fn slice(&self, size: i64, start: i64, end: i64, step: i64) -> Result<Taken, OnnxError> {
+        let counted = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
+        let (from, to, room) = match step {
+            0 => return Err(self.error("has a step of zero")),
+            1.. => {
+                let (from, to) = (counted(start).clamp(0, size), counted(end).clamp(0, size));
+                (from, to, to - from)
+            }
+            _ => {
+                let from = counted(start).clamp(-1, size - 1);
+                let to = counted(end).clamp(-1, size - 1);
+                (from, to, from - to)
+            }
+        };
+        let count = if room > 0 { (room as u64).div_ceil(step.unsigned_abs()) } else { 0 };
+        let (start, end) = (from.max(0) as usize, to.max(0) as usize);
+        Ok(Taken { start, end, step, count: count as usize })
+    }
+
+    /// Lengths of the parts of an axis that a Split makes.
+    pub(super) fn parts(&self, size: usize) -> Result<Vec<usize>, OnnxError> {
+        let lengths = match self.ints_operand(1)? {
+            Some(lengths) => {
+                lengths.iter().map(|&v| self.size("split", v)).collect::<Result<Vec<_>, _>>()?
+            }
+            None => {
+                let count = self.source.output.len().max(1);
+                let part = size.div_ceil(count);
+                (0..count).map(|i| size.saturating_sub(i * part).min(part)).collect()
+            }
+        };
+        let sum = lengths.iter().try_fold(0usize, |sum, &length| sum.checked_add(length));
+        if sum != Some(size) || lengths.len() != self.source.output.len() {
+            return Err(self.error(format!("does not split {size} entries evenly: {lengths:?}")));
+        }
+        Ok(lengths)
+    }
+}
+
+/// What is taken of an axis: `count` entries from `start`, `step` apart, before `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) step: i64,
+    pub(super) count: usize,
+}
+
+impl Taken {
+    /// All of an axis.
+    pub(super) fn all(size: usize) -> Self {
+        Self { start: 0, end: size, step: 1, count: size }
     }
 }

@@ -7,8 +7,22 @@ use prost::Message;
 /// Element types of a tensor.
 pub(super) mod data_type {
     pub const FLOAT: i32 = 1;
+    pub const UINT8: i32 = 2;
+    pub const INT8: i32 = 3;
+    pub const UINT16: i32 = 4;
+    pub const INT16: i32 = 5;
+    pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
+    pub const BOOL: i32 = 9;
+    pub const FLOAT16: i32 = 10;
+    pub const DOUBLE: i32 = 11;
+    pub const UINT32: i32 = 12;
+    pub const UINT64: i32 = 13;
+    pub const BFLOAT16: i32 = 16;
 }
+
+/// Value of [`Tensor::data_location`] for a tensor in another file.
+pub(super) const EXTERNAL: i32 = 1;
 
 /// Kinds of an attribute.
 pub(super) mod attribute_type {
@@ -80,6 +94,16 @@ pub(super) struct Node {
     pub attribute: Vec<Attribute>,
 }
 
+impl Node {
+    /// The name to call the node by: many exporters leave the field for it empty.
+    pub(super) fn label(&self) -> &str {
+        match (self.name.as_str(), self.output.first()) {
+            ("", Some(output)) => output,
+            (name, _) => name,
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Attribute {
     #[prost(string, tag = "1")]
@@ -92,6 +116,10 @@ pub(super) struct Attribute {
     pub i: i64,
     #[prost(bytes = "vec", tag = "4")]
     pub s: Vec<u8>,
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<Tensor>,
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
 }
@@ -104,12 +132,20 @@ pub(super) struct Tensor {
     pub data_type: i32,
     #[prost(float, repeated, tag = "4")]
     pub float_data: Vec<f32>,
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
     #[prost(int64, repeated, tag = "7")]
     pub int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub name: String,
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
+    #[prost(double, repeated, tag = "10")]
+    pub double_data: Vec<f64>,
+    #[prost(uint64, repeated, tag = "11")]
+    pub uint64_data: Vec<u64>,
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<StringEntry>,
     #[prost(int32, tag = "14")]
     pub data_location: i32,
 }

@@ -31,6 +31,8 @@ pub const TARGET: &str = "target";
 /// Name of the output with the scores of the first method: `[n, channel, row, column]`, of the
 /// image's shape, or with one channel at the resolution of a layer.
 pub const ATTRIBUTION: &str = "attribution";
+/// Name of the class weights that gradients start from; what leads to them is below it.
+pub(crate) const SEED: &str = "seed";
 
 /// Name of the output of a method that stands at `position` in the list of methods.
 pub fn output_name(position: usize, method: Method) -> String {
@@ -99,5 +101,5 @@ fn seed(graph: &mut Graph, logits: ValueId) -> Result<ValueId, GraphError> {
     let chosen = graph.node("seed/chosen", Op::ReduceSum { axes: vec![1] }, &[target])?;
     let own = graph.node("seed/own", Op::Mul, &[predicted, chosen])?;
     let open = graph.node("seed/open", Op::Sub, &[predicted, own])?;
-    graph.node("seed", Op::Add, &[open, target])
+    graph.node(SEED, Op::Add, &[open, target])
 }
