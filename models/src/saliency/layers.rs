@@ -170,7 +170,7 @@ mod tests {
 
     fn net(architecture: Architecture) -> Graph {
         let (mean, std) = (vec![0.5; 3], vec![0.25; 3]);
-        let task = Task { image: [3, 16, 16], classes: 4, mean, std, widths: None };
+        let task = Task { image: [3, 16, 16], classes: 4, mean, std, bgr: false, widths: None };
         build(architecture, &task, 1).unwrap().fold_batch_norm().unwrap()
     }
 
