@@ -103,7 +103,7 @@ fn trunk(classifier: &Graph) -> Result<Vec<String>, GraphError> {
     let mut reach = image.index();
     let mut names = Vec::new();
     let mut layers = Vec::new();
-    let last_weighted = graph.values().filter(|(_, v)| is_weighted(v)).map(|(id, _)| id).last();
+    let last_weighted = graph.values().rev().find(|(_, v)| is_weighted(v)).map(|(id, _)| id);
     let uses = last_uses(&graph);
     for (id, value) in graph.values() {
         layers.push(match &value.source {
