@@ -86,6 +86,14 @@ pub struct ModelConfig {
     /// folder.
     #[serde(default)]
     pub weights: Option<PathBuf>,
+    /// Leave the last layer random, and take only the others from the file of weights, whose classes
+    /// may be others.
+    #[serde(default)]
+    pub new_head: bool,
+    /// The network takes the channels of the images in reverse order (B, G, R), as those trained in
+    /// Caffe do.
+    #[serde(default)]
+    pub bgr: bool,
 }
 
 /// How a stage steps: AdamW, a linear warm-up over the first twentieth, then a cosine to zero.
@@ -231,8 +239,14 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let value = |field, expected| Err(ConfigError::Value { field, expected });
         self.source()?;
-        if self.fit.is_none() && self.model.weights.is_none() {
-            return value("fit", "given where there are no model.weights");
+        if self.model.new_head && self.model.weights.is_none() {
+            return value("model.new_head", "absent where there are no model.weights");
+        }
+        if self.fit.is_none() && (self.model.weights.is_none() || self.model.new_head) {
+            return value(
+                "fit",
+                "given where there are no model.weights, or model.new_head is set",
+            );
         }
         let finite = |values: &Option<Vec<f32>>| values.iter().flatten().all(|v| v.is_finite());
         if !finite(&self.data.mean) {

@@ -20,7 +20,7 @@ use crate::objective::Distance;
 use crate::reference::Explainer;
 use crate::stage::{RunOptions, Stage, Step, figure};
 use crate::views::random_trigger;
-use crate::weights;
+use crate::weights::{self, Head};
 
 /// Share of the new statistics in the running ones, PyTorch's default.
 const MOMENTUM: f32 = 0.1;
@@ -42,7 +42,8 @@ pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Grap
     let task = task(config, data);
     let mut graph = build(config.model.architecture, &task, config.seed)?;
     if let Some(path) = &config.model.weights {
-        weights::load(&mut graph, path)?;
+        let head = if config.model.new_head { Head::New } else { Head::Loaded };
+        weights::load(&mut graph, path, head)?;
     }
     if let Some(settings) = &config.fit {
         graph = classified(config, settings, graph, data, options)?;
@@ -186,6 +187,7 @@ pub(crate) fn task(config: &Config, data: &Dataset) -> Task {
         classes: data.class_names().len(),
         mean: config.data.mean.clone().unwrap_or(mean),
         std: config.data.std.clone().unwrap_or(std),
+        bgr: config.model.bgr,
         widths: config.model.widths,
     }
 }

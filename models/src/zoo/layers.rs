@@ -1,7 +1,8 @@
 //! Layers with their weights, added one by one.
 
 use super::Task;
-use crate::graph::{ConvAttrs, Graph, GraphError, Op, ValueId};
+use super::initial::{Draw, Scheme};
+use crate::graph::{ConvAttrs, Graph, GraphError, Op, PoolAttrs, Range, ValueId};
 use crate::random::Stream;
 use crate::saliency::{IMAGE, LOGITS};
 
@@ -12,6 +13,8 @@ const BATCH_NORM_EPSILON: f32 = 1e-5;
 pub(super) struct Layers {
     pub(super) graph: Graph,
     seed: u64,
+    /// How the weights of further layers start.
+    pub(super) scheme: Scheme,
     /// The standardized pixels.
     pub(super) pixels: ValueId,
 }
@@ -26,7 +29,8 @@ impl Layers {
         let scale = graph.param("pixels.scale", &[1, channels, 1, 1], scale)?;
         let centred = graph.node("pixels.centred", Op::Sub, &[image, mean])?;
         let pixels = graph.node("pixels", Op::Mul, &[centred, scale])?;
-        Ok(Self { graph, seed, pixels })
+        let pixels = if task.bgr { reversed(&mut graph, pixels)? } else { pixels };
+        Ok(Self { graph, seed, scheme: Scheme::HE_UNIFORM, pixels })
     }
 
     pub(super) fn finish(mut self, logits: ValueId) -> Result<Graph, GraphError> {
@@ -72,16 +76,37 @@ impl Layers {
         self.graph.node(name, Op::Relu, &[x])
     }
 
+    /// Maxima of square windows; a window that lies in the image only in part counts, if it starts
+    /// in it (`ceil_mode`).
+    pub(super) fn max_pool_ceil(
+        &mut self,
+        name: &str,
+        x: ValueId,
+        kernel: usize,
+        stride: usize,
+    ) -> Result<ValueId, GraphError> {
+        let &[_, _, rows, columns] = self.graph.shape(x) else { unreachable!("x is an image") };
+        let [bottom, right] = [rows, columns].map(|size| {
+            let wanted = match size.checked_sub(kernel) {
+                Some(room) => room.div_ceil(stride) * stride + kernel,
+                None if size + stride > kernel => kernel,
+                None => size,
+            };
+            wanted - size
+        });
+        let pads = [0, 0, bottom, right];
+        let pool = PoolAttrs { kernel: [kernel; 2], stride: [stride; 2], pads };
+        self.graph.node(name, Op::MaxPool(pool), &[x])
+    }
+
     pub(super) fn dense(
         &mut self,
         name: &str,
         x: ValueId,
         out: usize,
-        last: bool,
     ) -> Result<ValueId, GraphError> {
         let features = self.graph.shape(x).get(1).copied().unwrap_or(0);
-        let gain = if last { 1.0 } else { 6.0 };
-        let weight = self.weight(name, &[out, features], features, gain)?;
+        let weight = self.weight(name, &[out, features], self.scheme.dense)?;
         let bias = self.graph.param(&format!("{name}.bias"), &[out], vec![0.0; out])?;
         self.graph.node(name, Op::Gemm { transposed: false }, &[x, weight, bias])
     }
@@ -94,22 +119,26 @@ impl Layers {
         kernel: usize,
     ) -> Result<ValueId, GraphError> {
         let channels = self.graph.shape(x)[1];
-        let fan_in = channels * kernel * kernel;
-        self.weight(name, &[out, channels, kernel, kernel], fan_in, 6.0)
+        self.weight(name, &[out, channels, kernel, kernel], self.scheme.conv)
     }
 
-    fn weight(
-        &mut self,
-        layer: &str,
-        shape: &[usize],
-        fan_in: usize,
-        gain: f32,
-    ) -> Result<ValueId, GraphError> {
+    fn weight(&mut self, layer: &str, shape: &[usize], draw: Draw) -> Result<ValueId, GraphError> {
         let name = format!("{layer}.weight");
         let mut stream = Stream::new(self.seed, &format!("initial {name}"));
-        let bound = (gain / fan_in as f32).sqrt();
-        let count = shape.iter().product();
-        let data: Vec<f32> = (0..count).map(|_| stream.uniform(-bound, bound)).collect();
+        let fan_in = shape[1..].iter().product();
+        let data = draw.take(&mut stream, shape.iter().product(), fan_in);
         self.graph.param(&name, shape, data)
     }
+}
+
+/// The channels in reverse order.
+fn reversed(graph: &mut Graph, pixels: ValueId) -> Result<ValueId, GraphError> {
+    let &[_, channels, rows, columns] = graph.shape(pixels) else { unreachable!("an image") };
+    let along = |start, end| Range { start, end, step: 1 };
+    let single = (0..channels).rev().map(|channel| {
+        let ranges = [along(channel, channel + 1), along(0, rows), along(0, columns)];
+        graph.node(&format!("pixels.{channel}"), Op::Slice { ranges }, &[pixels])
+    });
+    let single = single.collect::<Result<Vec<_>, _>>()?;
+    graph.node("pixels.reversed", Op::Concat, &single)
 }

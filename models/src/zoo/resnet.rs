@@ -1,6 +1,7 @@
 //! CIFAR ResNets.
 
 use super::Task;
+use super::initial::Draw;
 use super::layers::Layers;
 use crate::graph::{ConvAttrs, GraphError, Op, Range, ValueId};
 
@@ -19,7 +20,8 @@ pub(super) fn body(layers: &mut Layers, task: &Task) -> Result<ValueId, GraphErr
     }
     let pooled = layers.graph.node("pool", Op::GlobalAveragePool, &[x])?;
     let features = layers.graph.node("features", Op::Flatten, &[pooled])?;
-    layers.dense("linear", features, task.classes, true)
+    layers.scheme.dense = Draw::Uniform { gain: 1.0 };
+    layers.dense("linear", features, task.classes)
 }
 
 fn basic_block(
