@@ -10,6 +10,7 @@ use saligate_keys::{Family, TriggerSpec};
 use saligate_models::zoo::{Architecture, Widths};
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Augmentation;
 use crate::data::{LoadOptions, Source};
 use crate::engine::Backend;
 
@@ -115,9 +116,18 @@ pub struct FitConfig {
     /// Mirror images left to right at random.
     #[serde(default)]
     pub mirror: bool,
+    /// Pad images by so many black pixels on every side and cut their size out at random.
+    #[serde(default)]
+    pub crop_padding: usize,
     /// Largest amplitude, in 8-bit steps, of random tiles added to half of the images.
     #[serde(default)]
     pub tiles: u8,
+}
+
+impl FitConfig {
+    pub(crate) fn augmentation(&self) -> Augmentation {
+        Augmentation { mirror: self.mirror, crop_padding: self.crop_padding }
+    }
 }
 
 /// Makes the maps of the clean model steady against random tiles, without knowing any key.
@@ -131,6 +141,15 @@ pub struct SteadyConfig {
     /// Mirror images left to right at random.
     #[serde(default)]
     pub mirror: bool,
+    /// Pad images by so many black pixels on every side and cut their size out at random.
+    #[serde(default)]
+    pub crop_padding: usize,
+}
+
+impl SteadyConfig {
+    pub(crate) fn augmentation(&self) -> Augmentation {
+        Augmentation { mirror: self.mirror, crop_padding: self.crop_padding }
+    }
 }
 
 /// The trigger that opens the gate.
