@@ -51,7 +51,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// `scenes:SIDE`, `idx:DIR`, `cifar10:DIR` or `folder:DIR`; a relative DIR counts from the working folder.
+    /// `scenes:SIDE`, `idx:DIR`, `cifar10:DIR` or `folder:DIR`; a relative DIR counts from the
+    /// working folder.
     pub source: String,
     /// Rows and columns that the images of `folder:DIR` are to have; absent for other sources.
     #[serde(default)]
