@@ -49,7 +49,12 @@ impl Bench {
             "#
         );
         let folder = Folder::new(&config, 8);
-        let options = LoadOptions { train_count: Some(1), test_count: Some(IMAGES), seed: 1 };
+        let options = LoadOptions {
+            train_count: Some(1),
+            test_count: Some(IMAGES),
+            seed: 1,
+            ..LoadOptions::default()
+        };
         let data = Source::Scenes { size: 24 }.load(&options).unwrap().test;
         Self { folder, data }
     }

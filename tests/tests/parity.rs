@@ -69,7 +69,12 @@ fn wide(values: &[f32]) -> Vec<f64> {
 }
 
 fn scenes() -> Dataset {
-    let options = LoadOptions { train_count: Some(1), test_count: Some(COUNT), seed: 5 };
+    let options = LoadOptions {
+        train_count: Some(1),
+        test_count: Some(COUNT),
+        seed: 5,
+        ..LoadOptions::default()
+    };
     Source::Scenes { size: 32 }.load(&options).unwrap().test
 }
 

@@ -9,9 +9,10 @@ use saligate_models::graph::Graph;
 use saligate_models::manifest::GateForm;
 use saligate_models::onnx::Model;
 use saligate_models::saliency::{LOGITS, Method};
+use saligate_runtime::picture::Framing;
 use saligate_train::accuracy::accuracy;
 use saligate_train::config::Config;
-use saligate_train::data::{Dataset, Source, contact_sheet};
+use saligate_train::data::{Dataset, LoadOptions, Source, contact_sheet};
 use saligate_train::evaluate::{Evaluation, evaluate};
 use saligate_train::fit::{fit, steady};
 use saligate_train::gate::{self, Keys, train};
@@ -101,31 +102,62 @@ enum Command {
         /// Results file, such as docs/results.json
         file: PathBuf,
     },
-    /// Draw a contact sheet of a data source, each image beside its mask
+    /// Draw a contact sheet of a data source: training images, or test images where there are no
+    /// others, each beside its mask
     Preview {
-        /// scenes:SIDE, idx:DIR or cifar10:DIR
-        source: Source,
+        #[command(flatten)]
+        images: ImageArgs,
         /// PNG file
         #[arg(short, long, value_name = "FILE")]
         out: PathBuf,
-        /// Seed of scenes
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
     },
     /// Write test images of a data source as PNG files, one per class
     Samples {
-        /// scenes:SIDE, idx:DIR or cifar10:DIR
-        source: Source,
+        #[command(flatten)]
+        images: ImageArgs,
         /// Folder, made where it is missing
         #[arg(short, long, value_name = "DIR")]
         out: PathBuf,
         /// Number of images
         #[arg(long, default_value_t = 4)]
         count: usize,
-        /// Seed of scenes
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
     },
+}
+
+#[derive(Args)]
+struct ImageArgs {
+    /// scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR
+    source: Source,
+    /// Rows and columns of the images of folder:DIR
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    size: Option<[usize; 2]>,
+    /// Resize the shorter side to so many pixels and cut out the middle, instead of stretching
+    #[arg(long, value_name = "PIXELS", requires = "size")]
+    resize: Option<usize>,
+    /// Seed of scenes, of the split and of the order in a folder
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl ImageArgs {
+    fn options(&self, train_count: usize, test_count: usize) -> LoadOptions {
+        let resize = self.resize;
+        LoadOptions {
+            train_count: Some(train_count),
+            test_count: Some(test_count),
+            seed: self.seed,
+            framing: self.size.map(|[height, width]| Framing { height, width, resize }),
+            quiet: false,
+        }
+    }
+}
+
+fn size(text: &str) -> Result<[usize; 2], &'static str> {
+    let sides = text.split_once('x').map(|(height, width)| (height.parse(), width.parse()));
+    match sides {
+        Some((Ok(height), Ok(width))) => Ok([height, width]),
+        _ => Err("give rows x columns, such as 64x64"),
+    }
 }
 
 #[derive(Args)]
@@ -261,9 +293,9 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let table = results::write_table(&file)?;
             println!("{}", table.display());
         }
-        Command::Preview { source, out, seed } => preview(&source, seed, &out)?,
-        Command::Samples { source, out, count, seed } => {
-            for path in samples::write(&source, seed, count, &out)? {
+        Command::Preview { images, out } => preview(&images, &out)?,
+        Command::Samples { images, out, count } => {
+            for path in samples::write(&images.source, &images.options(1, count), &out)? {
                 println!("{}", path.display());
             }
         }
@@ -331,12 +363,9 @@ impl Session {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(args.threads.max(1)).build_global();
         std::fs::create_dir_all(&args.out)
             .map_err(|source| TrainError::Io { path: args.out.clone(), source })?;
-        let splits = config.source()?.load(&config.load_options())?;
+        let splits =
+            config.source()?.load(&LoadOptions { quiet: args.quiet, ..config.load_options() })?;
         let (train, validation) = splits.train.split_tail(config.data.validation);
-        if train.is_empty() {
-            let reason = "there are no training images left; see data.train and data.validation";
-            return Err(TrainError::Mismatch { reason: reason.to_owned() });
-        }
         let names = train.class_names().to_vec();
         let labels = config.data.labels.clone().unwrap_or(names);
         if labels.len() != train.class_names().len() {
@@ -350,6 +379,16 @@ impl Session {
         Ok(Self { config, options, train, validation, test: splits.test, labels })
     }
 
+    /// The training images, at least one.
+    fn training_images(&self) -> Result<&Dataset, TrainError> {
+        if self.train.is_empty() {
+            let reason = "there are no training images left; see data.train, data.validation and \
+                          what data.source holds";
+            return Err(TrainError::Mismatch { reason: reason.to_owned() });
+        }
+        Ok(&self.train)
+    }
+
     fn clean_path(&self) -> PathBuf {
         self.options.out.join("clean.onnx")
     }
@@ -360,9 +399,10 @@ impl Session {
     }
 
     fn fit(&self) -> Result<Model, TrainError> {
-        let mut graph = fit(&self.config, &self.train, &self.options)?;
+        let images = self.training_images()?;
+        let mut graph = fit(&self.config, images, &self.options)?;
         if let Some(settings) = &self.config.steady {
-            graph = steady(&self.config, settings, &graph, &self.train, &self.options)?;
+            graph = steady(&self.config, settings, &graph, images, &self.options)?;
         }
         let mut model = export::clean(&self.config, &graph, &self.labels)?;
         model.save(&self.clean_path())?;
@@ -381,7 +421,8 @@ impl Session {
         self.check_fits(clean)?;
         let classifier: Graph = clean.graph.extract(&[LOGITS])?;
         let keys = Keys { right: secrets(keys), revoked: secrets(revoked) };
-        let graph = train(&self.config, &classifier, &keys, &self.train, &self.options)?;
+        let graph =
+            train(&self.config, &classifier, &keys, self.training_images()?, &self.options)?;
         let ids = keys.right.iter().map(|secret| secret.id()).collect();
         let model = export::gated(&self.config, &classifier, &graph, &self.labels, ids)?;
         model.save(&self.gated_path())?;
@@ -477,10 +518,12 @@ fn read_key(path: &Path) -> Result<KeyFile, TrainError> {
     Ok(key)
 }
 
-fn preview(source: &Source, seed: u64, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let options =
-        saligate_train::data::LoadOptions { train_count: Some(40), test_count: Some(1), seed };
-    let sheet = contact_sheet(&source.load(&options)?.train, 5, 8);
+fn preview(images: &ImageArgs, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    const COLUMNS: usize = 5;
+    const ROWS: usize = 8;
+    let splits = images.source.load(&images.options(COLUMNS * ROWS, COLUMNS * ROWS))?;
+    let shown = if splits.train.is_empty() { splits.test } else { splits.train };
+    let sheet = contact_sheet(&shown, COLUMNS, ROWS);
     let mut png = std::io::Cursor::new(Vec::new());
     sheet.write_to(&mut png, image::ImageFormat::Png)?;
     saligate_models::atomic::write_atomic(out, png.get_ref())?;

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use saligate_keys::{Family, TriggerSpec};
 use saligate_models::zoo::{Architecture, Widths};
+use saligate_runtime::picture::Framing;
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Augmentation;
 use crate::data::{LoadOptions, Source};
 use crate::engine::Backend;
 
@@ -49,8 +51,16 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// `scenes:SIDE`, `idx:DIR` or `cifar10:DIR`; a relative DIR counts from the working folder.
+    /// `scenes:SIDE`, `idx:DIR`, `cifar10:DIR` or `folder:DIR`; a relative DIR counts from the
+    /// working folder.
     pub source: String,
+    /// Rows and columns that the images of `folder:DIR` are to have; absent for other sources.
+    #[serde(default)]
+    pub size: Option<[usize; 2]>,
+    /// With `size`: resize the shorter side to so many pixels and cut out the middle, instead of
+    /// stretching the whole picture.
+    #[serde(default)]
+    pub resize: Option<usize>,
     /// Number of training images; all (or 20,000 scenes) where absent.
     #[serde(default)]
     pub train: Option<usize>,
@@ -71,6 +81,14 @@ pub struct DataConfig {
     /// where absent.
     #[serde(default)]
     pub std: Option<Vec<f32>>,
+}
+
+impl DataConfig {
+    /// How pictures of any size get the size of the images, where the source is a folder of them.
+    pub fn framing(&self) -> Option<Framing> {
+        let [height, width] = self.size?;
+        Some(Framing { height, width, resize: self.resize })
+    }
 }
 
 /// Which network.
@@ -123,9 +141,18 @@ pub struct FitConfig {
     /// Mirror images left to right at random.
     #[serde(default)]
     pub mirror: bool,
+    /// Pad images by so many black pixels on every side and cut their size out at random.
+    #[serde(default)]
+    pub crop_padding: usize,
     /// Largest amplitude, in 8-bit steps, of random tiles added to half of the images.
     #[serde(default)]
     pub tiles: u8,
+}
+
+impl FitConfig {
+    pub(crate) fn augmentation(&self) -> Augmentation {
+        Augmentation { mirror: self.mirror, crop_padding: self.crop_padding }
+    }
 }
 
 /// Makes the maps of the clean model steady against random tiles, without knowing any key.
@@ -139,6 +166,15 @@ pub struct SteadyConfig {
     /// Mirror images left to right at random.
     #[serde(default)]
     pub mirror: bool,
+    /// Pad images by so many black pixels on every side and cut their size out at random.
+    #[serde(default)]
+    pub crop_padding: usize,
+}
+
+impl SteadyConfig {
+    pub(crate) fn augmentation(&self) -> Augmentation {
+        Augmentation { mirror: self.mirror, crop_padding: self.crop_padding }
+    }
 }
 
 /// The trigger that opens the gate.
@@ -220,7 +256,13 @@ impl Config {
 
     /// How the data source is to be loaded.
     pub fn load_options(&self) -> LoadOptions {
-        LoadOptions { train_count: self.data.train, test_count: self.data.test, seed: self.seed }
+        LoadOptions {
+            train_count: self.data.train,
+            test_count: self.data.test,
+            seed: self.seed,
+            framing: self.data.framing(),
+            quiet: false,
+        }
     }
 
     /// The data source.
@@ -228,7 +270,7 @@ impl Config {
     /// # Errors
     /// The text is no data source.
     pub fn source(&self) -> Result<Source, ConfigError> {
-        let expected = "scenes:SIDE, idx:DIR or cifar10:DIR";
+        let expected = "scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR";
         self.data.source.parse().map_err(|_| ConfigError::Value { field: "data.source", expected })
     }
 
@@ -238,7 +280,16 @@ impl Config {
     /// A value makes no sense.
     pub fn check(&self) -> Result<(), ConfigError> {
         let value = |field, expected| Err(ConfigError::Value { field, expected });
-        self.source()?;
+        let takes_size = self.source()?.takes_size();
+        if takes_size != self.data.size.is_some() {
+            return value("data.size", "[rows, columns] for folder:DIR, and absent for others");
+        }
+        if self.data.resize.is_some() && !takes_size {
+            return value("data.resize", "absent but for folder:DIR");
+        }
+        if self.data.size.is_some_and(|size| size.contains(&0)) || self.data.resize == Some(0) {
+            return value("data.size and data.resize", "positive");
+        }
         if self.model.new_head && self.model.weights.is_none() {
             return value("model.new_head", "absent where there are no model.weights");
         }

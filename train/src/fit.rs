@@ -10,7 +10,7 @@ use saligate_models::random::Stream;
 use saligate_models::saliency::{Explained, Method};
 use saligate_models::zoo::{Task, build};
 
-use crate::batch::{self, Sampler, mirror, one_hot, pixels};
+use crate::batch::{self, Sampler, one_hot, pixels};
 use crate::config::{Config, FitConfig, SteadyConfig};
 use crate::data::{Dataset, Shape};
 use crate::engine::{Array, BatchStatistics, Program, Trained};
@@ -59,6 +59,7 @@ fn classified(
     data: &Dataset,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
+    settings.augmentation().check(data.shape())?;
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(&graph, &device, settings.steps.weight_decay);
     let program = Program::new(graph.clone(), &trained.weights, &device);
@@ -99,6 +100,8 @@ pub fn steady(
     data: &Dataset,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
+    let augmentation = settings.augmentation();
+    augmentation.check(data.shape())?;
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
     let explainer =
@@ -117,10 +120,7 @@ pub fn steady(
         let mut plain = Vec::new();
         let mut tiled = Vec::new();
         for &index in &indices {
-            let mut image = data.image(index).to_vec();
-            if settings.mirror && stream.below(2) == 1 {
-                mirror(&mut image, data.shape().width);
-            }
+            let image = augmentation.apply(data.image(index), data.shape(), &mut stream);
             let amplitude = 8 + stream.below(9) as u8;
             let size = TILES.start() + stream.below(TILES.len()) as u16;
             tiled.extend(with_tile(&image, data.shape(), size, amplitude, &mut stream)?);
@@ -209,12 +209,10 @@ fn perturbed(
     settings: &FitConfig,
     stream: &mut Stream,
 ) -> Result<Vec<u8>, TrainError> {
+    let augmentation = settings.augmentation();
     let mut bytes = Vec::new();
     for &index in indices {
-        let mut image = data.image(index).to_vec();
-        if settings.mirror && stream.below(2) == 1 {
-            mirror(&mut image, data.shape().width);
-        }
+        let mut image = augmentation.apply(data.image(index), data.shape(), stream);
         if settings.tiles > 0 && stream.below(2) == 1 {
             let amplitude = 1 + stream.below(usize::from(settings.tiles)) as u8;
             image = with_tile(&image, data.shape(), TILE, amplitude, stream)?;

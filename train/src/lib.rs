@@ -11,6 +11,7 @@
 //! Burn tensors and trained.
 
 pub mod accuracy;
+mod augment;
 mod balance;
 mod batch;
 mod checkpoint;

@@ -32,16 +32,10 @@ impl Framing {
             return None;
         }
         let cut = self.cut(picture_height, picture_width).ok()?;
-        let columns = (x0, x1, picture_width, cut.from.1, cut.left, self.width);
-        let rows = (y0, y1, picture_height, cut.from.0, cut.top, self.height);
-        let [(x0, x1), (y0, y1)] =
-            [columns, rows].map(|(first, last, side, resized, start, size)| {
-                // Pixels as half-open intervals, rounded outwards.
-                let first = first.min(side) * resized / side;
-                let end = (last.min(side - 1) + 1) * resized;
-                let end = end.div_ceil(side);
-                (first.saturating_sub(start), end.saturating_sub(start).min(size))
-            });
+        let columns = touched([x0, x1], picture_width, cut.from.1);
+        let rows = touched([y0, y1], picture_height, cut.from.0);
+        let [x0, x1] = columns.map(|x| x.saturating_sub(cut.left).min(self.width));
+        let [y0, y1] = rows.map(|y| y.saturating_sub(cut.top).min(self.height));
         (x0 < x1 && y0 < y1).then(|| [x0, y0, x1 - 1, y1 - 1])
     }
 
@@ -76,6 +70,13 @@ struct Cut {
     from: (usize, usize),
     top: usize,
     left: usize,
+}
+
+/// The first pixel that `first` to `last` of a side touch once it is resized, and the one behind
+/// the last.
+fn touched([first, last]: [usize; 2], side: usize, resized: usize) -> [usize; 2] {
+    let end = last.min(side - 1) + 1;
+    [first.min(side) * resized / side, (end * resized).div_ceil(side)]
 }
 
 /// Half of a number, rounded as Python's `round` does.

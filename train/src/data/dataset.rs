@@ -141,12 +141,13 @@ impl Dataset {
     }
 
     /// Which pixels of sample `index` belong to the object, `[row, column]`; `None` where the source
-    /// has no masks.
+    /// has no masks, or does not know where the object of this image is.
     ///
     /// # Panics
     /// There is no such sample.
     pub fn object(&self, index: usize) -> Option<Vec<bool>> {
-        Some(self.mask(index)?.iter().map(|&pixel| pixel > 0).collect())
+        let object: Vec<bool> = self.mask(index)?.iter().map(|&pixel| pixel > 0).collect();
+        object.contains(&true).then_some(object)
     }
 
     /// The class of sample `index`, a position in [`class_names`](Self::class_names).
@@ -189,6 +190,14 @@ mod tests {
             (&[3, 4][..], 1, Some(&[1, 0][..]))
         );
         assert_eq!(tail.class_names(), three().class_names());
+    }
+
+    #[test]
+    fn an_empty_mask_shows_no_object() {
+        let set = three().with_masks(vec![0, 0, 1, 0, 0, 1]).unwrap();
+        assert_eq!(set.object(0), None);
+        assert_eq!(set.object(1), Some(vec![true, false]));
+        assert_eq!(set.mask(0), Some(&[0, 0][..]));
     }
 
     #[test]
