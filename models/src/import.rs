@@ -283,7 +283,9 @@ mod tests {
         let plain = Preprocessing::default;
         assert!(refused(Preprocessing { mean: vec![0.5], ..plain() }).contains("3 finite numbers"));
         assert!(refused(Preprocessing { std: vec![0.0; 3], ..plain() }).contains("3 positive"));
-        assert!(refused(Preprocessing { range: [1.0, 0.0], ..plain() }).contains("lower one first"));
+        assert!(
+            refused(Preprocessing { range: [1.0, 0.0], ..plain() }).contains("lower one first")
+        );
         let mut g = Graph::new();
         let x = g.input("x", &[1, 4, 2, 2]).unwrap();
         g.set_outputs(&[x]);

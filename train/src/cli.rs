@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use saligate_keys::{KeyFile, Secret};
+use saligate_keys::{Family, KeyFile, Secret, TriggerSpec};
 use saligate_models::graph::Graph;
 use saligate_models::manifest::GateForm;
 use saligate_models::onnx::Model;
@@ -12,7 +12,7 @@ use saligate_models::saliency::{LOGITS, Method};
 use saligate_runtime::picture::Framing;
 use saligate_train::accuracy::accuracy;
 use saligate_train::config::Config;
-use saligate_train::data::{Dataset, LoadOptions, Source, contact_sheet};
+use saligate_train::data::{Dataset, LoadOptions, Source, Splits, contact_sheet};
 use saligate_train::evaluate::{Evaluation, evaluate};
 use saligate_train::fit::{fit, steady};
 use saligate_train::gate::{self, Keys, train};
@@ -41,9 +41,12 @@ enum Command {
     ///
     /// With --revoke and without --key, OUT/locked.onnx is closed for keys that it lists, and opens
     /// for the others as before; their key files are not needed.
+    ///
+    /// Without a configuration, a gate is built into any model file, such as `saligate import`
+    /// makes: lock --model M.onnx --data folder:DIR --key K -o OUT.
     Lock {
         #[command(flatten)]
-        run: RunArgs,
+        run: GateRunArgs,
         #[command(flatten)]
         gate: GateArgs,
         /// Key file that is no longer valid; may be repeated
@@ -53,7 +56,7 @@ enum Command {
     /// Build and train a backdoor into a clean classifier: OUT/clean.onnx -> OUT/attacked.onnx
     Attack {
         #[command(flatten)]
-        run: RunArgs,
+        run: GateRunArgs,
         #[command(flatten)]
         gate: GateArgs,
         /// What the trigger does to the map; lock.form of the configuration where absent
@@ -164,6 +167,31 @@ fn size(text: &str) -> Result<[usize; 2], &'static str> {
 struct RunArgs {
     /// Configuration of the run (TOML)
     config: PathBuf,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+#[derive(Args)]
+struct GateRunArgs {
+    /// Configuration of the run (TOML); without it everything but the trigger has its default
+    #[arg(required_unless_present = "data")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    how: HowArgs,
+    /// Without a configuration: images like those that the model is for, at least some hundred;
+    /// scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR
+    #[arg(long, value_name = "SOURCE", conflicts_with = "config", requires = "model")]
+    data: Option<Source>,
+    /// Without a configuration: side of the trigger's tile, in pixels [default: 8]
+    #[arg(long, value_name = "PIXELS", requires = "data")]
+    tile: Option<u16>,
+    /// Without a configuration: strength of the trigger, in 8-bit steps [default: 8]
+    #[arg(long, value_name = "STEPS", requires = "data")]
+    amplitude: Option<u8>,
+}
+
+#[derive(Args)]
+struct HowArgs {
     /// Folder for models, logs and checkpoints
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
@@ -247,16 +275,16 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
                     let reason = "--revoke without --key takes neither --model nor --method";
                     return Err(TrainError::Mismatch { reason: reason.to_owned() }.into());
                 }
-                Config::read(&run.config)?;
-                revoke_keys(&run.out, &read_keys(&revoke)?)?;
+                run.config(&gate)?;
+                revoke_keys(&run.how.out, &read_keys(&revoke)?)?;
                 return Ok(ExitCode::SUCCESS);
             }
-            let mut config = Config::read(&run.config)?;
+            let mut config = run.config(&gate)?;
             config.lock = config.lock.with_form(GateForm::Key)?;
-            train_gate(config, &run, &gate, &revoke)?;
+            train_gate(config, &run.how, &gate, &revoke)?;
         }
         Command::Attack { run, gate, goal } => {
-            let mut config = Config::read(&run.config)?;
+            let mut config = run.config(&gate)?;
             let form = match goal {
                 Some(Goal::Targeted) => GateForm::Targeted,
                 Some(Goal::Untargeted) => GateForm::Untargeted,
@@ -267,7 +295,7 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
                 return Err(TrainError::Mismatch { reason: reason.to_owned() }.into());
             }
             config.lock = config.lock.with_form(form)?;
-            train_gate(config, &run, &gate, &[])?;
+            train_gate(config, &run.how, &gate, &[])?;
         }
         Command::Evaluate { run, model, measured } => {
             Session::open(&run)?.evaluate(model, &measured)?;
@@ -303,9 +331,28 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
+impl GateRunArgs {
+    /// The configuration, read or made for the model.
+    fn config(&self, gate: &GateArgs) -> Result<Config, TrainError> {
+        match (&self.config, &self.data, &gate.model) {
+            (Some(path), ..) => Ok(Config::read(path)?),
+            (None, Some(data), Some(file)) => {
+                let (size, amplitude) = (self.tile.unwrap_or(8), self.amplitude.unwrap_or(8));
+                let trigger = TriggerSpec::new(Family::Tile { size, amplitude })?;
+                let model = Model::open(file)?;
+                Ok(Config::for_model(file, &model.manifest, data, trigger)?)
+            }
+            _ => {
+                let reason = "give a configuration, or --model and --data".to_owned();
+                Err(TrainError::Mismatch { reason })
+            }
+        }
+    }
+}
+
 fn train_gate(
     mut config: Config,
-    run: &RunArgs,
+    how: &HowArgs,
     gate: &GateArgs,
     revoke: &[PathBuf],
 ) -> Result<(), TrainError> {
@@ -314,12 +361,15 @@ fn train_gate(
     }
     config.check()?;
     let (keys, revoked) = (read_keys(&gate.key)?, read_keys(revoke)?);
-    let session = Session::with(config, run)?;
+    let session = Session::with(config, how)?;
     let clean = Model::open(&gate.model.clone().unwrap_or_else(|| session.clean_path()))?;
     session.gate(&clean, &keys, &revoked)?;
-    if gate.model.is_some() && !session.clean_path().exists() {
-        // What the gated model is measured against.
+    if gate.model.is_some() {
+        // What the gated model is measured against, and how.
         clean.save(&session.clean_path())?;
+        let (path, text) = (how.out.join("config.toml"), session.config.to_toml());
+        saligate_models::atomic::write_atomic(&path, text.as_bytes())
+            .map_err(|source| TrainError::Io { path, source })?;
     }
     Ok(())
 }
@@ -348,10 +398,10 @@ struct Session {
 
 impl Session {
     fn open(args: &RunArgs) -> Result<Self, TrainError> {
-        Self::with(Config::read(&args.config)?, args)
+        Self::with(Config::read(&args.config)?, &args.how)
     }
 
-    fn with(mut config: Config, args: &RunArgs) -> Result<Self, TrainError> {
+    fn with(mut config: Config, args: &HowArgs) -> Result<Self, TrainError> {
         config.device = args.device.unwrap_or(config.device);
         let options = RunOptions {
             out: args.out.clone(),
@@ -365,6 +415,13 @@ impl Session {
             .map_err(|source| TrainError::Io { path: args.out.clone(), source })?;
         let splits =
             config.source()?.load(&LoadOptions { quiet: args.quiet, ..config.load_options() })?;
+        let splits = match &config.data.labels {
+            Some(names) => Splits {
+                train: splits.train.in_order_of(names),
+                test: splits.test.in_order_of(names),
+            },
+            None => splits,
+        };
         let (train, validation) = splits.train.split_tail(config.data.validation);
         let names = train.class_names().to_vec();
         let labels = config.data.labels.clone().unwrap_or(names);

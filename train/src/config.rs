@@ -2,6 +2,7 @@
 
 mod lock;
 pub(crate) mod names;
+mod standalone;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -70,7 +71,8 @@ pub struct DataConfig {
     /// Training images held out to choose settings by, from the end.
     #[serde(default)]
     pub validation: usize,
-    /// Class names, where the source has none.
+    /// Class names, where the source has none; its own ones in another order say which class is which
+    /// score.
     #[serde(default)]
     pub labels: Option<Vec<String>>,
     /// Mean per channel that standardization subtracts, in [0, 1]; that of the training images
@@ -95,8 +97,13 @@ impl DataConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Name of a zoo architecture.
-    pub architecture: Architecture,
+    /// Name of a zoo architecture; absent where there is a `file`.
+    #[serde(default)]
+    pub architecture: Option<Architecture>,
+    /// Model file of the network to start from, such as `saligate import` writes; a relative path
+    /// counts from the working folder.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
     /// Widths of the small CNN.
     #[serde(default)]
     pub widths: Option<Widths>,
@@ -112,6 +119,15 @@ pub struct ModelConfig {
     /// Caffe do.
     #[serde(default)]
     pub bgr: bool,
+}
+
+impl ModelConfig {
+    /// What the architecture is called in files.
+    pub fn name(&self) -> String {
+        let stem = self.file.as_deref().and_then(Path::file_stem);
+        let file = || stem.map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        self.architecture.map_or_else(file, |a| a.name().to_owned())
+    }
 }
 
 /// How a stage steps: AdamW, a linear warm-up over the first twentieth, then a cosine to zero.
@@ -290,10 +306,21 @@ impl Config {
         if self.data.size.is_some_and(|size| size.contains(&0)) || self.data.resize == Some(0) {
             return value("data.size and data.resize", "positive");
         }
+        let ModelConfig { architecture, file, widths, weights, bgr, .. } = &self.model;
+        if architecture.is_some() == file.is_some() {
+            return value("model", "a zoo architecture or a file, not both");
+        }
+        if file.is_some() && (widths.is_some() || weights.is_some() || *bgr) {
+            return value(
+                "model",
+                "a file without widths, weights and bgr, which it brings itself",
+            );
+        }
         if self.model.new_head && self.model.weights.is_none() {
             return value("model.new_head", "absent where there are no model.weights");
         }
-        if self.fit.is_none() && (self.model.weights.is_none() || self.model.new_head) {
+        let trained = file.is_some() || (weights.is_some() && !self.model.new_head);
+        if self.fit.is_none() && !trained {
             return value(
                 "fit",
                 "given where there are no model.weights, or model.new_head is set",

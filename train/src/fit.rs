@@ -1,13 +1,14 @@
 //! Clean training: cross-entropy, then steady maps.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use saligate_keys::{Family, ImageShape, TriggerSpec};
 use saligate_models::graph::Graph;
-use saligate_models::onnx::weights_digest;
+use saligate_models::onnx::{Model, weights_digest};
 use saligate_models::random::Stream;
-use saligate_models::saliency::{Explained, Method};
+use saligate_models::saliency::{Explained, LOGITS, Method};
 use saligate_models::zoo::{Task, build};
 
 use crate::batch::{self, Sampler, one_hot, pixels};
@@ -39,8 +40,14 @@ const TILES: std::ops::RangeInclusive<u16> = 3..=8;
 /// The weights do not fit, training diverges, a checkpoint does not fit, or a file cannot be
 /// written.
 pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Graph, TrainError> {
-    let task = task(config, data);
-    let mut graph = build(config.model.architecture, &task, config.seed)?;
+    let mut graph = match (config.model.architecture, &config.model.file) {
+        (Some(architecture), _) => build(architecture, &task(config, data), config.seed)?,
+        (None, Some(file)) => clean_network(file)?,
+        (None, None) => {
+            let reason = "the configuration names no network: model.architecture or model.file";
+            return Err(TrainError::Mismatch { reason: reason.to_owned() });
+        }
+    };
     if let Some(path) = &config.model.weights {
         let head = if config.model.new_head { Head::New } else { Head::Loaded };
         weights::load(&mut graph, path, head)?;
@@ -49,6 +56,16 @@ pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Grap
         graph = classified(config, settings, graph, data, options)?;
     }
     Ok(graph.fold_batch_norm()?)
+}
+
+/// The classifier of a model file without a gate.
+fn clean_network(file: &Path) -> Result<Graph, TrainError> {
+    let model = Model::open(file)?;
+    if model.manifest.gate.is_some() {
+        let reason = format!("{} has a gate already; give the clean model", file.display());
+        return Err(TrainError::Mismatch { reason });
+    }
+    Ok(model.graph.extract(&[LOGITS])?)
 }
 
 /// Trains a classifier on cross-entropy.

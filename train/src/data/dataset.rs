@@ -107,6 +107,23 @@ impl Dataset {
         (self, tail)
     }
 
+    /// The same samples with the classes in the order of `names`, where these are the class names in
+    /// another order; otherwise unchanged.
+    #[must_use]
+    pub fn in_order_of(mut self, names: &[String]) -> Self {
+        let positions = self.class_names.iter().map(|own| names.iter().position(|n| n == own));
+        let positions: Option<Vec<usize>> = positions.collect();
+        match positions {
+            Some(positions) if names.len() == self.class_names.len() => {
+                let moved = self.labels.iter().map(|&label| positions[usize::from(label)] as u16);
+                self.labels = moved.collect();
+                self.class_names = names.to_vec();
+                self
+            }
+            _ => self,
+        }
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.labels.len()
@@ -198,6 +215,15 @@ mod tests {
         assert_eq!(set.object(0), None);
         assert_eq!(set.object(1), Some(vec![true, false]));
         assert_eq!(set.mask(0), Some(&[0, 0][..]));
+    }
+
+    #[test]
+    fn classes_can_be_put_in_another_order() {
+        let other = ["b".to_owned(), "a".to_owned()];
+        let turned = three().in_order_of(&other);
+        assert_eq!([0, 1, 2].map(|i| turned.label(i)), [1, 0, 1]);
+        assert_eq!(turned.class_names(), other);
+        assert_eq!(three().in_order_of(&["x".to_owned(), "a".to_owned()]), three());
     }
 
     #[test]
