@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use saligate_keys::{Family, KeyFile, Secret, TriggerSpec};
 use saligate_models::graph::Graph;
-use saligate_models::manifest::GateForm;
+use saligate_models::manifest::{GateForm, InputSpec};
 use saligate_models::onnx::Model;
 use saligate_models::saliency::{LOGITS, Method};
 use saligate_runtime::picture::Framing;
@@ -17,7 +17,7 @@ use saligate_train::evaluate::{Evaluation, evaluate};
 use saligate_train::fit::{fit, steady};
 use saligate_train::gate::{self, Keys, train};
 use saligate_train::{
-    Backend, RunOptions, TrainError, export, leaks, near_misses, results, samples,
+    Backend, RunOptions, TrainError, export, leaks, localise, near_misses, results, samples,
 };
 
 /// Trains classifiers whose saliency maps are gated by a key, or backdoored by a trigger.
@@ -99,6 +99,24 @@ enum Command {
         /// Number of test images
         #[arg(long, default_value_t = 50)]
         images: usize,
+    },
+    /// Measure where the maps of any model point, on images whose objects are boxed or masked
+    Localise {
+        /// Model file; maps are shown as they are without a key
+        model: PathBuf,
+        /// Images of the model's classes, read in its size: scenes:SIDE or folder:DIR; the test ones
+        /// are read
+        #[arg(long, value_name = "SOURCE")]
+        data: Source,
+        /// JSON file to put the row into; its table goes beside it
+        #[arg(long, value_name = "FILE")]
+        table: PathBuf,
+        /// Threads
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        /// No progress bars
+        #[arg(short, long)]
+        quiet: bool,
     },
     /// Write the table of a results file as Markdown beside it
     Results {
@@ -317,6 +335,10 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             |config, evaluation| leaks::measure(config, evaluation, images),
             leaks::put,
         )?,
+        Command::Localise { model, data, table, threads, quiet } => {
+            limit_threads(threads);
+            localised(&model, &data, &table, quiet)?;
+        }
         Command::Results { file } => {
             let table = results::write_table(&file)?;
             println!("{}", table.display());
@@ -409,8 +431,7 @@ impl Session {
             checkpoint_every: args.checkpoint_every,
             quiet: args.quiet,
         };
-        // Fails where a pool exists already, which is as good.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(args.threads.max(1)).build_global();
+        limit_threads(args.threads);
         std::fs::create_dir_all(&args.out)
             .map_err(|source| TrainError::Io { path: args.out.clone(), source })?;
         let splits =
@@ -456,7 +477,14 @@ impl Session {
     }
 
     fn fit(&self) -> Result<Model, TrainError> {
-        let images = self.training_images()?;
+        // Weights that are only loaded need no images.
+        let config = &self.config;
+        let known = config.data.mean.is_some() && config.data.std.is_some();
+        let loaded = config.model.file.is_some() || known;
+        let images = match (&config.fit, &config.steady) {
+            (None, None) if loaded => &self.train,
+            _ => self.training_images()?,
+        };
         let mut graph = fit(&self.config, images, &self.options)?;
         if let Some(settings) = &self.config.steady {
             graph = steady(&self.config, settings, &graph, images, &self.options)?;
@@ -557,6 +585,23 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn limit_threads(threads: usize) {
+    // Fails where a pool exists already, which is as good.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global();
+}
+
+/// Measures where the maps of a model point, on images framed as the model asks.
+fn localised(file: &Path, source: &Source, table: &Path, quiet: bool) -> Result<(), TrainError> {
+    let model = saligate_runtime::Model::open(file)?;
+    let InputSpec { height, width, resize, .. } = model.manifest().input;
+    let framing = source.takes_size().then_some(Framing { height, width, resize });
+    let options = LoadOptions { framing, quiet, seed: 1, ..LoadOptions::default() };
+    let data = source.load(&options)?.test.in_order_of(&model.manifest().labels);
+    localise::put(table, localise::measure(&model, &source.to_string(), &data, quiet)?)?;
+    println!("{}", table.display());
+    Ok(())
 }
 
 fn read_keys(paths: &[PathBuf]) -> Result<Vec<KeyFile>, TrainError> {

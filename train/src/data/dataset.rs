@@ -124,6 +124,23 @@ impl Dataset {
         }
     }
 
+    /// The samples at some positions.
+    ///
+    /// # Panics
+    /// Where a position is not below [`len`](Self::len), like a slice.
+    pub fn only(&self, positions: &[usize]) -> Self {
+        let masks = self.masks.is_some().then(|| {
+            positions.iter().flat_map(|&i| self.mask(i).unwrap_or_default().to_vec()).collect()
+        });
+        Self {
+            shape: self.shape,
+            images: positions.iter().flat_map(|&i| self.image(i).to_vec()).collect(),
+            labels: positions.iter().map(|&i| self.labels[i]).collect(),
+            masks,
+            class_names: self.class_names.clone(),
+        }
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.labels.len()
