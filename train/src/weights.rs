@@ -107,6 +107,9 @@ mod tests {
 
     use super::*;
 
+    /// Name, shape and bytes.
+    type Tensors = Vec<(String, Vec<usize>, Vec<u8>)>;
+
     fn net(seed: u64) -> Graph {
         let task = Task {
             image: [1, 8, 8],
@@ -120,10 +123,7 @@ mod tests {
     }
 
     /// A file of the net's tensors, after `change`, loaded into another net.
-    fn loaded(
-        head: Head,
-        change: impl Fn(&mut Vec<(String, Vec<usize>, Vec<u8>)>),
-    ) -> (Graph, Result<(), TrainError>) {
+    fn loaded(head: Head, change: impl Fn(&mut Tensors)) -> (Graph, Result<(), TrainError>) {
         let source = net(1);
         let mut tensors = Vec::new();
         for name in learned(&source) {
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_new_head_stays_random_whatever_the_file_has() {
-        let changes: [fn(&mut Vec<(String, Vec<usize>, Vec<u8>)>); 3] = [
+        let changes: [fn(&mut Tensors); 3] = [
             |_| (),
             |tensors| tensors.retain(|(name, ..)| !name.starts_with("dense3")),
             |tensors| {

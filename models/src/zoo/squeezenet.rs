@@ -67,7 +67,7 @@ pub(super) fn body(
     for (position, channels) in FIRES.into_iter().enumerate() {
         let [name, pool] = naming.fire(position);
         if [0, 2, 4].contains(&position) {
-            x = layers.max_pool_ceil(&pool, x, 3, 2)?;
+            x = layers.max_pool_ceil(&pool, x, [3, 2])?;
         }
         x = fire(layers, &name, x, channels)?;
     }
