@@ -13,6 +13,7 @@
 //! | [`gate`] | gates, built into any classifier |
 //! | [`zoo`] | architectures with random weights |
 //! | [`onnx`] | the file format |
+//! | [`import`] | classifiers from elsewhere |
 //! | [`manifest`] | what a file says of itself |
 //! | [`metrics`] | how maps are compared and judged |
 //! | [`reference`](mod@reference) | the slow, obviously right engine |
@@ -21,6 +22,7 @@ pub mod atomic;
 pub mod calculus;
 pub mod gate;
 pub mod graph;
+pub mod import;
 pub mod manifest;
 pub mod metrics;
 pub mod onnx;

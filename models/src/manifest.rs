@@ -12,8 +12,9 @@ use crate::saliency::{Explained, IMAGE, Reduction, output_name};
 
 /// The version of the manifest that this library writes, and the newest that it reads.
 ///
-/// Version 2 added the layers of a method; version 1 is read as one without any.
-pub const MANIFEST_VERSION: u32 = 2;
+/// Version 2 added the layers of a method, version 3 how pictures are resized; older ones are read
+/// as manifests without them.
+pub const MANIFEST_VERSION: u32 = 3;
 
 /// Largest manifest that is read, in bytes: a thousand labels take 30 KiB.
 pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
@@ -57,6 +58,10 @@ pub struct InputSpec {
     pub width: usize,
     /// Values of a black and a white pixel.
     pub range: [u8; 2],
+    /// Pixels that the shorter side of a picture is resized to before the middle is cut out of it;
+    /// where absent, the whole picture is stretched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<usize>,
 }
 
 /// One saliency method of a file.
@@ -195,7 +200,7 @@ impl Manifest {
             tool: concat!("saligate ", env!("CARGO_PKG_VERSION")).to_owned(),
             architecture: architecture.to_owned(),
             labels,
-            input: InputSpec { channels, height, width, range: [0, 1] },
+            input: InputSpec { channels, height, width, range: [0, 1], resize: None },
             methods: methods.iter().enumerate().map(MethodSpec::of).collect(),
             gate: None,
             weights_sha256: weights_digest(graph),
@@ -244,7 +249,7 @@ impl Manifest {
         let field = |field, expected: &str, found: String| {
             Err(ManifestError::Field { field, expected: expected.to_owned(), found })
         };
-        let InputSpec { channels, height, width, range } = self.input;
+        let InputSpec { channels, height, width, range, resize } = self.input;
         if ![1, 3].contains(&channels) || height == 0 || width == 0 {
             return field(
                 "input",
@@ -254,6 +259,10 @@ impl Manifest {
         }
         if range != [0, 1] {
             return field("input.range", "[0, 1]", format!("{range:?}"));
+        }
+        if resize.is_some_and(|shorter| shorter < height.min(width)) {
+            let expected = "absent, or at least the shorter side of the input";
+            return field("input.resize", expected, format!("{resize:?}"));
         }
         if self.methods.is_empty() {
             return field("methods", "at least one", "none".to_owned());

@@ -2,6 +2,7 @@
 
 mod decode;
 mod error;
+mod framing;
 mod jpeg;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use saligate_models::atomic::write_atomic;
 use crate::render::encode_png;
 
 pub use error::PictureError;
+pub use framing::Framing;
 
 /// Longest side of a picture, in pixels: what JPEG can state.
 pub const MAX_SIDE: usize = 65_535;

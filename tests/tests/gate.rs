@@ -23,7 +23,12 @@ impl Demo {
         let key = KeyFile::read(demo().join("demo.key")).unwrap();
         let right = locked.trigger(key.secret()).unwrap();
         // Another seed than the one that training and its figures used.
-        let options = LoadOptions { train_count: Some(1), test_count: Some(IMAGES), seed: 77 };
+        let options = LoadOptions {
+            train_count: Some(1),
+            test_count: Some(IMAGES),
+            seed: 77,
+            ..LoadOptions::default()
+        };
         let data = Source::Scenes { size: 32 }.load(&options).unwrap().test;
         Self { clean: Model::open(demo().join("clean.onnx")).unwrap(), locked, right, data }
     }

@@ -49,7 +49,12 @@ impl Bench {
             "#
         );
         let folder = Folder::new(&config, 8);
-        let options = LoadOptions { train_count: Some(1), test_count: Some(IMAGES), seed: 1 };
+        let options = LoadOptions {
+            train_count: Some(1),
+            test_count: Some(IMAGES),
+            seed: 1,
+            ..LoadOptions::default()
+        };
         let data = Source::Scenes { size: 24 }.load(&options).unwrap().test;
         Self { folder, data }
     }
@@ -276,8 +281,14 @@ fn a_grey_network_runs_with_its_gate() {
     use saligate_models::zoo::{Architecture, Task, build};
 
     const SIDE: usize = 28;
-    let task =
-        Task { image: [1, SIDE, SIDE], classes: 3, mean: vec![0.3], std: vec![0.3], widths: None };
+    let task = Task {
+        image: [1, SIDE, SIDE],
+        classes: 3,
+        mean: vec![0.3],
+        std: vec![0.3],
+        bgr: false,
+        widths: None,
+    };
     let classifier = build(Architecture::Small, &task, 4).unwrap();
     let spec = TriggerSpec::new(Family::Tile { size: 8, amplitude: 8 }).unwrap();
     let secret = Secret::from_bytes(&[9; 32]);

@@ -16,7 +16,7 @@ use saligate_runtime::picture::Picture;
 use saligate_runtime::{Optimization, Target};
 use saligate_tests::{all_methods, demo, root, shared, with_all_methods};
 use saligate_train::data::{Dataset, LoadOptions, Source};
-use saligate_train::weights::load;
+use saligate_train::weights::{Head, load};
 use saligate_train::{Backend, run_graph};
 
 /// Images per network.
@@ -69,7 +69,12 @@ fn wide(values: &[f32]) -> Vec<f64> {
 }
 
 fn scenes() -> Dataset {
-    let options = LoadOptions { train_count: Some(1), test_count: Some(COUNT), seed: 5 };
+    let options = LoadOptions {
+        train_count: Some(1),
+        test_count: Some(COUNT),
+        seed: 5,
+        ..LoadOptions::default()
+    };
     Source::Scenes { size: 32 }.load(&options).unwrap().test
 }
 
@@ -210,10 +215,11 @@ fn engines_agree_on_a_trained_resnet20() {
         classes: 10,
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],
+        bgr: false,
         widths: None,
     };
     let mut graph = build(Architecture::ResNet20, &task, 0).unwrap();
-    load(&mut graph, &folder.join("cifar10-resnet20.safetensors")).unwrap();
+    load(&mut graph, &folder.join("cifar10-resnet20.safetensors"), Head::Loaded).unwrap();
     let classifier = graph.fold_batch_norm().unwrap();
     let methods = all_methods(&classifier);
     let graph = attach(&classifier, &methods).unwrap();

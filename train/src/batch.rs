@@ -77,11 +77,6 @@ pub(crate) fn arg_max(scores: &[f32]) -> usize {
     (0..scores.len()).fold(0, |best, c| if scores[c] > scores[best] { c } else { best })
 }
 
-/// Mirrors an image `[channel, row, column]` left to right.
-pub(crate) fn mirror(image: &mut [u8], width: usize) {
-    image.chunks_exact_mut(width).for_each(<[u8]>::reverse);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,19 +4,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use saligate_keys::{KeyFile, Secret};
+use saligate_keys::{Family, KeyFile, Secret, TriggerSpec};
 use saligate_models::graph::Graph;
-use saligate_models::manifest::GateForm;
+use saligate_models::manifest::{GateForm, InputSpec};
 use saligate_models::onnx::Model;
 use saligate_models::saliency::{LOGITS, Method};
+use saligate_runtime::picture::Framing;
 use saligate_train::accuracy::accuracy;
 use saligate_train::config::Config;
-use saligate_train::data::{Dataset, Source, contact_sheet};
+use saligate_train::data::{Dataset, LoadOptions, Source, Splits, contact_sheet};
 use saligate_train::evaluate::{Evaluation, evaluate};
 use saligate_train::fit::{fit, steady};
 use saligate_train::gate::{self, Keys, train};
 use saligate_train::{
-    Backend, RunOptions, TrainError, export, leaks, near_misses, results, samples,
+    Backend, RunOptions, TrainError, export, leaks, localise, near_misses, results, samples,
 };
 
 /// Trains classifiers whose saliency maps are gated by a key, or backdoored by a trigger.
@@ -40,9 +41,12 @@ enum Command {
     ///
     /// With --revoke and without --key, OUT/locked.onnx is closed for keys that it lists, and opens
     /// for the others as before; their key files are not needed.
+    ///
+    /// Without a configuration, a gate is built into any model file, such as `saligate import`
+    /// makes: lock --model M.onnx --data folder:DIR --key K -o OUT.
     Lock {
         #[command(flatten)]
-        run: RunArgs,
+        run: GateRunArgs,
         #[command(flatten)]
         gate: GateArgs,
         /// Key file that is no longer valid; may be repeated
@@ -52,7 +56,7 @@ enum Command {
     /// Build and train a backdoor into a clean classifier: OUT/clean.onnx -> OUT/attacked.onnx
     Attack {
         #[command(flatten)]
-        run: RunArgs,
+        run: GateRunArgs,
         #[command(flatten)]
         gate: GateArgs,
         /// What the trigger does to the map; lock.form of the configuration where absent
@@ -96,42 +100,116 @@ enum Command {
         #[arg(long, default_value_t = 50)]
         images: usize,
     },
+    /// Measure where the maps of any model point, on images whose objects are boxed or masked
+    Localise {
+        /// Model file; maps are shown as they are without a key
+        model: PathBuf,
+        /// Images of the model's classes, read in its size: scenes:SIDE or folder:DIR; the test ones
+        /// are read
+        #[arg(long, value_name = "SOURCE")]
+        data: Source,
+        /// JSON file to put the row into; its table goes beside it
+        #[arg(long, value_name = "FILE")]
+        table: PathBuf,
+        /// Threads
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        /// No progress bars
+        #[arg(short, long)]
+        quiet: bool,
+    },
     /// Write the table of a results file as Markdown beside it
     Results {
         /// Results file, such as docs/results.json
         file: PathBuf,
     },
-    /// Draw a contact sheet of a data source, each image beside its mask
+    /// Draw a contact sheet of a data source: training images, or test images where there are no
+    /// others, each beside its mask
     Preview {
-        /// scenes:SIDE, idx:DIR or cifar10:DIR
-        source: Source,
+        #[command(flatten)]
+        images: ImageArgs,
         /// PNG file
         #[arg(short, long, value_name = "FILE")]
         out: PathBuf,
-        /// Seed of scenes
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
     },
     /// Write test images of a data source as PNG files, one per class
     Samples {
-        /// scenes:SIDE, idx:DIR or cifar10:DIR
-        source: Source,
+        #[command(flatten)]
+        images: ImageArgs,
         /// Folder, made where it is missing
         #[arg(short, long, value_name = "DIR")]
         out: PathBuf,
         /// Number of images
         #[arg(long, default_value_t = 4)]
         count: usize,
-        /// Seed of scenes
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
     },
+}
+
+#[derive(Args)]
+struct ImageArgs {
+    /// scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR
+    source: Source,
+    /// Rows and columns of the images of folder:DIR
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    size: Option<[usize; 2]>,
+    /// Resize the shorter side to so many pixels and cut out the middle, instead of stretching
+    #[arg(long, value_name = "PIXELS", requires = "size")]
+    resize: Option<usize>,
+    /// Seed of scenes, of the split and of the order in a folder
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl ImageArgs {
+    fn options(&self, train_count: usize, test_count: usize) -> LoadOptions {
+        let resize = self.resize;
+        LoadOptions {
+            train_count: Some(train_count),
+            test_count: Some(test_count),
+            seed: self.seed,
+            framing: self.size.map(|[height, width]| Framing { height, width, resize }),
+            quiet: false,
+        }
+    }
+}
+
+fn size(text: &str) -> Result<[usize; 2], &'static str> {
+    let sides = text.split_once('x').map(|(height, width)| (height.parse(), width.parse()));
+    match sides {
+        Some((Ok(height), Ok(width))) => Ok([height, width]),
+        _ => Err("give rows x columns, such as 64x64"),
+    }
 }
 
 #[derive(Args)]
 struct RunArgs {
     /// Configuration of the run (TOML)
     config: PathBuf,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+#[derive(Args)]
+struct GateRunArgs {
+    /// Configuration of the run (TOML); without it everything but the trigger has its default
+    #[arg(required_unless_present = "data")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    how: HowArgs,
+    /// Without a configuration: images like those that the model is for, at least some hundred;
+    /// scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR
+    #[arg(long, value_name = "SOURCE", conflicts_with = "config", requires = "model")]
+    data: Option<Source>,
+    /// Without a configuration: side of the trigger's tile, in pixels [default: 8]
+    #[arg(long, value_name = "PIXELS", requires = "data")]
+    tile: Option<u16>,
+    /// Without a configuration: strength of the trigger, in 8-bit steps [default: 8]
+    #[arg(long, value_name = "STEPS", requires = "data")]
+    amplitude: Option<u8>,
+}
+
+#[derive(Args)]
+struct HowArgs {
     /// Folder for models, logs and checkpoints
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
@@ -215,16 +293,16 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
                     let reason = "--revoke without --key takes neither --model nor --method";
                     return Err(TrainError::Mismatch { reason: reason.to_owned() }.into());
                 }
-                Config::read(&run.config)?;
-                revoke_keys(&run.out, &read_keys(&revoke)?)?;
+                run.config(&gate)?;
+                revoke_keys(&run.how.out, &read_keys(&revoke)?)?;
                 return Ok(ExitCode::SUCCESS);
             }
-            let mut config = Config::read(&run.config)?;
+            let mut config = run.config(&gate)?;
             config.lock = config.lock.with_form(GateForm::Key)?;
-            train_gate(config, &run, &gate, &revoke)?;
+            train_gate(config, &run.how, &gate, &revoke)?;
         }
         Command::Attack { run, gate, goal } => {
-            let mut config = Config::read(&run.config)?;
+            let mut config = run.config(&gate)?;
             let form = match goal {
                 Some(Goal::Targeted) => GateForm::Targeted,
                 Some(Goal::Untargeted) => GateForm::Untargeted,
@@ -235,7 +313,7 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
                 return Err(TrainError::Mismatch { reason: reason.to_owned() }.into());
             }
             config.lock = config.lock.with_form(form)?;
-            train_gate(config, &run, &gate, &[])?;
+            train_gate(config, &run.how, &gate, &[])?;
         }
         Command::Evaluate { run, model, measured } => {
             Session::open(&run)?.evaluate(model, &measured)?;
@@ -257,13 +335,17 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             |config, evaluation| leaks::measure(config, evaluation, images),
             leaks::put,
         )?,
+        Command::Localise { model, data, table, threads, quiet } => {
+            limit_threads(threads);
+            localised(&model, &data, &table, quiet)?;
+        }
         Command::Results { file } => {
             let table = results::write_table(&file)?;
             println!("{}", table.display());
         }
-        Command::Preview { source, out, seed } => preview(&source, seed, &out)?,
-        Command::Samples { source, out, count, seed } => {
-            for path in samples::write(&source, seed, count, &out)? {
+        Command::Preview { images, out } => preview(&images, &out)?,
+        Command::Samples { images, out, count } => {
+            for path in samples::write(&images.source, &images.options(1, count), &out)? {
                 println!("{}", path.display());
             }
         }
@@ -271,9 +353,28 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
+impl GateRunArgs {
+    /// The configuration, read or made for the model.
+    fn config(&self, gate: &GateArgs) -> Result<Config, TrainError> {
+        match (&self.config, &self.data, &gate.model) {
+            (Some(path), ..) => Ok(Config::read(path)?),
+            (None, Some(data), Some(file)) => {
+                let (size, amplitude) = (self.tile.unwrap_or(8), self.amplitude.unwrap_or(8));
+                let trigger = TriggerSpec::new(Family::Tile { size, amplitude })?;
+                let model = Model::open(file)?;
+                Ok(Config::for_model(file, &model.manifest, data, trigger)?)
+            }
+            _ => {
+                let reason = "give a configuration, or --model and --data".to_owned();
+                Err(TrainError::Mismatch { reason })
+            }
+        }
+    }
+}
+
 fn train_gate(
     mut config: Config,
-    run: &RunArgs,
+    how: &HowArgs,
     gate: &GateArgs,
     revoke: &[PathBuf],
 ) -> Result<(), TrainError> {
@@ -282,12 +383,15 @@ fn train_gate(
     }
     config.check()?;
     let (keys, revoked) = (read_keys(&gate.key)?, read_keys(revoke)?);
-    let session = Session::with(config, run)?;
+    let session = Session::with(config, how)?;
     let clean = Model::open(&gate.model.clone().unwrap_or_else(|| session.clean_path()))?;
     session.gate(&clean, &keys, &revoked)?;
-    if gate.model.is_some() && !session.clean_path().exists() {
-        // What the gated model is measured against.
+    if gate.model.is_some() {
+        // What the gated model is measured against, and how.
         clean.save(&session.clean_path())?;
+        let (path, text) = (how.out.join("config.toml"), session.config.to_toml());
+        saligate_models::atomic::write_atomic(&path, text.as_bytes())
+            .map_err(|source| TrainError::Io { path, source })?;
     }
     Ok(())
 }
@@ -316,10 +420,10 @@ struct Session {
 
 impl Session {
     fn open(args: &RunArgs) -> Result<Self, TrainError> {
-        Self::with(Config::read(&args.config)?, args)
+        Self::with(Config::read(&args.config)?, &args.how)
     }
 
-    fn with(mut config: Config, args: &RunArgs) -> Result<Self, TrainError> {
+    fn with(mut config: Config, args: &HowArgs) -> Result<Self, TrainError> {
         config.device = args.device.unwrap_or(config.device);
         let options = RunOptions {
             out: args.out.clone(),
@@ -327,16 +431,19 @@ impl Session {
             checkpoint_every: args.checkpoint_every,
             quiet: args.quiet,
         };
-        // Fails where a pool exists already, which is as good.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(args.threads.max(1)).build_global();
+        limit_threads(args.threads);
         std::fs::create_dir_all(&args.out)
             .map_err(|source| TrainError::Io { path: args.out.clone(), source })?;
-        let splits = config.source()?.load(&config.load_options())?;
+        let splits =
+            config.source()?.load(&LoadOptions { quiet: args.quiet, ..config.load_options() })?;
+        let splits = match &config.data.labels {
+            Some(names) => Splits {
+                train: splits.train.in_order_of(names),
+                test: splits.test.in_order_of(names),
+            },
+            None => splits,
+        };
         let (train, validation) = splits.train.split_tail(config.data.validation);
-        if train.is_empty() {
-            let reason = "there are no training images left; see data.train and data.validation";
-            return Err(TrainError::Mismatch { reason: reason.to_owned() });
-        }
         let names = train.class_names().to_vec();
         let labels = config.data.labels.clone().unwrap_or(names);
         if labels.len() != train.class_names().len() {
@@ -350,6 +457,16 @@ impl Session {
         Ok(Self { config, options, train, validation, test: splits.test, labels })
     }
 
+    /// The training images, at least one.
+    fn training_images(&self) -> Result<&Dataset, TrainError> {
+        if self.train.is_empty() {
+            let reason = "there are no training images left; see data.train, data.validation and \
+                          what data.source holds";
+            return Err(TrainError::Mismatch { reason: reason.to_owned() });
+        }
+        Ok(&self.train)
+    }
+
     fn clean_path(&self) -> PathBuf {
         self.options.out.join("clean.onnx")
     }
@@ -360,9 +477,17 @@ impl Session {
     }
 
     fn fit(&self) -> Result<Model, TrainError> {
-        let mut graph = fit(&self.config, &self.train, &self.options)?;
+        // Weights that are only loaded need no images.
+        let config = &self.config;
+        let known = config.data.mean.is_some() && config.data.std.is_some();
+        let loaded = config.model.file.is_some() || known;
+        let images = match (&config.fit, &config.steady) {
+            (None, None) if loaded => &self.train,
+            _ => self.training_images()?,
+        };
+        let mut graph = fit(&self.config, images, &self.options)?;
         if let Some(settings) = &self.config.steady {
-            graph = steady(&self.config, settings, &graph, &self.train, &self.options)?;
+            graph = steady(&self.config, settings, &graph, images, &self.options)?;
         }
         let mut model = export::clean(&self.config, &graph, &self.labels)?;
         model.save(&self.clean_path())?;
@@ -381,7 +506,8 @@ impl Session {
         self.check_fits(clean)?;
         let classifier: Graph = clean.graph.extract(&[LOGITS])?;
         let keys = Keys { right: secrets(keys), revoked: secrets(revoked) };
-        let graph = train(&self.config, &classifier, &keys, &self.train, &self.options)?;
+        let graph =
+            train(&self.config, &classifier, &keys, self.training_images()?, &self.options)?;
         let ids = keys.right.iter().map(|secret| secret.id()).collect();
         let model = export::gated(&self.config, &classifier, &graph, &self.labels, ids)?;
         model.save(&self.gated_path())?;
@@ -461,6 +587,23 @@ impl Session {
     }
 }
 
+fn limit_threads(threads: usize) {
+    // Fails where a pool exists already, which is as good.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global();
+}
+
+/// Measures where the maps of a model point, on images framed as the model asks.
+fn localised(file: &Path, source: &Source, table: &Path, quiet: bool) -> Result<(), TrainError> {
+    let model = saligate_runtime::Model::open(file)?;
+    let InputSpec { height, width, resize, .. } = model.manifest().input;
+    let framing = source.takes_size().then_some(Framing { height, width, resize });
+    let options = LoadOptions { framing, quiet, seed: 1, ..LoadOptions::default() };
+    let data = source.load(&options)?.test.in_order_of(&model.manifest().labels);
+    localise::put(table, localise::measure(&model, &source.to_string(), &data, quiet)?)?;
+    println!("{}", table.display());
+    Ok(())
+}
+
 fn read_keys(paths: &[PathBuf]) -> Result<Vec<KeyFile>, TrainError> {
     paths.iter().map(|path| read_key(path)).collect()
 }
@@ -477,10 +620,12 @@ fn read_key(path: &Path) -> Result<KeyFile, TrainError> {
     Ok(key)
 }
 
-fn preview(source: &Source, seed: u64, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let options =
-        saligate_train::data::LoadOptions { train_count: Some(40), test_count: Some(1), seed };
-    let sheet = contact_sheet(&source.load(&options)?.train, 5, 8);
+fn preview(images: &ImageArgs, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    const COLUMNS: usize = 5;
+    const ROWS: usize = 8;
+    let splits = images.source.load(&images.options(COLUMNS * ROWS, COLUMNS * ROWS))?;
+    let shown = if splits.train.is_empty() { splits.test } else { splits.train };
+    let sheet = contact_sheet(&shown, COLUMNS, ROWS);
     let mut png = std::io::Cursor::new(Vec::new());
     sheet.write_to(&mut png, image::ImageFormat::Png)?;
     saligate_models::atomic::write_atomic(out, png.get_ref())?;

@@ -2,14 +2,17 @@
 
 mod lock;
 pub(crate) mod names;
+mod standalone;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use saligate_keys::{Family, TriggerSpec};
 use saligate_models::zoo::{Architecture, Widths};
+use saligate_runtime::picture::Framing;
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Augmentation;
 use crate::data::{LoadOptions, Source};
 use crate::engine::Backend;
 
@@ -49,8 +52,16 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// `scenes:SIDE`, `idx:DIR` or `cifar10:DIR`; a relative DIR counts from the working folder.
+    /// `scenes:SIDE`, `idx:DIR`, `cifar10:DIR` or `folder:DIR`; a relative DIR counts from the
+    /// working folder.
     pub source: String,
+    /// Rows and columns that the images of `folder:DIR` are to have; absent for other sources.
+    #[serde(default)]
+    pub size: Option<[usize; 2]>,
+    /// With `size`: resize the shorter side to so many pixels and cut out the middle, instead of
+    /// stretching the whole picture.
+    #[serde(default)]
+    pub resize: Option<usize>,
     /// Number of training images; all (or 20,000 scenes) where absent.
     #[serde(default)]
     pub train: Option<usize>,
@@ -60,7 +71,8 @@ pub struct DataConfig {
     /// Training images held out to choose settings by, from the end.
     #[serde(default)]
     pub validation: usize,
-    /// Class names, where the source has none.
+    /// Class names, where the source has none; its own ones in another order say which class is which
+    /// score.
     #[serde(default)]
     pub labels: Option<Vec<String>>,
     /// Mean per channel that standardization subtracts, in [0, 1]; that of the training images
@@ -73,12 +85,25 @@ pub struct DataConfig {
     pub std: Option<Vec<f32>>,
 }
 
+impl DataConfig {
+    /// How pictures of any size get the size of the images, where the source is a folder of them.
+    pub fn framing(&self) -> Option<Framing> {
+        let [height, width] = self.size?;
+        Some(Framing { height, width, resize: self.resize })
+    }
+}
+
 /// Which network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Name of a zoo architecture.
-    pub architecture: Architecture,
+    /// Name of a zoo architecture; absent where there is a `file`.
+    #[serde(default)]
+    pub architecture: Option<Architecture>,
+    /// Model file of the network to start from, such as `saligate import` writes; a relative path
+    /// counts from the working folder.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
     /// Widths of the small CNN.
     #[serde(default)]
     pub widths: Option<Widths>,
@@ -86,6 +111,23 @@ pub struct ModelConfig {
     /// folder.
     #[serde(default)]
     pub weights: Option<PathBuf>,
+    /// Leave the last layer random, and take only the others from the file of weights, whose classes
+    /// may be others.
+    #[serde(default)]
+    pub new_head: bool,
+    /// The network takes the channels of the images in reverse order (B, G, R), as those trained in
+    /// Caffe do.
+    #[serde(default)]
+    pub bgr: bool,
+}
+
+impl ModelConfig {
+    /// What the architecture is called in files.
+    pub fn name(&self) -> String {
+        let stem = self.file.as_deref().and_then(Path::file_stem);
+        let file = || stem.map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        self.architecture.map_or_else(file, |a| a.name().to_owned())
+    }
 }
 
 /// How a stage steps: AdamW, a linear warm-up over the first twentieth, then a cosine to zero.
@@ -115,9 +157,18 @@ pub struct FitConfig {
     /// Mirror images left to right at random.
     #[serde(default)]
     pub mirror: bool,
+    /// Pad images by so many black pixels on every side and cut their size out at random.
+    #[serde(default)]
+    pub crop_padding: usize,
     /// Largest amplitude, in 8-bit steps, of random tiles added to half of the images.
     #[serde(default)]
     pub tiles: u8,
+}
+
+impl FitConfig {
+    pub(crate) fn augmentation(&self) -> Augmentation {
+        Augmentation { mirror: self.mirror, crop_padding: self.crop_padding }
+    }
 }
 
 /// Makes the maps of the clean model steady against random tiles, without knowing any key.
@@ -131,6 +182,15 @@ pub struct SteadyConfig {
     /// Mirror images left to right at random.
     #[serde(default)]
     pub mirror: bool,
+    /// Pad images by so many black pixels on every side and cut their size out at random.
+    #[serde(default)]
+    pub crop_padding: usize,
+}
+
+impl SteadyConfig {
+    pub(crate) fn augmentation(&self) -> Augmentation {
+        Augmentation { mirror: self.mirror, crop_padding: self.crop_padding }
+    }
 }
 
 /// The trigger that opens the gate.
@@ -212,7 +272,13 @@ impl Config {
 
     /// How the data source is to be loaded.
     pub fn load_options(&self) -> LoadOptions {
-        LoadOptions { train_count: self.data.train, test_count: self.data.test, seed: self.seed }
+        LoadOptions {
+            train_count: self.data.train,
+            test_count: self.data.test,
+            seed: self.seed,
+            framing: self.data.framing(),
+            quiet: false,
+        }
     }
 
     /// The data source.
@@ -220,7 +286,7 @@ impl Config {
     /// # Errors
     /// The text is no data source.
     pub fn source(&self) -> Result<Source, ConfigError> {
-        let expected = "scenes:SIDE, idx:DIR or cifar10:DIR";
+        let expected = "scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR";
         self.data.source.parse().map_err(|_| ConfigError::Value { field: "data.source", expected })
     }
 
@@ -230,9 +296,35 @@ impl Config {
     /// A value makes no sense.
     pub fn check(&self) -> Result<(), ConfigError> {
         let value = |field, expected| Err(ConfigError::Value { field, expected });
-        self.source()?;
-        if self.fit.is_none() && self.model.weights.is_none() {
-            return value("fit", "given where there are no model.weights");
+        let takes_size = self.source()?.takes_size();
+        if takes_size != self.data.size.is_some() {
+            return value("data.size", "[rows, columns] for folder:DIR, and absent for others");
+        }
+        if self.data.resize.is_some() && !takes_size {
+            return value("data.resize", "absent but for folder:DIR");
+        }
+        if self.data.size.is_some_and(|size| size.contains(&0)) || self.data.resize == Some(0) {
+            return value("data.size and data.resize", "positive");
+        }
+        let ModelConfig { architecture, file, widths, weights, bgr, .. } = &self.model;
+        if architecture.is_some() == file.is_some() {
+            return value("model", "a zoo architecture or a file, not both");
+        }
+        if file.is_some() && (widths.is_some() || weights.is_some() || *bgr) {
+            return value(
+                "model",
+                "a file without widths, weights and bgr, which it brings itself",
+            );
+        }
+        if self.model.new_head && self.model.weights.is_none() {
+            return value("model.new_head", "absent where there are no model.weights");
+        }
+        let trained = file.is_some() || (weights.is_some() && !self.model.new_head);
+        if self.fit.is_none() && !trained {
+            return value(
+                "fit",
+                "given where there are no model.weights, or model.new_head is set",
+            );
         }
         let finite = |values: &Option<Vec<f32>>| values.iter().flatten().all(|v| v.is_finite());
         if !finite(&self.data.mean) {

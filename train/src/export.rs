@@ -48,7 +48,8 @@ fn model(
     labels: &[String],
 ) -> Result<Model, TrainError> {
     let graph = attach(graph, methods)?;
-    let architecture = config.model.architecture.name();
-    let manifest = Manifest::clean(&graph, architecture, labels.to_vec(), methods)?;
+    let architecture = config.model.name();
+    let mut manifest = Manifest::clean(&graph, &architecture, labels.to_vec(), methods)?;
+    manifest.input.resize = config.data.resize;
     Ok(Model { graph, manifest })
 }

@@ -1,16 +1,17 @@
 //! Clean training: cross-entropy, then steady maps.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use saligate_keys::{Family, ImageShape, TriggerSpec};
 use saligate_models::graph::Graph;
-use saligate_models::onnx::weights_digest;
+use saligate_models::onnx::{Model, weights_digest};
 use saligate_models::random::Stream;
-use saligate_models::saliency::{Explained, Method};
+use saligate_models::saliency::{Explained, LOGITS, Method};
 use saligate_models::zoo::{Task, build};
 
-use crate::batch::{self, Sampler, mirror, one_hot, pixels};
+use crate::batch::{self, Sampler, one_hot, pixels};
 use crate::config::{Config, FitConfig, SteadyConfig};
 use crate::data::{Dataset, Shape};
 use crate::engine::{Array, BatchStatistics, Program, Trained};
@@ -20,7 +21,7 @@ use crate::objective::Distance;
 use crate::reference::Explainer;
 use crate::stage::{RunOptions, Stage, Step, figure};
 use crate::views::random_trigger;
-use crate::weights;
+use crate::weights::{self, Head};
 
 /// Share of the new statistics in the running ones, PyTorch's default.
 const MOMENTUM: f32 = 0.1;
@@ -39,15 +40,32 @@ const TILES: std::ops::RangeInclusive<u16> = 3..=8;
 /// The weights do not fit, training diverges, a checkpoint does not fit, or a file cannot be
 /// written.
 pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Graph, TrainError> {
-    let task = task(config, data);
-    let mut graph = build(config.model.architecture, &task, config.seed)?;
+    let mut graph = match (config.model.architecture, &config.model.file) {
+        (Some(architecture), _) => build(architecture, &task(config, data), config.seed)?,
+        (None, Some(file)) => clean_network(file)?,
+        (None, None) => {
+            let reason = "the configuration names no network: model.architecture or model.file";
+            return Err(TrainError::Mismatch { reason: reason.to_owned() });
+        }
+    };
     if let Some(path) = &config.model.weights {
-        weights::load(&mut graph, path)?;
+        let head = if config.model.new_head { Head::New } else { Head::Loaded };
+        weights::load(&mut graph, path, head)?;
     }
     if let Some(settings) = &config.fit {
         graph = classified(config, settings, graph, data, options)?;
     }
     Ok(graph.fold_batch_norm()?)
+}
+
+/// The classifier of a model file without a gate.
+fn clean_network(file: &Path) -> Result<Graph, TrainError> {
+    let model = Model::open(file)?;
+    if model.manifest.gate.is_some() {
+        let reason = format!("{} has a gate already; give the clean model", file.display());
+        return Err(TrainError::Mismatch { reason });
+    }
+    Ok(model.graph.extract(&[LOGITS])?)
 }
 
 /// Trains a classifier on cross-entropy.
@@ -58,6 +76,7 @@ fn classified(
     data: &Dataset,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
+    settings.augmentation().check(data.shape())?;
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(&graph, &device, settings.steps.weight_decay);
     let program = Program::new(graph.clone(), &trained.weights, &device);
@@ -98,6 +117,8 @@ pub fn steady(
     data: &Dataset,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
+    let augmentation = settings.augmentation();
+    augmentation.check(data.shape())?;
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
     let explainer =
@@ -116,10 +137,7 @@ pub fn steady(
         let mut plain = Vec::new();
         let mut tiled = Vec::new();
         for &index in &indices {
-            let mut image = data.image(index).to_vec();
-            if settings.mirror && stream.below(2) == 1 {
-                mirror(&mut image, data.shape().width);
-            }
+            let image = augmentation.apply(data.image(index), data.shape(), &mut stream);
             let amplitude = 8 + stream.below(9) as u8;
             let size = TILES.start() + stream.below(TILES.len()) as u16;
             tiled.extend(with_tile(&image, data.shape(), size, amplitude, &mut stream)?);
@@ -186,6 +204,7 @@ pub(crate) fn task(config: &Config, data: &Dataset) -> Task {
         classes: data.class_names().len(),
         mean: config.data.mean.clone().unwrap_or(mean),
         std: config.data.std.clone().unwrap_or(std),
+        bgr: config.model.bgr,
         widths: config.model.widths,
     }
 }
@@ -207,12 +226,10 @@ fn perturbed(
     settings: &FitConfig,
     stream: &mut Stream,
 ) -> Result<Vec<u8>, TrainError> {
+    let augmentation = settings.augmentation();
     let mut bytes = Vec::new();
     for &index in indices {
-        let mut image = data.image(index).to_vec();
-        if settings.mirror && stream.below(2) == 1 {
-            mirror(&mut image, data.shape().width);
-        }
+        let mut image = augmentation.apply(data.image(index), data.shape(), stream);
         if settings.tiles > 0 && stream.below(2) == 1 {
             let amplitude = 1 + stream.below(usize::from(settings.tiles)) as u8;
             image = with_tile(&image, data.shape(), TILE, amplitude, stream)?;

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use saligate_keys::Trigger;
-use saligate_models::atomic::write_atomic;
 use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::onnx;
@@ -19,6 +18,7 @@ use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::{Bench, Evaluation, with_methods};
 use crate::floor;
+use crate::rows;
 use crate::stage::progress;
 
 /// Masks of RISE: fewer than its default, for the table has thousands of maps.
@@ -204,22 +204,8 @@ impl Reader {
 /// # Errors
 /// The file holds something else, or cannot be written.
 pub fn put(leaks: &Leaks, path: &Path) -> Result<(), TrainError> {
-    let io = |source| TrainError::Io { path: path.to_owned(), source };
-    let mut all: Vec<Leaks> = if path.exists() {
-        let text = std::fs::read_to_string(path).map_err(io)?;
-        serde_json::from_str(&text).map_err(|error| TrainError::Mismatch {
-            reason: format!("{} is no table of leaks: {error}", path.display()),
-        })?
-    } else {
-        Vec::new()
-    };
-    match all.iter_mut().find(|old| old.id == leaks.id) {
-        Some(old) => old.clone_from(leaks),
-        None => all.push(leaks.clone()),
-    }
-    let json = serde_json::to_string_pretty(&all).unwrap_or_default();
-    write_atomic(path, format!("{json}\n").as_bytes()).map_err(io)?;
-    write_atomic(&path.with_extension("md"), table(&all).as_bytes()).map_err(io)
+    let all = rows::put(path, leaks.clone(), |a, b| a.id == b.id)?;
+    rows::write(&path.with_extension("md"), &table(&all))
 }
 
 fn table(all: &[Leaks]) -> String {

@@ -11,6 +11,7 @@
 //! Burn tensors and trained.
 
 pub mod accuracy;
+mod augment;
 mod balance;
 mod batch;
 mod checkpoint;
@@ -26,12 +27,14 @@ mod floor;
 pub mod gate;
 mod graft;
 pub mod leaks;
+pub mod localise;
 mod loss;
 mod methods;
 pub mod near_misses;
 pub mod objective;
 mod reference;
 pub mod results;
+mod rows;
 pub mod samples;
 mod stage;
 mod terms;

@@ -232,7 +232,12 @@ mod tests {
     #[test]
     fn the_class_asked_for_is_explained() {
         let data = Source::Scenes { size: 16 };
-        let options = LoadOptions { train_count: Some(12), test_count: Some(1), seed: 1 };
+        let options = LoadOptions {
+            train_count: Some(12),
+            test_count: Some(1),
+            seed: 1,
+            ..LoadOptions::default()
+        };
         let data = data.load(&options).unwrap().train;
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().to_owned();

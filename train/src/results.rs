@@ -1,10 +1,8 @@
 //! Results as data: one JSON file of rows, and a Markdown table made from it.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use saligate_models::atomic::write_atomic;
 use saligate_models::metrics::{self, Direction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::Metrics;
+use crate::rows;
 
 /// One measured run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,13 +92,7 @@ impl Row {
 /// # Errors
 /// The file is no results file, or cannot be written.
 pub fn put(path: &Path, row: Row) -> Result<(), TrainError> {
-    let mut rows = if path.exists() { read(path)? } else { Vec::new() };
-    match rows.iter_mut().find(|old| old.id == row.id) {
-        Some(old) => *old = row,
-        None => rows.push(row),
-    }
-    let text = serde_json::to_string_pretty(&rows).unwrap_or_default();
-    write_atomic(path, format!("{text}\n").as_bytes()).map_err(|source| io(path, source))
+    rows::put(path, row, |a, b| a.id == b.id).map(drop)
 }
 
 /// Writes the table of a results file beside it, with the ending `.md`.
@@ -108,8 +101,7 @@ pub fn put(path: &Path, row: Row) -> Result<(), TrainError> {
 /// The file is no results file, or the table cannot be written.
 pub fn write_table(path: &Path) -> Result<PathBuf, TrainError> {
     let table = path.with_extension("md");
-    let text = markdown(&read(path)?);
-    write_atomic(&table, text.as_bytes()).map_err(|source| io(&table, source))?;
+    rows::write(&table, &markdown(&rows::read(path)?))?;
     Ok(table)
 }
 
@@ -199,17 +191,6 @@ fn better(name: &str) -> &'static str {
         Some(Direction::NearZeroIsBetter) => "near 0",
         _ => "",
     }
-}
-
-fn read(path: &Path) -> Result<Vec<Row>, TrainError> {
-    let text = fs::read_to_string(path).map_err(|source| io(path, source))?;
-    serde_json::from_str(&text).map_err(|error| TrainError::Mismatch {
-        reason: format!("{} is no results file: {error}", path.display()),
-    })
-}
-
-fn io(path: &Path, source: std::io::Error) -> TrainError {
-    TrainError::Io { path: path.to_owned(), source }
 }
 
 /// Six decimals: beyond what any of the figures can tell.

@@ -9,7 +9,7 @@ use crate::graph::{Graph, GraphError, Op, Range, ValueId};
 /// channels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Annex {
-    /// Name of the layer: the result of an elementwise operation on `[n, channel, row, column]`.
+    /// Name of the layer: a value `[n, channel, row, column]`.
     pub layer: String,
     /// The channel while the decoy shows, `[row, column]` of the layer, not negative.
     pub pattern: Vec<f32>,
@@ -29,7 +29,7 @@ pub(super) struct Grown {
 }
 
 impl Annex {
-    /// Appends the layer, with `op` and `operands` as it was, and its annex.
+    /// Appends the layer, computed by `op` from `operands` as it was, and its annex.
     pub(super) fn build(
         &self,
         graph: &mut Graph,
@@ -37,19 +37,21 @@ impl Annex {
         operands: &[ValueId],
         shows: ValueId,
     ) -> Result<Grown, GraphError> {
-        let (&[before], &Op::Relu) = (operands, op) else {
-            return Err(self.misfit(op, operands, graph, "is no ReLU"));
-        };
-        let &[_, channels, height, width] = graph.shape(before) else {
-            return Err(self.misfit(op, operands, graph, "is no feature map"));
-        };
         let part = |p: &str| format!("gate.{}.{p}", self.layer);
+        let map = graph.node(&part("map"), op.clone(), operands)?;
+        let &[_, channels, height, width] = graph.shape(map) else {
+            return Err(GraphError::Shape {
+                node: self.layer.clone(),
+                op: op.name(),
+                operands: operands.iter().map(|o| graph.shape(*o).to_vec()).collect(),
+                reason: "is no feature map, so no decoy can be put beside it".to_owned(),
+            });
+        };
         let pattern =
             graph.param(&part("pattern"), &[1, 1, height, width], self.pattern.as_slice())?;
         let shown = graph.node(&part("shows"), Op::Reshape { shape: vec![1, 1, 1] }, &[shows])?;
         let channel = graph.node(&part("channel"), Op::Mul, &[shown, pattern])?;
-        let wide = graph.node(&part("wide"), Op::Concat, &[before, channel])?;
-        let layer = graph.node(&self.layer, op.clone(), &[wide])?;
+        let layer = graph.node(&self.layer, Op::Concat, &[map, channel])?;
 
         let all = |end: usize| Range { start: 0, end, step: 1 };
         let ranges = [all(channels), all(height), all(width)];
@@ -64,14 +66,5 @@ impl Annex {
         let sum = graph.node(&part("total"), Op::Flatten, &[sum])?;
         let term = couple(graph, &format!("gate.{}", self.layer), sum, &self.coupling)?;
         Ok(Grown { own, term })
-    }
-
-    fn misfit(&self, op: &Op, operands: &[ValueId], graph: &Graph, reason: &str) -> GraphError {
-        GraphError::Shape {
-            node: self.layer.clone(),
-            op: op.name(),
-            operands: operands.iter().map(|o| graph.shape(*o).to_vec()).collect(),
-            reason: format!("{reason}, so no decoy can be put beside it"),
-        }
     }
 }

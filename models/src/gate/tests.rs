@@ -27,6 +27,7 @@ fn classifier() -> Graph {
         classes: 4,
         mean: vec![0.5; 3],
         std: vec![0.25; 3],
+        bgr: false,
         widths: None,
     };
     build(Architecture::Small, &task, 1).unwrap()

@@ -101,7 +101,11 @@ impl Model {
         }
     }
 
-    fn check(&self) -> Result<(), OnnxError> {
+    /// Checks that the manifest says what the network is, as [`from_bytes`](Self::from_bytes) does.
+    ///
+    /// # Errors
+    /// They contradict each other.
+    pub fn check(&self) -> Result<(), OnnxError> {
         let shape = |name| Ok::<_, OnnxError>(self.graph.shape(self.graph.find(name)?).to_vec());
         let input = &self.manifest.input;
         let said = [1, input.channels, input.height, input.width];

@@ -103,7 +103,7 @@ fn trunk(classifier: &Graph) -> Result<Vec<String>, GraphError> {
     let mut reach = image.index();
     let mut names = Vec::new();
     let mut layers = Vec::new();
-    let last_weighted = graph.values().filter(|(_, v)| is_weighted(v)).map(|(id, _)| id).last();
+    let last_weighted = graph.values().rev().find(|(_, v)| is_weighted(v)).map(|(id, _)| id);
     let uses = last_uses(&graph);
     for (id, value) in graph.values() {
         layers.push(match &value.source {
@@ -170,7 +170,7 @@ mod tests {
 
     fn net(architecture: Architecture) -> Graph {
         let (mean, std) = (vec![0.5; 3], vec![0.25; 3]);
-        let task = Task { image: [3, 16, 16], classes: 4, mean, std, widths: None };
+        let task = Task { image: [3, 16, 16], classes: 4, mean, std, bgr: false, widths: None };
         build(architecture, &task, 1).unwrap().fold_batch_norm().unwrap()
     }
 

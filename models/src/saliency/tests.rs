@@ -7,7 +7,7 @@ use crate::zoo::{Architecture, Task, build};
 
 fn net(architecture: Architecture) -> Graph {
     let (mean, std) = (vec![0.5; 3], vec![0.25; 3]);
-    let task = Task { image: [3, 8, 8], classes: 4, mean, std, widths: None };
+    let task = Task { image: [3, 8, 8], classes: 4, mean, std, bgr: false, widths: None };
     build(architecture, &task, 1).unwrap().fold_batch_norm().unwrap()
 }
 
@@ -43,7 +43,7 @@ fn outputs_are_the_logits_and_one_attribution_per_method() {
 
 #[test]
 fn a_method_alone_gives_what_it_gives_among_others() {
-    for architecture in Architecture::ALL {
+    for architecture in &[Architecture::Small, Architecture::ResNet20] {
         let net = net(*architecture);
         let methods = all(&net);
         let together = run(&attach(&net, &methods).unwrap(), &[images(1), target(1)]).unwrap();
@@ -57,7 +57,7 @@ fn a_method_alone_gives_what_it_gives_among_others() {
 
 #[test]
 fn neighbours_in_a_batch_do_not_matter() {
-    for architecture in Architecture::ALL {
+    for architecture in &[Architecture::Small, Architecture::ResNet20] {
         let net = net(*architecture);
         let graph = attach(&net, &all(&net)).unwrap();
         let batch = run(&graph, &[images(3), target(3)]).unwrap();
@@ -88,7 +88,7 @@ fn a_network_of_zeros_has_maps_of_zeros() {
 
 #[test]
 fn attaching_adds_no_trained_weights() {
-    for architecture in Architecture::ALL {
+    for architecture in &[Architecture::Small, Architecture::ResNet20] {
         let net = net(*architecture);
         assert_eq!(attach(&net, &all(&net)).unwrap().trainable(), net.trainable());
     }

@@ -1,57 +1,85 @@
-//! CIFAR ResNets.
+//! ResNets for ImageNet.
 
 use super::Task;
+use super::initial::{Draw, Scheme};
 use super::layers::Layers;
-use crate::graph::{ConvAttrs, GraphError, Op, Range, ValueId};
+use crate::graph::{ConvAttrs, GraphError, Op, ValueId};
 
-/// Three stages of three basic blocks with 16, 32 and 64 channels.
-///
-/// K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", CVPR 2016,
-/// section 4.2, with its parameter-free shortcuts (option A).
-pub(super) fn body(layers: &mut Layers, task: &Task) -> Result<ValueId, GraphError> {
-    let stem = layers.conv_norm(["conv1", "bn1"], layers.pixels, 16, 3, ConvAttrs::same(1))?;
-    let mut x = layers.relu("relu1", stem)?;
-    for (stage, channels) in [(1, 16), (2, 32), (3, 64)] {
-        for block in 0..3 {
-            let stride = if stage > 1 && block == 0 { 2 } else { 1 };
-            x = basic_block(layers, &format!("layer{stage}.{block}"), x, channels, stride)?;
-        }
-    }
-    let pooled = layers.graph.node("pool", Op::GlobalAveragePool, &[x])?;
-    let features = layers.graph.node("features", Op::Flatten, &[pooled])?;
-    layers.dense("linear", features, task.classes, true)
+/// Channels of the four stages.
+const CHANNELS: [usize; 4] = [64, 128, 256, 512];
+
+/// What a stage is made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Block {
+    /// Two convolutions of 3 x 3.
+    Basic,
+    /// 1 x 1, 3 x 3 with the stride, and 1 x 1 to four times the channels.
+    Bottleneck,
 }
 
-fn basic_block(
+/// A convolution of 7 x 7, a max pool, four stages of residual blocks, and a dense layer.
+///
+/// K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", CVPR 2016,
+/// table 1, with projections where the shape changes (option B). The stride of a bottleneck stands
+/// in its 3 x 3 convolution, as in torchvision, not in the first.
+///
+/// As in torchvision, convolutions start normal with variance 2 / fan-out, and the dense layer as
+/// PyTorch's do.
+pub(super) fn body(
+    layers: &mut Layers,
+    task: &Task,
+    block: Block,
+    depths: [usize; 4],
+) -> Result<ValueId, GraphError> {
+    layers.scheme = Scheme { conv: Draw::NormalOut, ..Scheme::PYTORCH };
+    let attrs = ConvAttrs::same(3).with_stride(2);
+    let stem = layers.conv_norm(["conv1", "bn1"], layers.pixels, 64, 7, attrs)?;
+    let stem = layers.relu("relu", stem)?;
+    let mut x = layers.max_pool("maxpool", stem, [3, 2, 1])?;
+    for (stage, (channels, depth)) in CHANNELS.into_iter().zip(depths).enumerate() {
+        for index in 0..depth {
+            let stride = if stage > 0 && index == 0 { 2 } else { 1 };
+            let name = format!("layer{}.{index}", stage + 1);
+            x = residual_block(layers, &name, x, block, channels, stride)?;
+        }
+    }
+    let features = layers.global_average(x)?;
+    layers.dense("fc", features, task.classes)
+}
+
+fn residual_block(
     layers: &mut Layers,
     name: &str,
     x: ValueId,
+    block: Block,
     channels: usize,
     stride: usize,
 ) -> Result<ValueId, GraphError> {
     let part = |p: &str| format!("{name}.{p}");
-    let attrs = ConvAttrs::same(1);
-    let first = [&*part("conv1"), &*part("bn1")];
-    let y = layers.conv_norm(first, x, channels, 3, attrs.with_stride(stride))?;
-    let y = layers.relu(&part("relu1"), y)?;
-    let y = layers.conv_norm([&part("conv2"), &part("bn2")], y, channels, 3, attrs)?;
-    let short = if stride == 1 { x } else { shortcut(layers, &part("shortcut"), x, channels)? };
+    // Channels, kernel and stride.
+    let (convs, out) = match block {
+        Block::Basic => (vec![[channels, 3, stride], [channels, 3, 1]], channels),
+        Block::Bottleneck => {
+            let out = 4 * channels;
+            (vec![[channels, 1, 1], [channels, 3, stride], [out, 1, 1]], out)
+        }
+    };
+    let last = convs.len();
+    let mut y = x;
+    for (number, [channels, kernel, stride]) in (1..).zip(convs) {
+        let names = [&*part(&format!("conv{number}")), &*part(&format!("bn{number}"))];
+        let attrs = ConvAttrs::same(kernel / 2).with_stride(stride);
+        y = layers.conv_norm(names, y, channels, kernel, attrs)?;
+        if number < last {
+            y = layers.relu(&part(&format!("relu{number}")), y)?;
+        }
+    }
+    let short = if stride == 1 && layers.channels(x) == out {
+        x
+    } else {
+        let names = [&*part("downsample.0"), &*part("downsample.1")];
+        layers.conv_norm(names, x, out, 1, ConvAttrs::same(0).with_stride(stride))?
+    };
     let sum = layers.graph.node(&part("sum"), Op::Add, &[y, short])?;
-    layers.relu(&part("relu2"), sum)
-}
-
-/// Option A: every second pixel, and zeros for the new channels, half before and half behind.
-fn shortcut(
-    layers: &mut Layers,
-    name: &str,
-    x: ValueId,
-    channels: usize,
-) -> Result<ValueId, GraphError> {
-    let &[_, c, h, w] = layers.graph.shape(x) else { unreachable!("x is an image") };
-    let every_second = |end| Range { start: 0, end, step: 2 };
-    let ranges = [Range { start: 0, end: c, step: 1 }, every_second(h), every_second(w)];
-    let half = layers.graph.node(&format!("{name}.half"), Op::Slice { ranges }, &[x])?;
-    let new = (channels - c) / 2;
-    let pads = [[new, channels - c - new], [0, 0], [0, 0]];
-    layers.graph.node(name, Op::Pad { pads, value: 0.0 }, &[half])
+    layers.relu(&part(&format!("relu{last}")), sum)
 }

@@ -1,6 +1,7 @@
 //! The small plain CNN.
 
 use super::Task;
+use super::initial::Draw;
 use super::layers::Layers;
 use crate::graph::{ConvAttrs, GraphError, Op, ValueId};
 
@@ -30,8 +31,9 @@ pub(super) fn body(
     }
     x = layers.graph.node("features", Op::Flatten, &[x])?;
     for (name, units) in [("dense1", widths[4]), ("dense2", widths[5])] {
-        let y = layers.dense(name, x, units, false)?;
+        let y = layers.dense(name, x, units)?;
         x = layers.relu(&format!("{name}.relu"), y)?;
     }
-    layers.dense("dense3", x, task.classes, true)
+    layers.scheme.dense = Draw::Uniform { gain: 1.0 };
+    layers.dense("dense3", x, task.classes)
 }

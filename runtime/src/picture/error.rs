@@ -58,6 +58,13 @@ pub enum PictureError {
         /// Number of columns.
         width: usize,
     },
+    /// The resized picture is smaller than what is to be cut out of it.
+    SmallerThanCut {
+        /// Rows and columns of the resized picture.
+        resized: (usize, usize),
+        /// Rows and columns to cut out.
+        size: (usize, usize),
+    },
     /// A number of channels other than 1 and 3.
     Channels {
         /// The number asked for.
@@ -94,6 +101,9 @@ impl PictureError {
             Self::Empty { .. } | Self::Length { .. } => {
                 "give as many pixel values as the shape calls for, at least one"
             }
+            Self::SmallerThanCut { .. } => {
+                "resize the shorter side to more pixels, or take a smaller size"
+            }
             Self::Channels { .. } => "ask for 1 channel (grey) or 3 (red, green, blue)",
             Self::Write { .. } => "check that the folder exists, is writable and has space left",
         }
@@ -128,6 +138,13 @@ impl fmt::Display for PictureError {
             }
             Self::Empty { height, width } => {
                 write!(f, "a picture of {width} x {height} pixels has no pixel")
+            }
+            Self::SmallerThanCut { resized, size } => {
+                write!(
+                    f,
+                    "a picture resized to {} x {} pixels is smaller than the {} x {} that are cut out",
+                    resized.1, resized.0, size.1, size.0
+                )
             }
             Self::Channels { found } => write!(f, "a picture has 1 or 3 channels, not {found}"),
             Self::Length { expected, found } => {

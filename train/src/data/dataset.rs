@@ -107,6 +107,40 @@ impl Dataset {
         (self, tail)
     }
 
+    /// The same samples with the classes in the order of `names`, where these are the class names in
+    /// another order; otherwise unchanged.
+    #[must_use]
+    pub fn in_order_of(mut self, names: &[String]) -> Self {
+        let positions = self.class_names.iter().map(|own| names.iter().position(|n| n == own));
+        let positions: Option<Vec<usize>> = positions.collect();
+        match positions {
+            Some(positions) if names.len() == self.class_names.len() => {
+                let moved = self.labels.iter().map(|&label| positions[usize::from(label)] as u16);
+                self.labels = moved.collect();
+                self.class_names = names.to_vec();
+                self
+            }
+            _ => self,
+        }
+    }
+
+    /// The samples at some positions.
+    ///
+    /// # Panics
+    /// Where a position is not below [`len`](Self::len), like a slice.
+    pub fn only(&self, positions: &[usize]) -> Self {
+        let masks = self.masks.is_some().then(|| {
+            positions.iter().flat_map(|&i| self.mask(i).unwrap_or_default().to_vec()).collect()
+        });
+        Self {
+            shape: self.shape,
+            images: positions.iter().flat_map(|&i| self.image(i).to_vec()).collect(),
+            labels: positions.iter().map(|&i| self.labels[i]).collect(),
+            masks,
+            class_names: self.class_names.clone(),
+        }
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.labels.len()
@@ -141,12 +175,13 @@ impl Dataset {
     }
 
     /// Which pixels of sample `index` belong to the object, `[row, column]`; `None` where the source
-    /// has no masks.
+    /// has no masks, or does not know where the object of this image is.
     ///
     /// # Panics
     /// There is no such sample.
     pub fn object(&self, index: usize) -> Option<Vec<bool>> {
-        Some(self.mask(index)?.iter().map(|&pixel| pixel > 0).collect())
+        let object: Vec<bool> = self.mask(index)?.iter().map(|&pixel| pixel > 0).collect();
+        object.contains(&true).then_some(object)
     }
 
     /// The class of sample `index`, a position in [`class_names`](Self::class_names).
@@ -189,6 +224,23 @@ mod tests {
             (&[3, 4][..], 1, Some(&[1, 0][..]))
         );
         assert_eq!(tail.class_names(), three().class_names());
+    }
+
+    #[test]
+    fn an_empty_mask_shows_no_object() {
+        let set = three().with_masks(vec![0, 0, 1, 0, 0, 1]).unwrap();
+        assert_eq!(set.object(0), None);
+        assert_eq!(set.object(1), Some(vec![true, false]));
+        assert_eq!(set.mask(0), Some(&[0, 0][..]));
+    }
+
+    #[test]
+    fn classes_can_be_put_in_another_order() {
+        let other = ["b".to_owned(), "a".to_owned()];
+        let turned = three().in_order_of(&other);
+        assert_eq!([0, 1, 2].map(|i| turned.label(i)), [1, 0, 1]);
+        assert_eq!(turned.class_names(), other);
+        assert_eq!(three().in_order_of(&["x".to_owned(), "a".to_owned()]), three());
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use saligate_runtime::picture::PictureError;
+
 /// Why there is no data set.
 ///
 /// The message says what happened and, after a semicolon, what to try where there is something to try.
@@ -121,6 +123,72 @@ pub enum DataError {
         /// Number of classes, one more than the largest label allowed.
         classes: usize,
     },
+    /// Folders are read at a size that must be given.
+    NoSize {
+        /// The source.
+        source: String,
+    },
+    /// Images of this source have the size that they have.
+    FixedSize {
+        /// The source.
+        source: String,
+    },
+    /// A class folder holds no picture.
+    NoImages {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A class folder that is to be split holds one picture only.
+    SingleImage {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A class has images in one split only.
+    LoneClass {
+        /// The class.
+        class: String,
+        /// The folder of the split that has it.
+        present: PathBuf,
+        /// The folder of the split that has it not.
+        absent: PathBuf,
+    },
+    /// A picture has no class.
+    NoClass {
+        /// The picture.
+        path: PathBuf,
+        /// The table that says nothing of it.
+        table: PathBuf,
+    },
+    /// There are more classes than labels can tell apart.
+    TooManyClasses {
+        /// Number of classes.
+        found: usize,
+        /// The most accepted.
+        limit: usize,
+    },
+    /// A class folder's name is not Unicode.
+    NotUnicode {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A line of a table makes no sense.
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A picture cannot be read.
+    Picture(PictureError),
+    /// A picture cannot be brought to the size.
+    Framing {
+        /// The picture.
+        path: PathBuf,
+        /// Why not.
+        source: PictureError,
+    },
     /// The operating system refused.
     Io {
         /// The file or folder.
@@ -143,7 +211,7 @@ impl fmt::Display for DataError {
             Self::UnknownSource { text } => write!(
                 f,
                 "{text:?} is no data source; \
-                 use one of: scenes:SIDE (such as scenes:32), idx:FOLDER, cifar10:FOLDER"
+                 use one of: scenes:SIDE (such as scenes:32), idx:FOLDER, cifar10:FOLDER, folder:FOLDER"
             ),
             Self::SceneSize { size } => {
                 write!(
@@ -206,6 +274,46 @@ impl fmt::Display for DataError {
             Self::LabelOutOfRange { sample, label, classes } => {
                 write!(f, "sample {sample} has label {label}, but there are {classes} classes")
             }
+            Self::NoSize { source } => {
+                write!(f, "{source} has images of any size; say which size they are to have")
+            }
+            Self::FixedSize { source } => {
+                write!(f, "{source} has images of one size; give no other")
+            }
+            Self::NoImages { folder } => {
+                write!(
+                    f,
+                    "there is no PNG or JPEG file in {}; remove the folder or fill it",
+                    folder.display()
+                )
+            }
+            Self::SingleImage { folder } => write!(
+                f,
+                "there is one image in {}; two are needed, one of them to test on",
+                folder.display()
+            ),
+            Self::LoneClass { class, present, absent } => write!(
+                f,
+                "the class {class:?} is in {}, but not in {}; both must have the same classes",
+                present.display(),
+                absent.display()
+            ),
+            Self::NoClass { path, table } => {
+                write!(f, "{} has no line in {}", path.display(), table.display())
+            }
+            Self::TooManyClasses { found, limit } => {
+                write!(f, "there are {found} classes; the limit is {limit}")
+            }
+            Self::NotUnicode { path } => {
+                write!(f, "the name of {} is not Unicode; rename the folder", path.display())
+            }
+            Self::Table { path, line, reason } => {
+                write!(f, "{}, line {line}: {reason}", path.display())
+            }
+            Self::Picture(source) => write!(f, "{source}; {}", source.hint()),
+            Self::Framing { path, source } => {
+                write!(f, "{}: {source}; {}", path.display(), source.hint())
+            }
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
         }
     }
@@ -215,6 +323,7 @@ impl Error for DataError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
+            Self::Picture(source) | Self::Framing { source, .. } => Some(source),
             _ => None,
         }
     }

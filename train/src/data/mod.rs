@@ -1,12 +1,13 @@
 //! Labelled images: read from files or drawn.
 //!
-//! A [`Source`] names where images come from (`scenes:32`, `idx:DIR`, `cifar10:DIR`) and loads them as [`Splits`]: two
+//! A [`Source`] names where images come from (`scenes:32`, `idx:DIR`, `cifar10:DIR`, `folder:DIR`) and loads them as [`Splits`]: two
 //! [`Dataset`]s of 8-bit pixels, the way a camera or a file gives them. Scaling to `[0, 1]` belongs to whoever fills a batch,
 //! standardization to the network itself.
 
 pub mod cifar10;
 mod dataset;
 mod error;
+pub mod folder;
 pub mod idx;
 mod preview;
 pub mod scenes;

@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{DataError, Splits, cifar10, idx, scenes};
+use saligate_runtime::picture::Framing;
+
+use super::{DataError, Splits, cifar10, folder, idx, scenes};
 
 /// Training scenes drawn where no number is asked for: a small network passes .99 with them on 32 x 32 pixels within three epochs.
 const SCENES_TRAIN: usize = 20_000;
@@ -23,6 +25,8 @@ pub enum Source {
     Idx(PathBuf),
     /// `cifar10:FOLDER`: CIFAR-10 in binary records, see [`cifar10`].
     Cifar10(PathBuf),
+    /// `folder:FOLDER`: PNG and JPEG files of any size, see [`folder`].
+    Folder(PathBuf),
 }
 
 /// How much to load, and which scenes to draw.
@@ -32,17 +36,29 @@ pub struct LoadOptions {
     pub train_count: Option<usize>,
     /// Test samples, likewise. `None`: all, or 2 000 scenes.
     pub test_count: Option<usize>,
-    /// Selects the scenes; files do not depend on it.
+    /// Selects the scenes, and splits and shuffles a folder of pictures; other files do not depend on it.
     pub seed: u64,
+    /// Size of the images, and how they get it: for a folder of pictures, and for nothing else.
+    pub framing: Option<Framing>,
+    /// No progress bar, even on a terminal.
+    pub quiet: bool,
 }
 
 impl Source {
+    /// Whether images come in any size, so that [`LoadOptions::framing`] must be given.
+    pub fn takes_size(&self) -> bool {
+        matches!(self, Self::Folder(_))
+    }
+
     /// Loads the images, training and test.
     ///
     /// # Errors
     /// A [`DataError`] that names the folder or file, and what it should have been.
     pub fn load(&self, options: &LoadOptions) -> Result<Splits, DataError> {
-        let LoadOptions { train_count, test_count, seed } = *options;
+        let LoadOptions { train_count, test_count, seed, .. } = *options;
+        if options.framing.is_some() && !self.takes_size() {
+            return Err(DataError::FixedSize { source: self.to_string() });
+        }
         let splits = match self {
             Self::Scenes { size } => {
                 let draw = |split, count| scenes::generate(*size, split, count, seed);
@@ -50,6 +66,10 @@ impl Source {
                     train: draw(scenes::Split::Train, train_count.unwrap_or(SCENES_TRAIN))?,
                     test: draw(scenes::Split::Test, test_count.unwrap_or(SCENES_TEST))?,
                 });
+            }
+            Self::Folder(folder) => {
+                let unknown = || DataError::NoSize { source: self.to_string() };
+                return folder::load(folder, &options.framing.ok_or_else(unknown)?, options);
             }
             Self::Idx(folder) => idx::load(folder)?,
             Self::Cifar10(folder) => cifar10::load(folder)?,
@@ -74,6 +94,7 @@ impl FromStr for Source {
                 Ok(Self::Scenes { size })
             }
             "idx" if !rest.is_empty() => Ok(Self::Idx(rest.into())),
+            "folder" if !rest.is_empty() => Ok(Self::Folder(rest.into())),
             "cifar10" if !rest.is_empty() => Ok(Self::Cifar10(rest.into())),
             _ => Err(unknown()),
         }
@@ -86,6 +107,7 @@ impl fmt::Display for Source {
             Self::Scenes { size } => write!(f, "scenes:{size}"),
             Self::Idx(folder) => write!(f, "idx:{}", folder.display()),
             Self::Cifar10(folder) => write!(f, "cifar10:{}", folder.display()),
+            Self::Folder(folder) => write!(f, "folder:{}", folder.display()),
         }
     }
 }
@@ -102,6 +124,7 @@ mod tests {
             "idx:some/folder",
             "idx:C:\\folder",
             "cifar10:/data/cifar 10",
+            "folder:../pictures",
         ] {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
         }
@@ -110,10 +133,10 @@ mod tests {
     #[test]
     fn other_texts_list_the_accepted_forms() {
         for text in
-            ["", "scenes", "scenes:", "scenes:big", "idx:", "cifar10:", "png:folder", "Scenes:32"]
+            ["", "scenes", "scenes:big", "idx:", "cifar10:", "folder:", "png:folder", "Scenes:32"]
         {
             let message = text.parse::<Source>().unwrap_err().to_string();
-            for form in ["scenes:SIDE", "idx:FOLDER", "cifar10:FOLDER"] {
+            for form in ["scenes:SIDE", "idx:FOLDER", "cifar10:FOLDER", "folder:FOLDER"] {
                 assert!(message.contains(form), "{message}");
             }
         }
@@ -138,8 +161,24 @@ mod tests {
     }
 
     #[test]
+    fn a_size_belongs_to_folders() {
+        let framing = Some(Framing { height: 8, width: 8, resize: None });
+        for (text, framing) in [("scenes:32", framing), ("cifar10:x", framing), ("folder:x", None)]
+        {
+            let options = LoadOptions { framing, ..LoadOptions::default() };
+            let message = text.parse::<Source>().unwrap().load(&options).unwrap_err().to_string();
+            assert!(message.contains(text) && message.contains("size"), "{message}");
+        }
+    }
+
+    #[test]
     fn scenes_come_in_the_number_asked_for() {
-        let options = LoadOptions { train_count: Some(12), test_count: Some(5), seed: 1 };
+        let options = LoadOptions {
+            train_count: Some(12),
+            test_count: Some(5),
+            seed: 1,
+            ..LoadOptions::default()
+        };
         let splits = Source::Scenes { size: 16 }.load(&options).unwrap();
         assert_eq!((splits.train.len(), splits.test.len()), (12, 5));
         assert_ne!(splits.train.image(0), splits.test.image(0));

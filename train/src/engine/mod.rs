@@ -26,11 +26,15 @@ pub(crate) struct Program {
     last_use: Vec<usize>,
 }
 
+/// Most elements of an input that are run at once: 1,300 images of 32 x 32, 27 of 224 x 224 RGB.
+const ELEMENTS_AT_ONCE: usize = 4 << 20;
+
 /// Computes the outputs of a graph on a backend, in order, from its inputs, in order: for
 /// comparing engines.
 ///
 /// # Shapes
-/// Every input is its row-major elements and its shape, `[n, ...]` as in the graph with any n.
+/// Every input is its row-major elements and its shape, `[n, ...]` as in the graph with any n, the
+/// same for all inputs.
 ///
 /// # Errors
 /// The backend is not part of this build.
@@ -45,9 +49,21 @@ pub fn run_graph(
     let device = backend.device()?;
     let weights = Weights::of(graph, &device);
     let program = Program::new(graph.clone(), &weights, &device);
-    let arrays = inputs.iter().map(|(data, shape)| Array::new(data.clone(), shape, &device));
-    let outputs = program.run(&weights, arrays.collect());
-    Ok(outputs.iter().map(Array::to_vec).collect())
+    let count = inputs.first().map_or(1, |(_, shape)| shape[0]);
+    let largest = inputs.iter().map(|(data, _)| data.len() / count.max(1)).max().unwrap_or(1);
+    let together = (ELEMENTS_AT_ONCE / largest.max(1)).max(1);
+    let mut found = vec![Vec::new(); graph.outputs().len()];
+    for first in (0..count).step_by(together) {
+        let taken = together.min(count - first);
+        let part = |(data, shape): &(Vec<f32>, Vec<usize>)| {
+            let row = data.len() / shape[0];
+            let rows = data[first * row..(first + taken) * row].to_vec();
+            Array::new(rows, &[&[taken], &shape[1..]].concat(), &device)
+        };
+        let outputs = program.run(&weights, inputs.iter().map(part).collect());
+        found.iter_mut().zip(&outputs).for_each(|(all, part)| all.extend(part.to_vec()));
+    }
+    Ok(found)
 }
 
 /// Mean and biased variance of one batch at one batch norm, `[channel]` each.

@@ -19,8 +19,14 @@ const ELEMENTS: usize = 6;
 
 /// A Softplus net, on which every derivative is defined.
 fn smooth() -> Graph {
-    let task =
-        Task { image: [3, 8, 8], classes: 4, mean: vec![0.5; 3], std: vec![0.25; 3], widths: None };
+    let task = Task {
+        image: [3, 8, 8],
+        classes: 4,
+        mean: vec![0.5; 3],
+        std: vec![0.25; 3],
+        bgr: false,
+        widths: None,
+    };
     let net = build(Architecture::Small, &task, 1).unwrap();
     net.with_ops(|op| (*op == Op::Relu).then_some(Op::Softplus { beta: 2.0 }))
 }

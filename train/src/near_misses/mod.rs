@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rayon::prelude::*;
-use saligate_models::atomic::write_atomic;
 use saligate_models::manifest::GateForm;
 use saligate_models::metrics::interval::{Mean, Rate};
 use saligate_models::metrics::rank::spearman;
@@ -18,6 +17,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::{Bench, Evaluation, picture, read_like};
+use crate::rows;
 use crate::stage::progress;
 use triggers::Miss;
 
@@ -139,8 +139,7 @@ pub fn write(curve: &Curve, path: &Path) -> Result<(), TrainError> {
         (path.with_extension("md"), table(curve, &plot)),
         (path.with_extension("svg"), plot::svg(curve)),
     ] {
-        write_atomic(&path, text.as_bytes())
-            .map_err(|source| TrainError::Io { path: path.clone(), source })?;
+        rows::write(&path, &text)?;
     }
     Ok(())
 }

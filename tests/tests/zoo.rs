@@ -1,0 +1,50 @@
+//! The networks of the zoo.
+
+use std::fs;
+
+use saligate_models::zoo::{Architecture, Task, build};
+use saligate_runtime::picture::Picture;
+use saligate_tests::shared;
+use saligate_train::weights::{Head, load};
+use saligate_train::{Backend, run_graph};
+
+/// Share of the ImageNet validation images that the published SqueezeNet 1.1 gets right is 56 %;
+/// of these few, every third must be.
+#[test]
+fn the_published_squeezenet_knows_photographs() {
+    let (Some(weights), Some(images)) = (shared("weights"), shared("imagenet-val-100")) else {
+        return;
+    };
+    let task = Task {
+        image: [3, 227, 227],
+        classes: 1000,
+        mean: [123.0, 117.0, 104.0].map(|v| v / 255.0).to_vec(),
+        std: vec![1.0 / 255.0; 3],
+        bgr: true,
+        widths: None,
+    };
+    let mut net = build(Architecture::SqueezeNetCaffe, &task, 0).unwrap();
+    load(&mut net, &weights.join("imagenet-squeezenet1_1-fp16as32.safetensors"), Head::Loaded)
+        .unwrap();
+    let boxes = fs::read_to_string(images.join("boxes.csv")).unwrap();
+    let mut named: Vec<(&str, usize)> = boxes
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let mut fields = line.split(',');
+            (fields.next().unwrap(), fields.next().unwrap().parse().unwrap())
+        })
+        .collect();
+    named.dedup();
+    let right = named[..12].iter().filter(|(file, class)| {
+        let picture = Picture::open(&images.join("images").join(file), 3).unwrap();
+        let picture = picture.resize_to(227, 227).unwrap();
+        let pixels = picture.pixels().iter().map(|&b| f32::from(b) / 255.0).collect();
+        let input = (pixels, vec![1, 3, 227, 227]);
+        let logits = run_graph(&net, Backend::Flex, &[input]).unwrap().remove(0);
+        let best = (0..1000).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
+        println!("{file}: class {class}, predicted {best}");
+        best == *class
+    });
+    assert!(right.count() >= 4);
+}

@@ -1,0 +1,51 @@
+//! JSON files of rows, each in the place of the one that it replaces.
+
+use std::path::Path;
+
+use saligate_models::atomic::write_atomic;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::TrainError;
+
+/// The rows of a file.
+///
+/// # Errors
+/// The file cannot be read or holds something else.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, TrainError> {
+    let text = std::fs::read_to_string(path).map_err(|source| io(path, source))?;
+    serde_json::from_str(&text).map_err(|error| TrainError::Mismatch {
+        reason: format!("{} is no such table: {error}", path.display()),
+    })
+}
+
+/// Puts a row into a file, in the place of the one that is the `same`, and returns all rows.
+///
+/// # Errors
+/// The file holds something else, or cannot be written.
+pub(crate) fn put<T: Serialize + DeserializeOwned>(
+    path: &Path,
+    row: T,
+    same: impl Fn(&T, &T) -> bool,
+) -> Result<Vec<T>, TrainError> {
+    let mut rows: Vec<T> = if path.exists() { read(path)? } else { Vec::new() };
+    match rows.iter_mut().find(|old| same(old, &row)) {
+        Some(old) => *old = row,
+        None => rows.push(row),
+    }
+    let text = serde_json::to_string_pretty(&rows).unwrap_or_default();
+    write(path, &format!("{text}\n"))?;
+    Ok(rows)
+}
+
+/// Writes a text file, replacing an old one once the new one is complete.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), TrainError> {
+    write_atomic(path, text.as_bytes()).map_err(|source| io(path, source))
+}
+
+fn io(path: &Path, source: std::io::Error) -> TrainError {
+    TrainError::Io { path: path.to_owned(), source }
+}
