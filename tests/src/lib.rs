@@ -1,6 +1,7 @@
 //! What the cross-crate tests share.
 
 mod folder;
+pub mod zoo;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
