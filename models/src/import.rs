@@ -138,7 +138,7 @@ pub fn labels(classifier: &Graph, given: Option<Vec<String>>) -> Result<Vec<Stri
 }
 
 /// Names and beginnings of names that mean something in a graph of this house.
-const TAKEN: &[&str] = &["seed", "pixels", "const/", "grad/", "vbp/", "cam/", "own/", GATE];
+const TAKEN: &[&str] = &["seed", "pixels", "grad/", "vbp/", "cam/", "own/", GATE];
 
 fn own_name(name: &str) -> String {
     let exact = [IMAGE, LOGITS, TARGET].contains(&name);

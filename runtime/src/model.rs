@@ -68,7 +68,20 @@ impl Model {
     /// # Errors
     /// As [`Model::open`], except for reading.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RuntimeError> {
-        let model = onnx::Model::from_bytes(bytes)?;
+        Self::loaded(onnx::Model::from_bytes(bytes)?, bytes)
+    }
+
+    /// A model that is in memory: one that was just imported or trained.
+    ///
+    /// # Errors
+    /// Its manifest contradicts the network.
+    pub fn new(model: onnx::Model) -> Result<Self, RuntimeError> {
+        model.check()?;
+        let bytes = model.to_bytes();
+        Self::loaded(model, &bytes)
+    }
+
+    fn loaded(model: onnx::Model, bytes: &[u8]) -> Result<Self, RuntimeError> {
         let explainer = |method: &MethodSpec| {
             let shape = model.attribution_shape(&method.output)?;
             Ok(Explainer { shape, engine: OnceLock::new() })

@@ -24,6 +24,7 @@ Everything is computed in float64 with autograd and hooks, for the predicted cla
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -109,11 +110,6 @@ class CaffeSqueezeNet(nn.Module):
         return F.relu(self.conv10(x)).mean((2, 3))
 
 
-class Copy(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.clone()
-
-
 def build(name: str, weights: dict[str, Tensor]) -> nn.Module:
     if name == "lenet5":
         return LeNet()
@@ -126,9 +122,9 @@ def build(name: str, weights: dict[str, Tensor]) -> nn.Module:
         net.avgpool = nn.Identity()
         net.classifier[0] = nn.Linear(weights["classifier.0.weight"].shape[1], 4096)
     if name == "densenet121":
-        # Behind norm5 torchvision calls a function, in place, which no hook sees; on a copy it changes nothing.
+        # torchvision calls a function behind norm5, which no hook sees; here it is a module.
         net.features.add_module("relu5", nn.ReLU())
-        net.features.add_module("copy", Copy())
+        net.forward = lambda x: net.classifier(net.features(x).mean((2, 3)))
     return net
 
 
@@ -143,6 +139,10 @@ def inverted_residuals(net: nn.Module) -> list[str]:
     return [*names, f"features.{len(net.features) - 1}"]
 
 
+def squeezed_and_whole(fires: Iterable[str]) -> list[str]:
+    return [layer for fire in fires for layer in (f"{fire}.squeeze_activation", fire)]
+
+
 def trunk(name: str, net: nn.Module) -> list[str]:
     """The modules whose results lie on every path and are activations, or concatenations of them."""
     if name in ("alexnet", "vgg11", "vgg16"):
@@ -152,9 +152,9 @@ def trunk(name: str, net: nn.Module) -> list[str]:
         stem = "relu" if hasattr(net, "relu") else "relu1"
         return [stem, *(f"{stage}.{i}" for stage in stages for i in range(len(getattr(net, stage))))]
     if name == "squeezenet1_1":
-        return [f"features.{i}" for i in (1, 3, 4, 6, 7, 9, 10, 11, 12)]
+        return ["features.1", *squeezed_and_whole(f"features.{i}" for i in (3, 4, 6, 7, 9, 10, 11, 12))]
     if name == "squeezenet1_1-caffe":
-        return ["relu_conv1", *(f"fire{i}" for i in range(2, 10))]
+        return ["relu_conv1", *squeezed_and_whole(f"fire{i}" for i in range(2, 10))]
     if name == "densenet121":
         return ["features.relu0", *(f"features.transition{i}.relu" for i in (1, 2, 3)), "features.relu5"]
     if name == "lenet5":

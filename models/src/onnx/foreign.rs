@@ -10,9 +10,8 @@ use crate::graph::Graph;
 /// It takes one image and gives the scores of the classes: the batch is one, constants are
 /// computed, batch norms folded, and a softmax at the end is left out.
 ///
-/// Values keep the names they have in the file. Names that stand for something here (`target`,
-/// `attribution`, `seed` and what is below them, `gate.*`, and `image` and `logits` anywhere but at
-/// the input and the output) get `net/` in front.
+/// Values keep the names they have in the file, also those that mean something here:
+/// [`import::classifier`](crate::import::classifier) settles that.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Foreign {

@@ -1,4 +1,4 @@
-//! How large the messages of a file may become in memory.
+//! What can be told of a file before it is decoded: its size in memory, and who wrote it.
 //!
 //! An empty message takes two bytes in a file and some hundred as a structure, so the messages are
 //! counted before they are decoded. The contents of tensors take about as much as in the file.
@@ -55,6 +55,23 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), OnnxError> {
         }
     }
     Ok(())
+}
+
+/// Whether the file's metadata has an entry with this key.
+pub(super) fn has_metadata(bytes: &[u8], key: &str) -> bool {
+    const METADATA: u64 = 14;
+    const KEY: u64 = 1;
+    let mut rest = bytes;
+    while let Some((field, content, behind)) = next_field(rest) {
+        let is_key = |entry| {
+            matches!(next_field(entry), Some((KEY, Some(found), _)) if found == key.as_bytes())
+        };
+        if field == METADATA && content.is_some_and(is_key) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// The number of a field, its bytes if it has a length, and what follows.

@@ -150,6 +150,13 @@ fn field(field: &'static str, expected: String, found: String) -> OnnxError {
     ManifestError::Field { field, expected, found }.into()
 }
 
+/// Whether a file is a [`Model`] of this project, and no [`Foreign`] network.
+///
+/// Only the file's outline is looked at: it may still be malformed.
+pub fn has_manifest(bytes: &[u8]) -> bool {
+    limits::has_metadata(bytes, MANIFEST_KEY)
+}
+
 /// Reads a whole file of at most [`MAX_FILE_BYTES`].
 ///
 /// # Errors

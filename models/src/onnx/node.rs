@@ -82,15 +82,6 @@ impl Node<'_> {
         }
     }
 
-    /// The constant floats at a position, if an operand is given there.
-    pub(super) fn floats_operand(&self, position: usize) -> Result<Option<&[f32]>, OnnxError> {
-        match self.constant(position)? {
-            None => Ok(None),
-            Some(Constant { data: Data::Floats(values), .. }) => Ok(Some(values)),
-            Some(_) => Err(self.error(format!("has operand {position} of integers, not floats"))),
-        }
-    }
-
     /// The one constant number at a position, if an operand is given there.
     pub(super) fn scalar(&self, position: usize) -> Result<Option<f32>, OnnxError> {
         match self.constant(position)? {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use saligate_models::saliency::Method;
 
 /// Predicts, and explains predictions, with models whose explanations are locked to a key.
 ///
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Show which pixels made the model decide
     Explain(Box<ExplainArgs>),
+    /// Make a model file of a network from elsewhere: an ONNX classifier and what its pixels mean
+    Import(Box<ImportArgs>),
     /// Show what a model file says of itself
     Inspect(InspectArgs),
     /// Show the shipped model without a key, with a wrong key and with the key
@@ -31,7 +34,7 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct PredictArgs {
-    /// Model file (ONNX)
+    /// Model file, or an ONNX classifier from elsewhere
     pub(crate) model: PathBuf,
     /// Pictures (PNG or JPEG, any size and mode)
     #[arg(required = true)]
@@ -42,11 +45,13 @@ pub(crate) struct PredictArgs {
     /// Print one JSON object per picture
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
 }
 
 #[derive(Args)]
 pub(crate) struct ExplainArgs {
-    /// Model file (ONNX)
+    /// Model file, or an ONNX classifier from elsewhere, which is explained without training
     pub(crate) model: PathBuf,
     /// Picture (PNG or JPEG, any size and mode)
     pub(crate) image: PathBuf,
@@ -56,7 +61,8 @@ pub(crate) struct ExplainArgs {
     /// Class to explain, by number or label; the predicted one where absent
     #[arg(long, value_name = "CLASS")]
     pub(crate) class: Option<String>,
-    /// Saliency method: one of the model's (see `inspect`; the first where absent), or smoothgrad,
+    /// Saliency method: one of the model's (see `inspect`; the first where absent; for a network
+    /// from elsewhere gradient, input-x-gradient, guided-backprop, grad-cam or vbp), or smoothgrad,
     /// integrated-gradients, occlusion, rise, which run the model many times
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<String>,
@@ -81,6 +87,79 @@ pub(crate) struct ExplainArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) passes: PassArgs,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
+    /// Feature map that grad-cam reads, by name, in a network from elsewhere [default: the last
+    /// activation that the whole network passes through]
+    #[arg(long, value_name = "NAME", help_heading = FOREIGN)]
+    pub(crate) layer: Option<String>,
+}
+
+const FOREIGN: &str = "Networks from elsewhere (ONNX files without a manifest)";
+
+/// What a network from elsewhere expects of its pixels, and what its classes are called.
+#[derive(Args)]
+#[command(next_help_heading = FOREIGN)]
+pub(crate) struct ForeignArgs {
+    /// Values of a black and a white pixel [default: 0,1]
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) range: Vec<f32>,
+    /// Mean that is taken off, per channel of the network [default: none; ImageNet networks of
+    /// PyTorch: 0.485,0.456,0.406]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) mean: Vec<f32>,
+    /// Standard deviation that is divided by, per channel [default: none; ImageNet networks of
+    /// PyTorch: 0.229,0.224,0.225]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    pub(crate) std: Vec<f32>,
+    /// The network's channels are blue, green, red
+    #[arg(long)]
+    pub(crate) bgr: bool,
+    /// Resize the shorter side of a picture to so many pixels and cut the middle out [default:
+    /// stretch the whole picture]
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) resize: Option<usize>,
+    /// Rows and columns of what is cut out [default: the size of the network's input; needed where
+    /// that is not fixed]
+    #[arg(long, value_name = "SIDE or HxW", value_parser = size)]
+    pub(crate) crop: Option<[usize; 2]>,
+    /// Class names: a text file with one per line, in the order of the scores [default: numbers]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
+}
+
+/// `224` or `192x256`: rows and columns.
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let (rows, columns) = text.split_once('x').unwrap_or((text, text));
+    match (rows.parse(), columns.parse()) {
+        (Ok(rows @ 1..), Ok(columns @ 1..)) => Ok([rows, columns]),
+        _ => Err("a number of pixels, or rows x columns such as 192x256".to_owned()),
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct ImportArgs {
+    /// ONNX classifier
+    pub(crate) network: PathBuf,
+    /// Model file to write
+    #[arg(short, long, value_name = "NEW")]
+    pub(crate) out: PathBuf,
+    /// Saliency methods to put into the file, the default one first [default: all that the network
+    /// allows]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) method: Vec<Method>,
+    /// Name of the architecture, for people [default: that of the file]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: Option<String>,
+    /// Print the new manifest as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
+    /// Feature map that grad-cam reads, by name [default: the last activation that the whole network
+    /// passes through]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layer: Option<String>,
 }
 
 /// Parameters of the methods that run the model many times.

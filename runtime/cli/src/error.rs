@@ -2,7 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
+use saligate_models::graph::GraphError;
+use saligate_models::import::ImportError;
+use saligate_models::onnx::OnnxError;
 use saligate_runtime::RuntimeError;
 use saligate_runtime::npy::NpyError;
 use saligate_runtime::picture::PictureError;
@@ -34,6 +38,11 @@ impl CliError {
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same error, of a file.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        Self { message: format!("{}: {}", path.display(), self.message), ..self }
     }
 
     fn no(message: impl Into<String>) -> Self {
@@ -90,4 +99,12 @@ macro_rules! plain {
     };
 }
 
-plain!(saligate_keys::Error, RenderError, NpyError, saligate_models::metrics::MetricError);
+plain!(
+    saligate_keys::Error,
+    RenderError,
+    NpyError,
+    OnnxError,
+    ImportError,
+    GraphError,
+    saligate_models::metrics::MetricError
+);

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::args::ExplainArgs;
 use crate::error::CliError;
+use crate::foreign::{self, Wanted};
 use crate::passes::Pass;
 use crate::{emit, key, predict};
 
@@ -19,7 +20,8 @@ use crate::{emit, key, predict};
 const SHOWN_SIDE: usize = 224;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
-    let model = Model::open(&args.model)?;
+    let wanted = Wanted { method: args.method.as_deref(), layer: args.layer.as_deref() };
+    let model = foreign::open(&args.model, &args.foreign, &wanted)?;
     let model = match args.passes.batch {
         Some(images) => model.with_batch(usize::from(images)),
         None => model,

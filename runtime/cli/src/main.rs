@@ -4,6 +4,8 @@ mod args;
 mod demo;
 mod error;
 mod explain;
+mod foreign;
+mod import;
 mod inspect;
 mod key;
 mod passes;
@@ -33,6 +35,7 @@ fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Key(KeyCommand::New { file, label }) => key::new(&file, label.as_deref()),

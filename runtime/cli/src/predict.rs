@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use saligate_runtime::picture::Picture;
+use saligate_models::manifest::InputSpec;
+use saligate_runtime::picture::{Framing, Picture};
 use saligate_runtime::{Model, Prediction};
 use serde_json::{Value, json};
 
 use crate::args::PredictArgs;
 use crate::emit;
 use crate::error::CliError;
+use crate::foreign::{self, Wanted};
 
 pub(crate) fn run(args: &PredictArgs) -> Result<(), CliError> {
-    let model = Model::open(&args.model)?;
+    let model = foreign::open(&args.model, &args.foreign, &Wanted::default())?;
     for path in &args.images {
         let prediction = model.predict(&open(&model, path)?)?;
         let ranked = ranked(&model, &prediction, args.top.max(1));
@@ -33,8 +35,8 @@ pub(crate) fn run(args: &PredictArgs) -> Result<(), CliError> {
 
 /// Opens a picture in the model's size and channels.
 pub(crate) fn open(model: &Model, path: &Path) -> Result<Picture, CliError> {
-    let input = &model.manifest().input;
-    Ok(Picture::open(path, input.channels)?.resize_to(input.height, input.width)?)
+    let &InputSpec { channels, height, width, resize, .. } = &model.manifest().input;
+    Ok(Picture::open(path, channels)?.framed(&Framing { height, width, resize })?)
 }
 
 /// The likeliest classes with number, label, logit and probability.

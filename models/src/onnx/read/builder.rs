@@ -7,9 +7,7 @@ use super::super::OnnxError;
 use super::super::constant::{Budget, Constant, Data, elements, padded_shape};
 use super::super::node::{Node, Operand};
 use super::super::view::View;
-use crate::gate::GATE;
 use crate::graph::{CONSTANT_PREFIX, Graph, GraphError, Op, ValueId};
-use crate::saliency::{ATTRIBUTION, IMAGE, LOGITS, SEED, TARGET};
 
 /// Longest name that is kept, in bytes.
 const MAX_NAME: usize = 256;
@@ -30,20 +28,17 @@ pub(in super::super) struct Builder {
     pub(super) budget: Budget,
     /// The batch that the file fixes, which becomes one.
     pub(super) batch: usize,
-    /// Names of the input and of the output as the file has them.
-    pub(super) ends: [String; 2],
     params: HashMap<String, ValueId>,
     views: HashMap<View, ValueId>,
 }
 
 impl Builder {
-    pub(super) fn new(mode: Mode, budget: Budget, ends: [String; 2]) -> Self {
+    pub(super) fn new(mode: Mode, budget: Budget) -> Self {
         Self {
             graph: Graph::new(),
             mode,
             budget,
             batch: 1,
-            ends,
             params: HashMap::new(),
             views: HashMap::new(),
         }
@@ -57,23 +52,10 @@ impl Builder {
         if wanted.is_empty() || wanted.len() > MAX_NAME || wanted.contains(char::is_control) {
             return self.graph.fresh_name(&format!("{}_1", kind.to_ascii_lowercase()));
         }
-        if self.is_reserved(wanted) {
-            return self.graph.fresh_name(&format!("net/{wanted}"));
+        if wanted.starts_with(CONSTANT_PREFIX) {
+            return self.graph.fresh_name(&format!("own/{wanted}"));
         }
         self.graph.fresh_name(wanted)
-    }
-
-    /// Names that mean something to the methods, to gates and to graphs themselves.
-    fn is_reserved(&self, name: &str) -> bool {
-        let [input, output] = &self.ends;
-        let stem = |stem: &str| {
-            name.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        name.starts_with(GATE)
-            || name.starts_with(CONSTANT_PREFIX)
-            || [TARGET, SEED, ATTRIBUTION].into_iter().any(stem)
-            || (name == IMAGE && name != input)
-            || (name == LOGITS && name != output)
     }
 
     /// Appends the operation that gives a node's result.

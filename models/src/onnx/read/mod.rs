@@ -41,7 +41,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, OnnxError> {
     let outputs: Vec<String> = source.output.iter().map(|o| o.name.clone()).collect();
     let initialized: HashSet<String> = source.initializer.iter().map(|t| t.name.clone()).collect();
     let order = Order::of(&source.node, &outputs, false)?;
-    let mut reader = Reader::new(source, order, &mut storage, Mode::AsWritten, Default::default())?;
+    let mut reader = Reader::new(source, order, &mut storage, Mode::AsWritten)?;
     for input in inputs {
         if input.name == TARGET || !initialized.contains(&input.name) {
             let shape = image::fixed(&input)?;
@@ -73,9 +73,8 @@ pub(super) fn parse_foreign(
     let order = Order::of(&source.node, wanted, true)?;
     let input = image::needed(&source, &order, wanted)?;
     let shape = image::shape(&input, options.image_size)?;
-    let ends = [input.name.clone(), chosen.clone()];
     let mut storage = Storage::new(folder);
-    let mut reader = Reader::new(source, order, &mut storage, Mode::Simplified, ends)?;
+    let mut reader = Reader::new(source, order, &mut storage, Mode::Simplified)?;
     reader.builder.batch = shape.batch;
     let image = image::place(&mut reader.builder, &input, &shape)?;
     reader.operands.insert(input.name, image);
@@ -148,7 +147,6 @@ impl Reader {
         order: Order,
         storage: &mut Storage<'_>,
         mode: Mode,
-        ends: [String; 2],
     ) -> Result<Self, OnnxError> {
         let mut operands = HashMap::new();
         for tensor in source.initializer {
@@ -163,7 +161,7 @@ impl Reader {
                 return Err(GraphError::DuplicateName { name }.into());
             }
         }
-        let builder = Builder::new(mode, Budget::new(storage.read()), ends);
+        let builder = Builder::new(mode, Budget::new(storage.read()));
         Ok(Self { builder, nodes: source.node, order, operands })
     }
 

@@ -1,0 +1,150 @@
+//! Model files and networks from elsewhere, opened alike.
+
+use std::path::Path;
+
+use saligate_models::import::{self, Preprocessing};
+use saligate_models::manifest::Manifest;
+use saligate_models::onnx::{self, Foreign, read_file};
+use saligate_models::saliency::{Explained, Method, attach};
+use saligate_runtime::Model;
+
+use crate::args::ForeignArgs;
+use crate::error::CliError;
+
+/// Longest file of class names, in bytes: a thousand names take 30 KiB.
+const MAX_LABEL_BYTES: u64 = 1 << 20;
+
+/// What a network from elsewhere is opened for.
+#[derive(Default)]
+pub(crate) struct Wanted<'a> {
+    /// Name of the method that will be asked for.
+    pub(crate) method: Option<&'a str>,
+    /// Layer that Grad-CAM reads.
+    pub(crate) layer: Option<&'a str>,
+}
+
+/// Opens a model file, or a network from elsewhere with the wanted method attached.
+pub(crate) fn open(
+    path: &Path,
+    args: &ForeignArgs,
+    wanted: &Wanted<'_>,
+) -> Result<Model, CliError> {
+    let bytes = read_file(path)?;
+    let named = |error: CliError| error.in_file(path);
+    if onnx::has_manifest(&bytes) {
+        if args.any() || wanted.layer.is_some() {
+            return Err(named(CliError::new(
+                "the file has a manifest, which says how pixels enter and which layers are read",
+            ))
+            .hint(format!("leave out {}, --layer", ForeignArgs::NAMES)));
+        }
+        return Model::from_bytes(&bytes).map_err(|e| named(e.into()));
+    }
+    let method = wanted.method.and_then(|name| name.parse().ok()).unwrap_or(Method::Gradient);
+    let network = Network::read(path, &bytes, args)?;
+    if !args.says_how_pixels_enter() {
+        eprintln!(
+            "saligate: note: {} has no manifest; its pixels enter as 0 to 1. If it was trained on \
+             others, give --mean, --std, --range, --bgr",
+            path.display()
+        );
+    }
+    let explained = network.explained(method, wanted.layer).map_err(named)?;
+    Ok(Model::new(network.model(&[explained])?)?)
+}
+
+/// A network from elsewhere, as a classifier of this house.
+pub(crate) struct Network {
+    classifier: saligate_models::graph::Graph,
+    labels: Vec<String>,
+    name: String,
+    resize: Option<usize>,
+}
+
+impl Network {
+    pub(crate) fn read(path: &Path, bytes: &[u8], args: &ForeignArgs) -> Result<Self, CliError> {
+        let named = |error: CliError| error.in_file(path);
+        let options = onnx::Options { image_size: args.crop, ..Default::default() };
+        let folder = path.parent();
+        let foreign = Foreign::from_bytes_with(bytes, folder, &options);
+        let foreign = foreign.map_err(|e| named(e.into()))?;
+        let classifier = import::classifier(&foreign.graph, &args.preprocessing()?);
+        let classifier = classifier.map_err(|e| named(e.into()))?;
+        let shape = classifier.shape(classifier.find(saligate_models::saliency::IMAGE)?);
+        let size = [shape[2], shape[3]];
+        if args.crop.is_some_and(|crop| crop != size) {
+            let [rows, columns] = size;
+            let message = format!("the network's input has {rows} x {columns} pixels");
+            return Err(named(CliError::new(message)).hint("leave out --crop"));
+        }
+        let given = args.labels.as_deref().map(read_labels).transpose()?.or(foreign.labels);
+        let labels = import::labels(&classifier, given).map_err(|e| named(e.into()))?;
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { classifier, labels, name, resize: args.resize })
+    }
+
+    pub(crate) fn named(self, name: Option<&str>) -> Self {
+        Self { name: name.map_or(self.name, str::to_owned), ..self }
+    }
+
+    /// A method at its layers.
+    pub(crate) fn explained(
+        &self,
+        method: Method,
+        layer: Option<&str>,
+    ) -> Result<Explained, CliError> {
+        match (method, layer) {
+            (Method::GradCam, Some(layer)) => Ok(Explained::at(method, vec![layer.to_owned()])),
+            _ => Ok(Explained::found(method, &self.classifier)?),
+        }
+    }
+
+    /// Whether a method can be attached.
+    pub(crate) fn allows(&self, explained: &Explained) -> Result<(), CliError> {
+        attach(&self.classifier, std::slice::from_ref(explained))?;
+        Ok(())
+    }
+
+    /// The model with these methods, the default one first.
+    pub(crate) fn model(self, methods: &[Explained]) -> Result<onnx::Model, CliError> {
+        let graph = attach(&self.classifier, methods)?;
+        let mut manifest = Manifest::clean(&graph, &self.name, self.labels, methods)?;
+        manifest.input.resize = self.resize;
+        let model = onnx::Model { graph, manifest };
+        model.check()?;
+        Ok(model)
+    }
+}
+
+impl ForeignArgs {
+    const NAMES: &str = "--range, --mean, --std, --bgr, --resize, --crop, --labels";
+
+    fn any(&self) -> bool {
+        let read = self.resize.is_some() || self.crop.is_some() || self.labels.is_some();
+        read || self.says_how_pixels_enter()
+    }
+
+    fn says_how_pixels_enter(&self) -> bool {
+        self.bgr || [&self.range, &self.mean, &self.std].iter().any(|values| !values.is_empty())
+    }
+
+    fn preprocessing(&self) -> Result<Preprocessing, CliError> {
+        let range = match self.range[..] {
+            [] => [0.0, 1.0],
+            [low, high] => [low, high],
+            _ => return Err(CliError::new("--range takes two numbers").hint("--range 0,255")),
+        };
+        Ok(Preprocessing { range, mean: self.mean.clone(), std: self.std.clone(), bgr: self.bgr })
+    }
+}
+
+/// Class names, one per line; empty lines at the end do not count.
+fn read_labels(path: &Path) -> Result<Vec<String>, CliError> {
+    let wrong = |what: String| CliError::new(format!("{}: {what}", path.display()));
+    let length = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
+    if length > MAX_LABEL_BYTES {
+        return Err(wrong(format!("{length} bytes are too many for class names")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    Ok(text.trim_end().lines().map(|line| line.trim().to_owned()).collect())
+}

@@ -1,0 +1,49 @@
+//! `saligate import`.
+
+use saligate_models::onnx::{self, read_file};
+use saligate_models::saliency::{Explained, Method};
+
+use crate::args::ImportArgs;
+use crate::emit;
+use crate::error::CliError;
+use crate::foreign::Network;
+
+pub(crate) fn run(args: &ImportArgs) -> Result<(), CliError> {
+    let path = &args.network;
+    let bytes = read_file(path)?;
+    if onnx::has_manifest(&bytes) {
+        let error = CliError::new("this is a model file already").in_file(path);
+        return Err(error.hint(format!("saligate inspect {}", path.display())));
+    }
+    let network = Network::read(path, &bytes, &args.foreign)?.named(args.name.as_deref());
+    let methods = methods(&network, args)?;
+    let model = network.model(&methods)?;
+    model.save(&args.out)?;
+    if args.json {
+        return emit(&model.manifest.to_json());
+    }
+    let names: Vec<_> = methods.iter().map(|m| m.method.name()).collect();
+    emit(&format!("wrote {}, explained by {}", args.out.display(), names.join(", ")))
+}
+
+/// The methods that were asked for, or all that the network allows.
+fn methods(network: &Network, args: &ImportArgs) -> Result<Vec<Explained>, CliError> {
+    let attachable = |method: Method| {
+        let explained = network.explained(method, args.layer.as_deref())?;
+        network.allows(&explained).map(|()| explained)
+    };
+    if !args.method.is_empty() {
+        return args.method.iter().map(|&method| attachable(method)).collect();
+    }
+    let mut found = Vec::new();
+    for &method in Method::ALL {
+        match attachable(method) {
+            Ok(explained) => found.push(explained),
+            Err(error) => eprintln!("saligate: note: without {method}: {error}"),
+        }
+    }
+    match found[..] {
+        [] => Err(CliError::new("no saliency method can be attached to this network")),
+        _ => Ok(found),
+    }
+}
