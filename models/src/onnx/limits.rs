@@ -63,9 +63,7 @@ pub(super) fn has_metadata(bytes: &[u8], key: &str) -> bool {
     const KEY: u64 = 1;
     let mut rest = bytes;
     while let Some((field, content, behind)) = next_field(rest) {
-        let is_key = |entry| {
-            matches!(next_field(entry), Some((KEY, Some(found), _)) if found == key.as_bytes())
-        };
+        let is_key = |entry| matches!(next_field(entry), Some((KEY, Some(found), _)) if found == key.as_bytes());
         if field == METADATA && content.is_some_and(is_key) {
             return true;
         }

@@ -86,7 +86,8 @@ pub(super) fn tanh(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
     let x = b.value(node, 0)?;
     let ones = vec![1; b.graph.shape(x).len()];
     let (one, two) = (b.repeated(&ones, 1.0)?, b.repeated(&ones, 2.0)?);
-    let sigmoid = b.add_part(node, "sigmoid", Op::Sigmoid { beta: 2.0 }, &[x])?;
+    let scaled = b.add_part(node, "scaled", Op::Mul, &[x, two])?;
+    let sigmoid = b.add_part(node, "sigmoid", Op::Sigmoid { beta: 1.0 }, &[scaled])?;
     let doubled = b.add_part(node, "doubled", Op::Mul, &[sigmoid, two])?;
     Ok(Operand::Value(b.add(node, Op::Sub, &[doubled, one])?))
 }

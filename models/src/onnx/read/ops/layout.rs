@@ -35,14 +35,24 @@ pub(super) fn size(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
     Ok(Operand::Constant { name: node.output().to_owned(), constant })
 }
 
+/// A product with ones, which repeats what is one element long.
 pub(super) fn expand(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     let sizes = node.ints_operand(1)?.ok_or_else(|| node.error("has too few operands"))?;
     let sizes = sizes.iter().map(|&v| node.size("shape", v)).collect::<Result<Vec<_>, _>>()?;
     let shape = b.shape(node, node.operand(0)?)?;
-    match broadcast(&shape, &sizes) {
-        Some(wide) if wide == shape => Ok(node.operand(0)?.clone()),
-        _ => Err(node.error(format!("expands {shape:?} to {sizes:?}, which is not supported"))),
+    let wide = broadcast(&shape, &sizes).filter(|wide| wide == &shape || wide.first() == Some(&1));
+    let wide = wide.ok_or_else(|| {
+        node.error(format!("expands {shape:?} to {sizes:?}, which is not supported"))
+    })?;
+    if wide == shape {
+        return Ok(node.operand(0)?.clone());
     }
+    let operand = b.widened(node, node.operand(0)?, wide.len())?;
+    let x = b.value_of(node, &operand)?;
+    let own = b.graph.shape(x).iter();
+    let ones: Vec<usize> = own.zip(&wide).map(|(&own, &wide)| wide / own.max(1)).collect();
+    let ones = b.repeated(&ones, 1.0)?;
+    Ok(Operand::Value(b.add(node, Op::Mul, &[x, ones])?))
 }
 
 pub(super) fn reshape(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {

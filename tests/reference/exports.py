@@ -1,0 +1,163 @@
+"""Classifiers of torchvision and timm, exported by both exporters of PyTorch, read and explained by saligate.
+
+usage: exports.py SALIGATE FOLDER [--net NAME ...] [--exporter script|dynamo ...] [--opset N ...]
+
+SALIGATE is the program (target/release/saligate). Needs exports-requirements.txt; no network access: all weights are random,
+with seed 0, and running statistics of batch norms are drawn as well. For every network and exporter, FOLDER gets
+
+  NET.EXPORTER.OPSET.onnx    what PyTorch exports, with a dynamic batch
+  NET.EXPORTER.OPSET.model   what `saligate import` makes of it (an ONNX file as well)
+
+and one row of the table of docs/import.md is printed. Cells hold the largest difference over the largest value, and one minus the
+cosine:
+
+  logits    ONNX Runtime on the model file, from ONNX Runtime on PyTorch's file
+  gradient  `saligate explain` (tract), from autograd in float64; beside it the gradient of autograd in float32
+  grad-cam  `saligate explain` at the layer found, from ONNX Runtime on the model file
+"""
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import timm
+import torch
+import torchvision
+from PIL import Image
+from torch import Tensor, nn
+
+CLASSES = 10
+MEAN, STD = "0.485,0.456,0.406", "0.229,0.224,0.225"
+TORCHVISION = ["alexnet", "vgg11", "vgg16", "vgg11_bn", "resnet18", "resnet34", "resnet50", "squeezenet1_1", "mobilenet_v2"]
+TORCHVISION += ["mobilenet_v3_small", "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "shufflenet_v2_x1_0"]
+TORCHVISION += ["mnasnet1_0", "regnet_y_400mf", "resnext50_32x4d", "wide_resnet50_2"]
+TIMM = ["timm/resnet26d", "timm/mobilenetv3_large_100", "timm/efficientnet_lite0", "timm/ghostnet_100", "timm/hardcorenas_a"]
+TIMM += ["timm/repvgg_a0", "timm/darknet53", "timm/cspresnet50", "timm/dpn68", "timm/legacy_seresnet18", "timm/resnest14d"]
+TIMM += ["timm/convnext_atto", "timm/vit_tiny_patch16_224"]
+
+
+def build(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    if name.startswith("timm/"):
+        net = timm.create_model(name.removeprefix("timm/"), pretrained=False, num_classes=CLASSES)
+    else:
+        more = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
+        net = torchvision.models.get_model(name, weights=None, num_classes=CLASSES, **more)
+    draws = torch.Generator().manual_seed(0)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2, generator=draws)
+            module.running_var.uniform_(0.5, 1.5, generator=draws)
+    return net.eval()
+
+
+def side(name: str) -> int:
+    return {"inception_v3": 299}.get(name, 224)
+
+
+def export(net: nn.Module, size: int, exporter: str, opset: int, path: Path) -> None:
+    image = torch.zeros(2, 3, size, size)
+    common = {"input_names": ["input"], "output_names": ["output"], "opset_version": opset}
+    if exporter == "dynamo":
+        shapes = {net.forward.__code__.co_varnames[1]: {0: torch.export.Dim("batch")}}
+        torch.onnx.export(net, (image,), path, dynamo=True, dynamic_shapes=shapes, verbose=False, **common)
+    else:
+        torch.onnx.export(net, (image,), path, dynamo=False, dynamic_axes={"input": {0: "batch"}}, **common)
+
+
+def closeness(found: np.ndarray, expected: np.ndarray) -> str:
+    assert found.shape == expected.shape, f"{found.shape} for {expected.shape}"
+    a, b = found.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
+    turned = max(1 - a @ b / np.sqrt((a @ a) * (b @ b)), 0)
+    return f"{np.abs(a - b).max() / np.abs(b).max():.0e}, {turned:.0e}"
+
+
+def gradient(net: nn.Module, pixels: np.ndarray, dtype: torch.dtype) -> np.ndarray:
+    mean, std = (torch.tensor([float(v) for v in text.split(",")]).view(3, 1, 1).to(dtype) for text in (MEAN, STD))
+    image = torch.from_numpy(pixels).to(dtype).requires_grad_()
+    logits: Tensor = net.to(dtype)((image - mean) / std)
+    (found,) = torch.autograd.grad(logits[0].max(), image)
+    return found.numpy()
+
+
+def ort(path: Path, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, feeds)))
+
+
+def run(*words: object) -> str:
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[0])
+    return done.stdout
+
+
+def row(program: Path, folder: Path, name: str, exporter: str, opset: int) -> list[str]:
+    stem = f"{name.replace('/', '-')}.{exporter}.{opset}"
+    source, model = folder / f"{stem}.onnx", folder / f"{stem}.model"
+    net, size = build(name), side(name)
+    bytes_ = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    picture = folder / f"{size}.png"
+    Image.fromarray(bytes_).save(picture)
+    pixels = (bytes_.astype(np.float32) / 255).transpose(2, 0, 1)[None]
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            export(net, size, exporter, opset, source)
+    except torch.onnx.errors.OnnxExporterError as error:
+        return [str(opset), f"not exported: {str(error).splitlines()[0]}"]
+    found_opset = str(next(o.version for o in onnx.load(source, load_external_data=False).opset_import if not o.domain))
+    start = time.perf_counter()
+    try:
+        made = json.loads(run(program, "import", source, "-o", model, "--mean", MEAN, "--std", STD, "--json"))
+    except RuntimeError as error:
+        return [found_opset, str(error).split(": ", 2)[-1]]
+    seconds = time.perf_counter() - start
+    mean, std = (np.array([float(v) for v in text.split(",")], np.float32).reshape(3, 1, 1) for text in (MEAN, STD))
+    before = ort(source, {"input": (pixels - mean) / std})["output"]
+    after = ort(model, {"image": pixels, "target": np.zeros((1, CLASSES), np.float32)})
+    raw = folder / f"{stem}.npy"
+    cells = [found_opset, f"{seconds:.1f}", closeness(after['logits'], before)]
+    run(program, "explain", model, picture, "--method", "gradient", "--attribution", raw)
+    single, double = (gradient(net, pixels, dtype) for dtype in (torch.float32, torch.float64))
+    cells += [closeness(np.load(raw)[None], double), closeness(single, double)]
+    outputs = {method["name"]: method["output"] for method in made["methods"]}
+    if "grad-cam" in outputs:
+        run(program, "explain", model, picture, "--method", "grad-cam", "--attribution", raw)
+        cells.append(closeness(np.load(raw)[None], after[outputs['grad-cam']]))
+    else:
+        cells.append("no")
+    cells.append("yes" if "vbp" in outputs else "no")
+    return cells
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("saligate", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--net", nargs="+", default=[*TORCHVISION, *TIMM])
+    parser.add_argument("--exporter", nargs="+", default=["script", "dynamo"], choices=["script", "dynamo"])
+    parser.add_argument("--opset", nargs="+", type=int, default=[13, 20])
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    print("| network | exporter | opset | import, s | logits | gradient | the same of PyTorch in f32 | Grad-CAM | VisualBackProp |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in args.net:
+        for exporter, opset in zip(args.exporter, args.opset):
+            cells = row(args.saligate, args.folder, name, exporter, opset)
+            print(f"| {name} | {exporter} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+//! Networks that other programs wrote: `tests/reference/foreign.py` says which, and what ONNX
+//! Runtime answers for them.
+
+use std::fs;
+
+use ndarray::ArrayD;
+use safetensors::SafeTensors;
+use saligate_models::graph::Graph;
+use saligate_models::import::{self, Preprocessing};
+use saligate_models::manifest::Manifest;
+use saligate_models::onnx::{Foreign, Model, to_bytes};
+use saligate_models::reference;
+use saligate_models::saliency::{Explained, Method, attach};
+use saligate_tests::root;
+use saligate_tests::zoo::Closeness;
+
+struct Case {
+    name: String,
+    file: Vec<u8>,
+    /// `[1, channel, row, column]`, or the channels last where the file takes that.
+    image: ArrayD<f64>,
+    logits: Vec<f64>,
+}
+
+fn cases() -> Vec<Case> {
+    let bytes = fs::read(root().join("tests/reference/foreign.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let floats = |name: String| {
+        let view = tensors.tensor(&name).unwrap();
+        let values = view.data().as_chunks::<4>().0.iter();
+        let values = values.map(|b| f64::from(f32::from_le_bytes(*b))).collect();
+        ArrayD::from_shape_vec(view.shape(), values).unwrap()
+    };
+    let names = tensors.names().into_iter().filter_map(|name| name.strip_suffix(".onnx"));
+    let case = |name: &str| Case {
+        name: name.to_owned(),
+        file: tensors.tensor(&format!("{name}.onnx")).unwrap().data().to_vec(),
+        image: floats(format!("{name}.image")),
+        logits: floats(format!("{name}.logits")).into_iter().collect(),
+    };
+    let cases: Vec<Case> = names.map(case).collect();
+    assert!(cases.len() > 100);
+    cases
+}
+
+/// The classes of one image, as the graph computes them.
+fn scores(case: &Case, graph: &Graph, channels_last: bool) -> Vec<f64> {
+    let image = if channels_last {
+        case.image.clone().permuted_axes(vec![0, 3, 1, 2])
+    } else {
+        case.image.clone()
+    };
+    let outputs = reference::run(graph, &[image.as_standard_layout().into_owned()]);
+    outputs.unwrap_or_else(|e| panic!("{}: {e}", case.name))[0].iter().copied().collect()
+}
+
+fn read(case: &Case) -> Foreign {
+    Foreign::from_bytes(&case.file, None).unwrap_or_else(|e| panic!("{}: {e}", case.name))
+}
+
+/// How far the f64 engine may be from ONNX Runtime's f32; or its f16, which it rounds to.
+fn tolerance(case: &Case) -> f64 {
+    if ["op.type-half", "op.cast"].contains(&case.name.as_str()) { 1e-3 } else { 2e-6 }
+}
+
+#[test]
+fn scores_are_those_of_onnx_runtime() {
+    let mut wrong = Vec::new();
+    for case in &cases() {
+        let found = match Foreign::from_bytes(&case.file, None) {
+            Ok(foreign) => scores(case, &foreign.graph, foreign.channels_last),
+            Err(error) => {
+                wrong.push(format!("{}: {error}", case.name));
+                continue;
+            }
+        };
+        let closeness = Closeness::of(&found, &case.logits);
+        if closeness.off > tolerance(case) {
+            wrong.push(format!("{}: {closeness:?}", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_was_read_is_written_and_read_back() {
+    for case in &cases() {
+        let once = read(case);
+        let bytes = to_bytes(&once.graph, None);
+        let again = Foreign::from_bytes(&bytes, None);
+        let again = again.unwrap_or_else(|e| panic!("{} again: {e}", case.name)).graph;
+        let twice = to_bytes(&again, None);
+        let thrice = Foreign::from_bytes(&twice, None).unwrap().graph;
+        assert_eq!(again, thrice, "{}", case.name);
+        let closeness = Closeness::of(&scores(case, &again, once.channels_last), &case.logits);
+        assert!(closeness.off <= tolerance(case), "{}: {closeness:?}", case.name);
+    }
+}
+
+/// Networks of PyTorch and Keras become model files with their gradient.
+#[test]
+fn networks_are_explained() {
+    for case in cases().iter().filter(|case| !case.name.starts_with("op.")) {
+        let classifier = import::classifier(&read(case).graph, &Preprocessing::default());
+        let classifier = classifier.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let methods = [Method::Gradient, Method::GradCam].map(|method| {
+            Explained::found(method, &classifier).unwrap_or_else(|e| panic!("{}: {e}", case.name))
+        });
+        let graph = attach(&classifier, &methods).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let labels = import::labels(&classifier, None).unwrap();
+        let manifest = Manifest::clean(&graph, &case.name, labels, &methods).unwrap();
+        let model = Model { graph, manifest };
+        let reread = Model::from_bytes(&model.to_bytes());
+        assert_eq!(
+            reread.unwrap_or_else(|e| panic!("{}: {e}", case.name)).manifest,
+            model.manifest
+        );
+    }
+}
