@@ -1,6 +1,7 @@
 //! What the cross-crate tests share.
 
 mod folder;
+pub mod protobuf;
 pub mod zoo;
 
 use std::path::{Path, PathBuf};

@@ -73,7 +73,9 @@ pub(super) fn has_metadata(bytes: &[u8], key: &str) -> bool {
 }
 
 /// The number of a field, its bytes if it has a length, and what follows.
-fn next_field(bytes: &[u8]) -> Option<(u64, Option<&[u8]>, &[u8])> {
+type Field<'a> = (u64, Option<&'a [u8]>, &'a [u8]);
+
+fn next_field(bytes: &[u8]) -> Option<Field<'_>> {
     let (key, rest) = varint(bytes)?;
     let (content, behind) = match key & 7 {
         0 => (None, varint(rest)?.1),

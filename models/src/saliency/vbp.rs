@@ -60,7 +60,7 @@ fn up(
     to: ValueId,
     mut map: ValueId,
 ) -> Result<ValueId, GraphError> {
-    let counts = windows_since(graph, from, to);
+    let ways = Ways::between(graph, from, to);
     let mut at = to;
     while at != from {
         let Source::Node { op, operands } = graph.value(at).source.clone() else {
@@ -68,8 +68,7 @@ fn up(
             let reason = format!("cannot walk from '{}' back to '{}'", name(to), name(from));
             return Err(wrong(reason));
         };
-        let way = most_windows(&counts, &operands);
-        let operand = operands[way.map_or(0, |(position, _)| position)];
+        let operand = operands[ways.longest(&operands).map_or(0, |(position, _)| position)];
         if let Some(step) = step(graph, at, &op, &operands, operand)? {
             map = undo(graph, &step, map)?;
         }
@@ -78,33 +77,54 @@ fn up(
     Ok(map)
 }
 
-/// Most windows on a way from `from` to each value up to `to`; `None` where there is no way.
-fn windows_since(graph: &Graph, from: ValueId, to: ValueId) -> Vec<Option<usize>> {
-    let mut counts = Vec::with_capacity(to.index() + 1);
-    for (id, value) in graph.values().take(to.index() + 1) {
-        counts.push(match &value.source {
-            _ if id == from => Some(0),
-            Source::Node { .. } if value.shape.len() != 4 || lone(&value.shape) => None,
-            Source::Node { op, operands } => {
-                let own = matches!(op, Op::Conv(_) | Op::MaxPool(_) | Op::AveragePool(_));
-                most_windows(&counts, operands).map(|(_, count)| count + usize::from(own))
-            }
-            _ => None,
-        });
+/// Most windows on a way from a value to the later ones.
+struct Ways {
+    from: ValueId,
+    /// For `from` and each value behind it; `None` where there is no way.
+    windows: Vec<Option<usize>>,
+}
+
+impl Ways {
+    /// The ways from `from` up to `to`.
+    fn between(graph: &Graph, from: ValueId, to: ValueId) -> Self {
+        let mut ways = Self { from, windows: vec![Some(0)] };
+        for (_, value) in graph.values().take(to.index() + 1).skip(from.index() + 1) {
+            let windows = match &value.source {
+                Source::Node { op, operands }
+                    if pixels(&value.shape).is_some_and(|p| p != [1, 1]) =>
+                {
+                    let own = matches!(op, Op::Conv(_) | Op::MaxPool(_) | Op::AveragePool(_));
+                    ways.longest(operands).map(|(_, count)| count + usize::from(own))
+                }
+                _ => None,
+            };
+            ways.windows.push(windows);
+        }
+        ways
     }
-    counts
+
+    /// Position and windows of the operand with the most of them, the first among equals.
+    fn longest(&self, operands: &[ValueId]) -> Option<(usize, usize)> {
+        let windows = |id: &ValueId| {
+            let behind = id.index().checked_sub(self.from.index())?;
+            self.windows.get(behind).copied().flatten()
+        };
+        let ways = operands.iter().enumerate();
+        let ways = ways.filter_map(|(i, operand)| windows(operand).map(|n| (i, n)));
+        ways.reduce(|best, other| if other.1 > best.1 { other } else { best })
+    }
 }
 
-/// Whether a shape is of one pixel.
-fn lone(shape: &[usize]) -> bool {
-    shape[2..].iter().all(|&size| size == 1)
+/// Rows and columns of a shape: its last two axes, behind the batch and the channels, which may be
+/// two axes where channels are shuffled.
+fn pixels(shape: &[usize]) -> Option<[usize; 2]> {
+    shape.split_last_chunk().filter(|(before, _)| before.len() >= 2).map(|(_, last)| *last)
 }
 
-/// Position and count of the operand with the most windows, the first among equals.
-fn most_windows(counts: &[Option<usize>], operands: &[ValueId]) -> Option<(usize, usize)> {
-    let ways = operands.iter().enumerate();
-    let ways = ways.filter_map(|(i, o)| counts.get(o.index()).copied().flatten().map(|n| (i, n)));
-    ways.reduce(|best, other| if other.1 > best.1 { other } else { best })
+/// Whether an order of the axes behind the batch leaves rows and columns the last two.
+fn keeps_pixels(order: &[usize]) -> bool {
+    let count = order.len();
+    order.ends_with(&[count - 2, count - 1])
 }
 
 /// How the node `at` moved the pixels of `operand`; `None` where each stayed in its place.
@@ -115,10 +135,9 @@ fn step(
     operands: &[ValueId],
     operand: ValueId,
 ) -> Result<Option<Step>, GraphError> {
-    let &[_, _, rows, columns] = graph.shape(operand) else {
+    let (Some(size), Some(after)) = (pixels(graph.shape(operand)), pixels(graph.shape(at))) else {
         return Err(no_way_back(graph, at, op));
     };
-    let size = [rows, columns];
     match op {
         Op::Conv(conv) => {
             let weight = graph.shape(operands[1]);
@@ -133,7 +152,8 @@ fn step(
         Op::Pad { pads: [_, [top, _], [left, _]], .. } => {
             Ok(Some(Step::Frame { before: [*top, *left], size }))
         }
-        _ if graph.shape(at)[2..] == size => Ok(None),
+        Op::Transpose { order } if !keeps_pixels(order) => Err(no_way_back(graph, at, op)),
+        _ if after == size => Ok(None),
         _ => Err(no_way_back(graph, at, op)),
     }
 }
@@ -248,6 +268,21 @@ mod tests {
             g.node("p", windows([1, 1], 1, [0; 4]), &[wide]).unwrap()
         };
         check([1, 2], between, &[3.0, 1.0, 1.0, 3.0, 3.0], &[1.0, 1.0]);
+    }
+
+    #[test]
+    fn shuffled_channels_leave_pixels_in_their_places() {
+        let between = |g: &mut Graph, x| {
+            let two = g.node("two", Op::Concat, &[x, x]).unwrap();
+            let apart = Op::Reshape { shape: vec![2, 1, 1, 4] };
+            let apart = g.node("apart", apart, &[two]).unwrap();
+            let turned = Op::Transpose { order: vec![1, 0, 2, 3] };
+            let turned = g.node("turned", turned, &[apart]).unwrap();
+            let shape = vec![2, 1, 4];
+            let together = g.node("together", Op::Reshape { shape }, &[turned]).unwrap();
+            g.node("p", windows([1, 1], 2, [0; 4]), &[together]).unwrap()
+        };
+        check([1, 4], between, &[1.0; 4], &[1.0, 0.0, 1.0, 0.0]);
     }
 
     #[test]

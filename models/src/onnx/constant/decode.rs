@@ -68,9 +68,9 @@ pub(in super::super) fn decode(
             let wanted = count * kind.width();
             return Err(bad(format!("has {} bytes, its shape needs {wanted}", raw.len())));
         }
-        kind.from_bytes(shape, &raw)
+        kind.of_bytes(shape, &raw)
     } else {
-        kind.from_fields(shape, typed)
+        kind.of_fields(shape, typed)
     };
     if constant.len() != count {
         return Err(bad(format!("has {} elements, its shape needs {count}", constant.len())));
@@ -133,7 +133,7 @@ impl Kind {
         }
     }
 
-    fn from_bytes(self, shape: Vec<usize>, raw: &[u8]) -> Constant {
+    fn of_bytes(self, shape: Vec<usize>, raw: &[u8]) -> Constant {
         let ints = |data: Vec<i64>| Constant::ints(shape.clone(), data);
         let floats = |data: Vec<f32>| Constant::floats(shape.clone(), data);
         let (two, four, eight) = (raw.as_chunks().0, raw.as_chunks().0, raw.as_chunks().0);
@@ -154,7 +154,7 @@ impl Kind {
         }
     }
 
-    fn from_fields(self, shape: Vec<usize>, typed: Typed) -> Constant {
+    fn of_fields(self, shape: Vec<usize>, typed: Typed) -> Constant {
         let bits = |v: &i32| *v as u16;
         match self {
             Self::F32 => Constant::floats(shape, typed.floats),
