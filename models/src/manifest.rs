@@ -153,9 +153,9 @@ pub enum ManifestError {
 impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing => {
-                f.write_str("the file has no saligate manifest; was it made by saligate-train?")
-            }
+            Self::Missing => f.write_str(
+                "the file has no saligate manifest; `saligate import` makes one for a classifier",
+            ),
             Self::TooLarge { bytes } => {
                 write!(f, "the manifest has {bytes} bytes, more than {MAX_MANIFEST_BYTES}")
             }

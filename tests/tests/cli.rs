@@ -409,7 +409,7 @@ fn a_reader_that_stops_early_is_no_error() {
 
 #[test]
 fn every_command_has_help() {
-    for command in ["predict", "explain", "inspect", "demo", "key"] {
+    for command in ["predict", "explain", "import", "inspect", "demo", "key"] {
         let (code, stdout, _) = saligate(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(stdout.contains("Usage: saligate"), "{stdout}");

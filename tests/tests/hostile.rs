@@ -59,7 +59,7 @@ fn no_network_at_all() {
     refused("text", b"this is no model, it is a sentence", "no ONNX model");
     refused("zeros", &[0; 1000], "no ONNX model");
     refused("empty graph", &file(&[], &[], [&image(), &scores()]), "depend on an input");
-    refused("no version", &model(&Message::new(), 0), "version");
+    refused("no version", &model(&Message::new(), 0), "opset 0");
     refused("version 99", &model(&Message::new(), 99), "99");
     let no_ends = Message::new().message(1, &node("Relu", &["x"], "y", &[]));
     refused("no ends", &model(&no_ends, 17), "output");

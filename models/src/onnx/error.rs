@@ -98,6 +98,13 @@ pub enum OnnxError {
         /// What is wrong.
         reason: String,
     },
+    /// An input does not fix its size.
+    Open {
+        /// Name of the input.
+        name: String,
+        /// What is open.
+        what: String,
+    },
     /// A stored tensor is malformed.
     Tensor {
         /// Name of the tensor.
@@ -173,6 +180,9 @@ impl fmt::Display for OnnxError {
             }
             Self::Constant { value } => write!(f, "output '{value}' is a constant"),
             Self::Input { name, reason } => write!(f, "input '{name}' {reason}"),
+            Self::Open { name, what } => {
+                write!(f, "input '{name}' leaves the number of {what} open")
+            }
             Self::Tensor { name, reason } => write!(f, "tensor '{name}' {reason}"),
             Self::Graph(error) => error.fmt(f),
             Self::Manifest(error) => error.fmt(f),

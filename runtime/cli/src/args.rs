@@ -123,6 +123,10 @@ pub(crate) struct ForeignArgs {
     /// that is not fixed]
     #[arg(long, value_name = "SIDE or HxW", value_parser = size)]
     pub(crate) crop: Option<[usize; 2]>,
+    /// Output with the scores of the classes, by name [default: the only one, or the only one that
+    /// is a row]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) logits: Option<String>,
     /// Class names: a text file with one per line, in the order of the scores [default: numbers]
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,

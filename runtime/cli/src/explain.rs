@@ -67,6 +67,13 @@ fn check_method(model: &Model, asked: &str) -> Result<(), CliError> {
         .hint(format!("--method {}", known.join(" or "))))
 }
 
+/// The first names of a long list.
+pub(crate) fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let more = if names.len() > SHOWN { ", ..." } else { "" };
+    names[..names.len().min(SHOWN)].join(", ") + more
+}
+
 fn class(model: &Model, text: &str) -> Result<Target, CliError> {
     let labels = &model.manifest().labels;
     let number = text.parse().ok().filter(|&class: &usize| class < labels.len());
@@ -75,7 +82,7 @@ fn class(model: &Model, text: &str) -> Result<Target, CliError> {
         CliError::new(format!("there is no class '{text}'")).hint(format!(
             "0 to {}, or one of: {}",
             labels.len() - 1,
-            labels.join(", ")
+            listed(labels)
         ))
     })
 }

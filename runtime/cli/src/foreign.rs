@@ -4,7 +4,7 @@ use std::path::Path;
 
 use saligate_models::import::{self, Preprocessing};
 use saligate_models::manifest::Manifest;
-use saligate_models::onnx::{self, Foreign, read_file};
+use saligate_models::onnx::{self, Foreign, OnnxError, read_file};
 use saligate_models::saliency::{Explained, Method, attach};
 use saligate_runtime::Model;
 
@@ -64,19 +64,16 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn read(path: &Path, bytes: &[u8], args: &ForeignArgs) -> Result<Self, CliError> {
         let named = |error: CliError| error.in_file(path);
-        let options = onnx::Options { image_size: args.crop, ..Default::default() };
+        let options = onnx::Options { image_size: args.crop, output: args.logits.clone() };
         let folder = path.parent();
         let foreign = Foreign::from_bytes_with(bytes, folder, &options);
-        let foreign = foreign.map_err(|e| named(e.into()))?;
+        let foreign = foreign.map_err(|error| match error {
+            OnnxError::Open { .. } => named(error.into()).hint("--crop SIDE, or --crop HxW"),
+            OnnxError::Outputs { wanted: None, .. } => named(error.into()).hint("--logits NAME"),
+            error => named(error.into()),
+        })?;
         let classifier = import::classifier(&foreign.graph, &args.preprocessing()?);
         let classifier = classifier.map_err(|e| named(e.into()))?;
-        let shape = classifier.shape(classifier.find(saligate_models::saliency::IMAGE)?);
-        let size = [shape[2], shape[3]];
-        if args.crop.is_some_and(|crop| crop != size) {
-            let [rows, columns] = size;
-            let message = format!("the network's input has {rows} x {columns} pixels");
-            return Err(named(CliError::new(message)).hint("leave out --crop"));
-        }
         let given = args.labels.as_deref().map(read_labels).transpose()?.or(foreign.labels);
         let labels = import::labels(&classifier, given).map_err(|e| named(e.into()))?;
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
@@ -117,11 +114,11 @@ impl Network {
 }
 
 impl ForeignArgs {
-    const NAMES: &str = "--range, --mean, --std, --bgr, --resize, --crop, --labels";
+    const NAMES: &str = "--range, --mean, --std, --bgr, --resize, --crop, --logits, --labels";
 
     fn any(&self) -> bool {
-        let read = self.resize.is_some() || self.crop.is_some() || self.labels.is_some();
-        read || self.says_how_pixels_enter()
+        let read = [self.resize.is_some(), self.crop.is_some(), self.logits.is_some()];
+        read.contains(&true) || self.labels.is_some() || self.says_how_pixels_enter()
     }
 
     fn says_how_pixels_enter(&self) -> bool {

@@ -1,15 +1,23 @@
 //! `saligate inspect`.
 
+use std::path::Path;
+
 use saligate_keys::Family;
 use saligate_models::manifest::{Gate, GateForm};
+use saligate_models::onnx::{self, Foreign, OnnxError, read_file};
 use saligate_runtime::Model;
 
 use crate::args::InspectArgs;
 use crate::emit;
 use crate::error::CliError;
+use crate::explain::listed;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
-    let model = Model::open(&args.model)?;
+    let bytes = read_file(&args.model)?;
+    if !onnx::has_manifest(&bytes) {
+        return Err(without_manifest(&args.model, &bytes).in_file(&args.model));
+    }
+    let model = Model::from_bytes(&bytes).map_err(|e| CliError::from(e).in_file(&args.model))?;
     let manifest = model.manifest();
     if args.json {
         return emit(&manifest.to_json());
@@ -19,11 +27,11 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
     line("file", args.model.display().to_string())?;
     line("made by", manifest.tool.clone())?;
     line("architecture", manifest.architecture.clone())?;
-    line(
-        "input",
-        format!("{} channels, {} x {} pixels", input.channels, input.height, input.width),
-    )?;
-    line("classes", format!("{}: {}", manifest.labels.len(), manifest.labels.join(", ")))?;
+    let cut =
+        input.resize.map(|side| format!(" out of pictures whose shorter side becomes {side}"));
+    let size = format!("{} channels, {} x {} pixels", input.channels, input.height, input.width);
+    line("input", size + &cut.unwrap_or_default())?;
+    line("classes", format!("{}: {}", manifest.labels.len(), listed(&manifest.labels)))?;
     for method in &manifest.methods {
         let layers = match &method.layers[..] {
             [] => String::new(),
@@ -46,6 +54,14 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
         line("measured", format!("{name} {value:.4}"))?;
     }
     Ok(())
+}
+
+fn without_manifest(path: &Path, bytes: &[u8]) -> CliError {
+    match Foreign::from_bytes(bytes, path.parent()) {
+        Err(error @ OnnxError::NotOnnx { .. }) => error.into(),
+        _ => CliError::new("the file has no manifest; predict, explain and import take it")
+            .hint(format!("saligate import {} -o NEW.onnx", path.display())),
+    }
 }
 
 fn form(gate: &Gate) -> String {

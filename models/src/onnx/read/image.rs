@@ -104,7 +104,7 @@ impl Axis {
             "" => String::new(),
             symbol => format!(" ('{symbol}')"),
         };
-        bad(info, format!("leaves the number of {what} open{symbol}; give the size of the images"))
+        OnnxError::Open { name: info.name.clone(), what: format!("{what}{symbol}") }
     }
 }
 
