@@ -9,6 +9,7 @@ use saligate_models::graph::Graph;
 use saligate_models::import::{self, Preprocessing};
 use saligate_models::manifest::Manifest;
 use saligate_models::onnx::{Foreign, Model, to_bytes};
+use saligate_models::random::Stream;
 use saligate_models::reference;
 use saligate_models::saliency::{Explained, Method, attach};
 use saligate_tests::root;
@@ -116,4 +117,25 @@ fn networks_are_explained() {
             model.manifest
         );
     }
+}
+
+/// Flipped bits and cut ends; `fuzz/` goes on from here.
+#[test]
+fn damage_is_an_error_or_another_network_but_never_a_panic() {
+    let mut stream = Stream::new(1, "damaged networks");
+    let mut read = 0;
+    for case in cases().iter().filter(|case| case.file.len() < 20_000) {
+        for _ in 0..100 {
+            let mut file = case.file.clone();
+            for _ in 0..1 + stream.below(3) {
+                let at = stream.below(file.len());
+                file[at] ^= 1 << stream.below(8);
+            }
+            if stream.below(10) == 0 {
+                file.truncate(stream.below(file.len()));
+            }
+            read += usize::from(Foreign::from_bytes(&file, None).is_ok());
+        }
+    }
+    assert!(read > 1000, "only {read} damaged files were still networks");
 }

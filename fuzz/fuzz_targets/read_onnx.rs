@@ -1,0 +1,26 @@
+//! Any bytes as an ONNX file: as a model file of this project, and as a network from elsewhere that
+//! is imported, explained and written. Nothing may panic, take long or fill the memory.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use saligate_models::import::{self, Preprocessing};
+use saligate_models::onnx::{Foreign, Model, to_bytes};
+use saligate_models::saliency::{Explained, Method, attach};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(model) = Model::from_bytes(bytes) {
+        let again = Model::from_bytes(&model.to_bytes()).expect("what was read can be written");
+        assert_eq!(again.manifest, model.manifest);
+    }
+    let Ok(foreign) = Foreign::from_bytes(bytes, None) else {
+        return;
+    };
+    Foreign::from_bytes(&to_bytes(&foreign.graph, None), None).expect("a network, as before");
+    let Ok(classifier) = import::classifier(&foreign.graph, &Preprocessing::default()) else {
+        return;
+    };
+    for method in Method::ALL {
+        let found = Explained::found(*method, &classifier);
+        let _ = found.and_then(|explained| attach(&classifier, &[explained]));
+    }
+});
