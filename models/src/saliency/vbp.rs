@@ -69,7 +69,10 @@ fn up(
             return Err(wrong(reason));
         };
         let operand = operands[ways.longest(&operands).map_or(0, |(position, _)| position)];
-        if let Some(step) = step(graph, at, &op, &operands, operand)? {
+        let &[_, _, rows, columns] = graph.shape(map) else {
+            return Err(no_way_back(graph, at, &op));
+        };
+        if let Some(step) = step(graph, at, &op, &operands, operand, [rows, columns])? {
             map = undo(graph, &step, map)?;
         }
         at = operand;
@@ -90,9 +93,7 @@ impl Ways {
         let mut ways = Self { from, windows: vec![Some(0)] };
         for (_, value) in graph.values().take(to.index() + 1).skip(from.index() + 1) {
             let windows = match &value.source {
-                Source::Node { op, operands }
-                    if pixels(&value.shape).is_some_and(|p| p != [1, 1]) =>
-                {
+                Source::Node { op, operands } if has_pixels(&value.shape) => {
                     let own = matches!(op, Op::Conv(_) | Op::MaxPool(_) | Op::AveragePool(_));
                     ways.longest(operands).map(|(_, count)| count + usize::from(own))
                 }
@@ -115,27 +116,51 @@ impl Ways {
     }
 }
 
-/// Rows and columns of a shape: its last two axes, behind the batch and the channels, which may be
-/// two axes where channels are shuffled.
+/// Whether a shape is more than one number per channel.
+fn has_pixels(shape: &[usize]) -> bool {
+    shape.get(2..).is_some_and(|rest| rest.iter().any(|&size| size > 1))
+}
+
+/// Rows and columns of a map.
 fn pixels(shape: &[usize]) -> Option<[usize; 2]> {
-    shape.split_last_chunk().filter(|(before, _)| before.len() >= 2).map(|(_, last)| *last)
+    match *shape {
+        [_, _, rows, columns] => Some([rows, columns]),
+        _ => None,
+    }
 }
 
-/// Whether an order of the axes behind the batch leaves rows and columns the last two.
-fn keeps_pixels(order: &[usize]) -> bool {
-    let count = order.len();
-    order.ends_with(&[count - 2, count - 1])
+/// Whether a shape ends with these rows and columns, as two axes or as one: so they stay where
+/// channels are shuffled.
+fn ends_with(shape: &[usize], grid: [usize; 2]) -> bool {
+    shape.ends_with(&grid) || shape.ends_with(&[grid[0] * grid[1]])
 }
 
-/// How the node `at` moved the pixels of `operand`; `None` where each stayed in its place.
+/// The last axes of a shape that an order of those behind the batch leaves in their places.
+fn left_in_place<'a>(order: &[usize], shape: &'a [usize]) -> &'a [usize] {
+    let moved = order.iter().enumerate().rposition(|(position, &from)| from != position + 1);
+    &shape[1 + moved.map_or(0, |position| position + 1)..]
+}
+
+/// How the node `at`, whose maps have the rows and columns of `grid`, moved the pixels of `operand`;
+/// `None` where each stayed in its place.
 fn step(
     graph: &Graph,
     at: ValueId,
     op: &Op,
     operands: &[ValueId],
     operand: ValueId,
+    grid: [usize; 2],
 ) -> Result<Option<Step>, GraphError> {
-    let (Some(size), Some(after)) = (pixels(graph.shape(operand)), pixels(graph.shape(at))) else {
+    let [before, after] = [operand, at].map(|id| graph.shape(id));
+    let stays = match op {
+        Op::Reshape { .. } => ends_with(before, grid) && ends_with(after, grid),
+        Op::Transpose { order } => ends_with(left_in_place(order, before), grid),
+        _ => false,
+    };
+    if stays {
+        return Ok(None);
+    }
+    let Some(size) = pixels(before).filter(|_| pixels(after) == Some(grid)) else {
         return Err(no_way_back(graph, at, op));
     };
     match op {
@@ -152,8 +177,8 @@ fn step(
         Op::Pad { pads: [_, [top, _], [left, _]], .. } => {
             Ok(Some(Step::Frame { before: [*top, *left], size }))
         }
-        Op::Transpose { order } if !keeps_pixels(order) => Err(no_way_back(graph, at, op)),
-        _ if after == size => Ok(None),
+        Op::Transpose { .. } | Op::Reshape { .. } => Err(no_way_back(graph, at, op)),
+        _ if grid == size => Ok(None),
         _ => Err(no_way_back(graph, at, op)),
     }
 }
@@ -274,9 +299,9 @@ mod tests {
     fn shuffled_channels_leave_pixels_in_their_places() {
         let between = |g: &mut Graph, x| {
             let two = g.node("two", Op::Concat, &[x, x]).unwrap();
-            let apart = Op::Reshape { shape: vec![2, 1, 1, 4] };
+            let apart = Op::Reshape { shape: vec![2, 1, 4] };
             let apart = g.node("apart", apart, &[two]).unwrap();
-            let turned = Op::Transpose { order: vec![1, 0, 2, 3] };
+            let turned = Op::Transpose { order: vec![2, 1, 3] };
             let turned = g.node("turned", turned, &[apart]).unwrap();
             let shape = vec![2, 1, 4];
             let together = g.node("together", Op::Reshape { shape }, &[turned]).unwrap();
