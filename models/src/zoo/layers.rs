@@ -2,7 +2,8 @@
 
 use super::Task;
 use super::initial::Scheme;
-use crate::graph::{ConvAttrs, Graph, GraphError, Op, PoolAttrs, Range, ValueId};
+use crate::graph::{ConvAttrs, Graph, GraphError, Op, PoolAttrs, ValueId};
+use crate::import::reversed_channels;
 use crate::random::Stream;
 use crate::saliency::{IMAGE, LOGITS};
 
@@ -31,7 +32,7 @@ impl Layers {
         let scale = graph.param("pixels.scale", &[1, channels, 1, 1], scale)?;
         let centred = graph.node("pixels.centred", Op::Sub, &[image, mean])?;
         let pixels = graph.node("pixels", Op::Mul, &[centred, scale])?;
-        let pixels = if task.bgr { reversed(&mut graph, pixels)? } else { pixels };
+        let pixels = if task.bgr { reversed_channels(&mut graph, pixels)? } else { pixels };
         let (scheme, epsilon) = (Scheme::HE_UNIFORM, BATCH_NORM_EPSILON);
         Ok(Self { graph, seed, scheme, epsilon, pixels })
     }
@@ -211,16 +212,4 @@ impl Layers {
     fn stream(&self, layer: &str, part: &str) -> Stream {
         Stream::new(self.seed, &format!("initial {layer}.{part}"))
     }
-}
-
-/// The channels in reverse order.
-fn reversed(graph: &mut Graph, pixels: ValueId) -> Result<ValueId, GraphError> {
-    let &[_, channels, rows, columns] = graph.shape(pixels) else { unreachable!("an image") };
-    let along = |start, end| Range { start, end, step: 1 };
-    let single = (0..channels).rev().map(|channel| {
-        let ranges = [along(channel, channel + 1), along(0, rows), along(0, columns)];
-        graph.node(&format!("pixels.{channel}"), Op::Slice { ranges }, &[pixels])
-    });
-    let single = single.collect::<Result<Vec<_>, _>>()?;
-    graph.node("pixels.reversed", Op::Concat, &single)
 }
