@@ -76,6 +76,11 @@ fn every_operation_survives_a_round_trip() {
         Op::Concat,
         Op::Round,
         Op::Clip { low: -0.5, high: 0.5 },
+        Op::LeakyRelu { alpha: 0.25 },
+        Op::Silu,
+        Op::HardSigmoid { alpha: 0.25, beta: 0.75 },
+        Op::HardSwish,
+        Op::Transpose { order: vec![3, 1, 2] },
     ];
     let mut outputs = Vec::new();
     for (i, op) in unary.iter().enumerate() {
@@ -237,11 +242,13 @@ fn a_manifest_of_version_one_has_no_layers() {
 
 #[test]
 fn cycles_and_missing_values_are_errors() {
-    let mut graph = proto::Model::decode(model().to_bytes().as_slice()).unwrap();
-    let nodes = &mut graph.graph.as_mut().unwrap().node;
-    nodes[0].input[0] = "logits".to_owned();
-    let error = Model::from_bytes(&graph.encode_to_vec()).unwrap_err();
-    assert!(matches!(error, OnnxError::Undefined { .. }), "{error}");
+    let read = |operand: &str| {
+        let mut graph = proto::Model::decode(model().to_bytes().as_slice()).unwrap();
+        graph.graph.as_mut().unwrap().node[0].input[0] = operand.to_owned();
+        Model::from_bytes(&graph.encode_to_vec()).unwrap_err()
+    };
+    assert!(matches!(read("logits"), OnnxError::Cycle { .. }));
+    assert!(matches!(read("nothing"), OnnxError::Undefined { .. }));
 }
 
 #[test]
