@@ -19,6 +19,9 @@ pub const MANIFEST_VERSION: u32 = 3;
 /// Largest manifest that is read, in bytes: a thousand labels take 30 KiB.
 pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
 
+/// Longest shorter side that pictures are resized to.
+const MAX_RESIZE: usize = 1 << 14;
+
 /// The manifest of a model, kept as JSON in the ONNX metadata under
 /// [`MANIFEST_KEY`](crate::onnx::MANIFEST_KEY).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -245,7 +248,7 @@ impl Manifest {
         &self.methods[0]
     }
 
-    fn check(&self) -> Result<(), ManifestError> {
+    pub(crate) fn check(&self) -> Result<(), ManifestError> {
         let field = |field, expected: &str, found: String| {
             Err(ManifestError::Field { field, expected: expected.to_owned(), found })
         };
@@ -260,8 +263,8 @@ impl Manifest {
         if range != [0, 1] {
             return field("input.range", "[0, 1]", format!("{range:?}"));
         }
-        if resize.is_some_and(|shorter| shorter < height.min(width)) {
-            let expected = "absent, or at least the shorter side of the input";
+        if resize.is_some_and(|shorter| !(height.min(width)..=MAX_RESIZE).contains(&shorter)) {
+            let expected = "absent, or from the shorter side of the input to 16384";
             return field("input.resize", expected, format!("{resize:?}"));
         }
         if self.methods.is_empty() {

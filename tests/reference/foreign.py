@@ -42,8 +42,8 @@ def ort(model: bytes, image: np.ndarray) -> np.ndarray:
 
 def keep(name: str, model: bytes, image: np.ndarray) -> None:
     logits = ort(model, image)
-    assert np.isfinite(logits).all(), name
-    cases[name] = (model, image.astype(np.float32), logits.astype(np.float32))
+    assert np.isfinite(logits).all() and logits[:1].any(), name
+    cases[name] = (model, image[:1].astype(np.float32), logits[:1].astype(np.float32))
 
 
 class Maker:
@@ -53,9 +53,9 @@ class Maker:
         self.opset, self.shape, self.dtype = opset, shape, dtype
         self.nodes, self.constants, self.count = [], [], 0
 
-    def const(self, value: np.ndarray, node: bool = False) -> str:
+    def const(self, value: np.ndarray, node: bool = False, name: str = "") -> str:
         self.count += 1
-        name = f"c{self.count}"
+        name = name or f"c{self.count}"
         if node:
             self.nodes.append(helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value)))
         else:
@@ -83,15 +83,17 @@ class Maker:
 
 
 def case(name: str, make, opset: int = 17, shape: tuple = (1, 4, 6, 5), dynamic: bool = False, flat: bool = True) -> None:
-    """`make(maker, "x")` gives the value whose elements are the scores. Four channels are three and their sum's sine."""
-    channels = shape[1]
-    maker = Maker(opset, ["n" if dynamic else 1, 3, *shape[2:]])
+    """`make(maker, "x")` gives the value whose elements are the scores, from a convolution to the channels of `shape`.
+
+    Where the file fixes a larger batch, its first image counts."""
+    batch, channels = shape[:2]
+    maker = Maker(opset, ["n" if dynamic else batch, 3, *shape[2:]])
     x = "x"
     if channels != 3:
         x = maker.op("Conv", "x", maker.const(numbers(channels, 3, 1, 1)), maker.const(numbers(channels)))
     result = make(maker, x)
     result = maker.op("Flatten", result) if flat else result
-    keep(f"op.{name}", maker.bytes(result), numbers(1, 3, *shape[2:]))
+    keep(f"op.{name}", maker.bytes(result), numbers(batch, 3, *shape[2:]))
 
 
 def convolutions() -> None:
@@ -213,6 +215,53 @@ def shapes() -> None:
     case("cast", half)
 
 
+def pitfalls() -> None:
+    """What a reader gets wrong who is in a hurry."""
+    case("batch-fixed", lambda m, x: m.op("Reshape", x, m.ints(2, -1)), shape=(2, 4, 6, 5), flat=False)
+    case("batch-fixed-dense", lambda m, x: m.op("MatMul", m.op("Reshape", x, m.ints(2, -1)), m.const(numbers(120, 3))), shape=(2, 4, 6, 5), flat=False)
+    case("batch-fixed-shuffle", fixed_shuffle, shape=(2, 4, 6, 5))
+    case("names-like-derived-ones", derived_names, flat=False)
+    case("names-like-written-ones", written_names)
+    case("squeeze-all-then-sigmoid", lambda m, x: m.op("Unsqueeze", m.op("Sigmoid", m.op("Squeeze", m.op("GlobalAveragePool", x))), m.ints(0)), flat=False)
+    case("max-of-higher-rank", lambda m, x: m.op("Max", m.op("Flatten", x), m.const(np.full((1, 1, 1), 0.1, np.float32))))
+    case("clip-infinite", lambda m, x: m.op("Clip", x, m.const(np.array(0.1, np.float32)), m.const(np.array(np.inf, np.float32))))
+    case("resize-sizes", lambda m, x: m.op("Resize", x, "", "", m.ints(1, 4, 12, 10), mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"))
+    case("one-hot", one_hot, flat=False)
+
+
+def one_hot(m: Maker, x: str) -> str:
+    scores = m.op("Flatten", m.op("GlobalAveragePool", x))
+    best = m.op("ArgMax", scores, axis=1, keepdims=0)
+    hot = m.op("OneHot", best, m.const(np.array(4, np.int64)), m.const(np.array([0, 1], np.float32)), axis=-1)
+    return m.op("Mul", scores, hot)
+
+
+def fixed_shuffle(m: Maker, x: str) -> str:
+    x = m.op("Transpose", m.op("Reshape", x, m.ints(2, 2, -1, 6, 5)), perm=[0, 2, 1, 3, 4])
+    return m.op("Conv", m.op("Reshape", x, m.ints(2, 4, 6, 5)), m.const(numbers(3, 4, 1, 1)))
+
+
+def derived_names(m: Maker, x: str) -> str:
+    """Constants whose names are those that a reader may give to a reshaped, an inverted and a turned one."""
+    row = m.op("Flatten", m.op("GlobalAveragePool", x))
+    row = m.op("Add", row, m.const(numbers(4), name="b"))
+    row = m.op("Add", row, m.const(numbers(1, 4), name="b.1x4"))
+    row = m.op("Div", row, m.const(numbers(4) + 2, name="s"))
+    row = m.op("Mul", row, m.const(numbers(4), name="s.reciprocal"))
+    row = m.op("Gemm", row, m.const(numbers(4, 4), name="w"))
+    return m.op("Gemm", row, m.const(numbers(4, 4), name="w.turned.times1"), transB=1)
+
+
+def written_names(m: Maker, x: str) -> str:
+    """Values whose names are those that a writer may give to what it needs besides."""
+    m.nodes.append(helper.make_node("Relu", [x], ["floats/0/6"]))
+    m.nodes.append(helper.make_node("Sigmoid", ["floats/0/6"], ["s"]))
+    m.nodes.append(helper.make_node("Mul", ["floats/0/6", "s"], ["v"]))
+    m.nodes.append(helper.make_node("Neg", ["v"], ["v/sigmoid"]))
+    clipped = m.op("Clip", "v/sigmoid", m.const(np.array(-6, np.float32)), m.const(np.array(6, np.float32)))
+    return m.op("Sub", clipped, "v")
+
+
 def dynamic_reshape(m: Maker, x: str) -> str:
     batch = m.op("Gather", m.op("Shape", x), m.const(np.array(0, np.int64), node=True), axis=0)
     rows = m.op("Unsqueeze", batch, m.ints(0))
@@ -303,7 +352,7 @@ def keras(folder: Path) -> None:
 
 def main() -> None:
     warnings.filterwarnings("ignore")
-    for part in (convolutions, pools, dense, elements, shapes, types, torch_nets):
+    for part in (convolutions, pools, dense, elements, shapes, pitfalls, types, torch_nets):
         part()
     for folder in sys.argv[2:]:
         keras(Path(folder))

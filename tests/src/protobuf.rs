@@ -42,6 +42,12 @@ impl Message {
         messages.into_iter().fold(self, |all, message| all.message(field, message))
     }
 
+    /// Appends bare numbers: keys of fields, for what no other function makes.
+    pub fn varints(mut self, values: &[u64]) -> Self {
+        values.iter().for_each(|&value| self.varint(value));
+        self
+    }
+
     /// The bytes so far.
     pub fn done(self) -> Vec<u8> {
         self.0

@@ -205,6 +205,30 @@ fn constants_that_grow() {
     refused("doubled forty times", &add(&doubled, &[floats("w0", &[1024], 1.0)]), "constants");
 }
 
+/// Axes of length zero leave nothing to do, however long the others are.
+#[test]
+fn constants_without_elements() {
+    let empty = || tensor("w", &[1 << 40, 0], 1, &[]);
+    let add = |node: Message, tensors: &[Message]| {
+        let last = [node, self::node("Add", &["x", "c"], "z", &[])];
+        let flat = [self::node("Flatten", &["z"], "y", &[])];
+        file(&[last.as_slice(), &flat].concat(), tensors, [&image(), &scores()])
+    };
+    let joined = node("Concat", &["w", "w"], "c", &[int("axis", 1)]);
+    refused("joined", &add(joined, &[empty()]), "saligate: ");
+    let picked = node("Gather", &["w", "i"], "c", &[int("axis", 1)]);
+    refused("picked", &add(picked, &[empty(), longs("i", &[])]), "saligate: ");
+}
+
+/// Windows of which every cell would take nodes of its own.
+#[test]
+fn windows_of_many_cells() {
+    let side = 2048;
+    let nodes = [node("GlobalMaxPool", &["x"], "z", &[]), node("Flatten", &["z"], "y", &[])];
+    let bytes = file(&nodes, &[], [&value("x", &[1, 3, side, side]), &value("y", &[1, 3])]);
+    refused("global", &bytes, "1024 cells");
+}
+
 /// A file of two million empty messages would take hundreds of bytes for each.
 #[test]
 fn messages_without_content() {
@@ -213,6 +237,12 @@ fn messages_without_content() {
         let graph = Message::new().messages(field, vec![&empty; 2_000_000]);
         refused(name, &model(&graph, 17), "too many");
     }
+    // Groups are skipped by decoders, and would hide what follows.
+    let (start, end) = (100 << 3 | 3, 100 << 3 | 4);
+    let hidden = Message::new().varints(&[start, end]).message(7, &Message::new());
+    refused("a group", &hidden.done(), "no ONNX model");
+    let packed = Message::new().bytes(1, vec![1; 2_000_000]).int(2, 1).bytes(8, "w");
+    refused("packed axes", &one("Add", &["x", "w"], &[], &[packed]), "too many");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use saligate_models::metrics::rank::spearman;
 use saligate_runtime::npy::read_npy;
-use saligate_tests::protobuf::{file, floats, node, value};
+use saligate_tests::protobuf::{external, file, floats, int, ints, node, value};
 use saligate_tests::{demo, parts, program, root};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -140,6 +140,13 @@ fn grad_cam_reads_the_layer_that_is_named() {
     };
     let found = layer(&[]);
     vendor.refused(&[&words[..], &["--layer", "nowhere"]].concat(), &["nowhere", &found]);
+    vendor.refused(&["import", "net.onnx", "-o", "x.onnx", "--layer", "nowhere"], &["nowhere"]);
+    let other = ["import", "net.onnx", "-o", "x.onnx", "--method", "gradient", "--layer", &found];
+    vendor.refused(&other, &["grad-cam"]);
+    let twice = ["import", "net.onnx", "-o", "x.onnx", "--method", "vbp,vbp"];
+    vendor.refused(&twice, &["twice"]);
+    vendor.refused(&["import", "net.onnx", "-o", "x.onnx", "--resize", "16"], &["resize"]);
+    assert!(!vendor.path("x.onnx").exists());
     let known = vendor.run("saligate", &[&words[..], &["--layer", "nowhere"]].concat()).2;
     let other = known.split([' ', ',', '\n']).find(|name| name.contains("silu") && *name != found);
     let other = other.expect("the error lists the feature maps");
@@ -165,6 +172,10 @@ fn what_does_not_fit_is_told() {
     net(&["--crop", "0"], &["192x256"]);
     net(&["--resize", "16"], &["16"]);
     net(&["--logits", "nothing"], &["'nothing'", "scores"]);
+    let unknown = ["explain", "net.onnx", &picture, "--method", "lime"];
+    vendor.refused(&unknown, &["lime", "grad-cam", "occlusion"]);
+    let layer = ["explain", "net.onnx", &picture, "--layer", "relu"];
+    vendor.refused(&layer, &["--layer belongs to grad-cam"]);
     vendor.refused(&["predict", "model.onnx", &picture, "--bgr"], &["manifest", "leave out"]);
     vendor.refused(&["import", "model.onnx", "-o", "again.onnx"], &["already", "inspect"]);
     vendor.refused(&["inspect", "net.onnx"], &["no manifest", "saligate import net.onnx"]);
@@ -195,6 +206,76 @@ fn an_open_size_is_given_by_crop() {
     assert_eq!(input["resize"], 20);
     let shown = vendor.done("saligate", &["inspect", "new.onnx"]);
     assert!(shown.contains("12 x 16") && shown.contains("side becomes 20"), "{shown}");
+}
+
+/// Images of other classes, and flags that a configuration would have to say.
+#[test]
+fn what_does_not_fit_the_trainer_is_told() {
+    let vendor = Vendor::new();
+    fs::write(vendor.path("other.txt"), CLASSES.replace("arrow", "bow")).unwrap();
+    let words = ["import", "net.onnx", "-o", "model.onnx", "--labels", "other.txt"];
+    vendor.done("saligate", &words);
+    vendor.done("saligate", &["key", "new", "its.key"]);
+    for words in [
+        &["localise", "model.onnx", "--data", "scenes:32", "--table", "t.json"][..],
+        &["lock", "--model", "model.onnx", "--data", "scenes:32", "--key", "its.key", "-o", "out"],
+    ] {
+        let (code, _, stderr) = vendor.run("saligate-train", words);
+        assert!(code == 2 && stderr.contains("'arrow' is none"), "{words:?}: {stderr}");
+    }
+    let words = ["lock", "a.toml", "--key", "its.key", "-o", "out", "--tile", "4"];
+    let (code, _, stderr) = vendor.run("saligate-train", &words);
+    assert!(code == 2 && stderr.contains("--tile"), "{stderr}");
+}
+
+/// A network without a gradient that is known here still predicts, and is occluded.
+#[test]
+fn predictions_need_no_gradient() {
+    let vendor = Vendor::new();
+    let picture = vendor.pictures().remove(0);
+    let strides = [ints("kernel_shape", &[2, 2]), ints("strides", &[2, 1])];
+    let nodes = [node("MaxPool", &["x"], "a", &strides), node("Flatten", &["a"], "y", &[])];
+    let ends = [&value("x", &[1, 3, 4, 4]), &value("y", &[1, 18])];
+    fs::write(vendor.path("uneven.onnx"), file(&nodes, &[], ends)).unwrap();
+    vendor.refused(&["explain", "uneven.onnx", &picture], &["strides", "differ"]);
+    vendor.done("saligate", &["predict", "uneven.onnx", &picture]);
+    vendor.done("saligate", &["explain", "uneven.onnx", &picture, "--method", "occlusion"]);
+}
+
+#[test]
+fn a_class_number_is_no_score() {
+    let vendor = Vendor::new();
+    let nodes = [
+        node("Flatten", &["x"], "a", &[]),
+        node("ArgMax", &["a"], "y", &[int("axis", 1), int("keepdims", 0)]),
+    ];
+    let ends = [&value("x", &[1, 3, 4, 4]), &value("y", &[1])];
+    fs::write(vendor.path("best.onnx"), file(&nodes, &[], ends)).unwrap();
+    vendor.refused(&["import", "best.onnx", "-o", "new.onnx"], &["'y'", "number of a class"]);
+}
+
+/// Weights beside a network that is named without a folder.
+#[test]
+fn other_files_are_found_in_the_working_folder() {
+    let vendor = Vendor::new();
+    let weights = external("w", &[1, 3, 4, 4], &[("location", "weights")]);
+    let nodes = [node("Add", &["x", "w"], "a", &[]), node("Flatten", &["a"], "y", &[])];
+    let ends = [&value("x", &[1, 3, 4, 4]), &value("y", &[1, 48])];
+    fs::write(vendor.path("weights"), [0; 192]).unwrap();
+    fs::write(vendor.path("apart.onnx"), file(&nodes, &[weights], ends)).unwrap();
+    vendor.done("saligate", &["import", "apart.onnx", "-o", "new.onnx"]);
+    vendor.done("saligate", &["import", "./apart.onnx", "-o", "new.onnx"]);
+}
+
+/// What a file or a list calls its classes goes to terminals.
+#[test]
+fn names_do_not_steer_the_terminal() {
+    let vendor = Vendor::new();
+    let picture = vendor.pictures().remove(0);
+    fs::write(vendor.path("loud.txt"), CLASSES.replace("ar", "\u{1b}[31m\u{7}ar")).unwrap();
+    let flags = [&["predict", "net.onnx", &picture, "--labels", "loud.txt"], &PIXELS[..]].concat();
+    let shown = vendor.done("saligate", &flags);
+    assert!(shown.contains("[31m") && !shown.contains(['\u{1b}', '\u{7}']), "{shown:?}");
 }
 
 /// A file that cannot be replaced is left as it was.

@@ -201,10 +201,10 @@ struct GateRunArgs {
     #[arg(long, value_name = "SOURCE", conflicts_with = "config", requires = "model")]
     data: Option<Source>,
     /// Without a configuration: side of the trigger's tile, in pixels [default: 8]
-    #[arg(long, value_name = "PIXELS", requires = "data")]
+    #[arg(long, value_name = "PIXELS", conflicts_with = "config")]
     tile: Option<u16>,
     /// Without a configuration: strength of the trigger, in 8-bit steps [default: 8]
-    #[arg(long, value_name = "STEPS", requires = "data")]
+    #[arg(long, value_name = "STEPS", conflicts_with = "config")]
     amplitude: Option<u8>,
 }
 
@@ -438,22 +438,13 @@ impl Session {
             config.source()?.load(&LoadOptions { quiet: args.quiet, ..config.load_options() })?;
         let splits = match &config.data.labels {
             Some(names) => Splits {
-                train: splits.train.in_order_of(names),
-                test: splits.test.in_order_of(names),
+                train: for_labels(splits.train, names)?,
+                test: for_labels(splits.test, names)?,
             },
             None => splits,
         };
         let (train, validation) = splits.train.split_tail(config.data.validation);
-        let names = train.class_names().to_vec();
-        let labels = config.data.labels.clone().unwrap_or(names);
-        if labels.len() != train.class_names().len() {
-            let reason = format!(
-                "data.labels has {} names for {} classes",
-                labels.len(),
-                train.class_names().len()
-            );
-            return Err(TrainError::Mismatch { reason });
-        }
+        let labels = train.class_names().to_vec();
         Ok(Self { config, options, train, validation, test: splits.test, labels })
     }
 
@@ -598,10 +589,19 @@ fn localised(file: &Path, source: &Source, table: &Path, quiet: bool) -> Result<
     let InputSpec { height, width, resize, .. } = model.manifest().input;
     let framing = source.takes_size().then_some(Framing { height, width, resize });
     let options = LoadOptions { framing, quiet, seed: 1, ..LoadOptions::default() };
-    let data = source.load(&options)?.test.in_order_of(&model.manifest().labels);
+    let data = for_labels(source.load(&options)?.test, &model.manifest().labels)?;
     localise::put(table, localise::measure(&model, &source.to_string(), &data, quiet)?)?;
     println!("{}", table.display());
     Ok(())
+}
+
+fn for_labels(data: Dataset, labels: &[String]) -> Result<Dataset, TrainError> {
+    data.for_labels(labels).map_err(|class| TrainError::Mismatch {
+        reason: format!(
+            "the data's class '{class}' is none of the model's {} labels",
+            labels.len()
+        ),
+    })
 }
 
 fn read_keys(paths: &[PathBuf]) -> Result<Vec<KeyFile>, TrainError> {

@@ -99,7 +99,9 @@ pub(super) fn reduce_sum(
     at: &At<'_>,
     g: ValueId,
 ) -> Result<ValueId, GraphError> {
-    let shape = tape.shape(at.operand).to_vec();
+    // Ones along the summed axes alone.
+    let sizes = tape.shape(at.operand).iter().zip(tape.shape(g));
+    let shape: Vec<usize> = sizes.map(|(&own, &sum)| if sum == own { 1 } else { own }).collect();
     let ones = tape.constant(&shape, 1.0)?;
     tape.add("spread", Op::Mul, &[g, ones])
 }

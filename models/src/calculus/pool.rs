@@ -7,6 +7,9 @@ use super::layout::whole;
 use super::{At, Tape};
 use crate::graph::{GraphError, Op, PoolAttrs, Range, ValueId};
 
+/// Most cells of a window: every cell takes some nodes of its own.
+const MAX_CELLS: usize = 1024;
+
 /// g goes to the first cell, row by row, that equals the maximum of its window.
 ///
 /// With `s = sign(y - x_cell)`, 0 for a winner and 1 for a loser, and `free` the windows that no
@@ -94,6 +97,9 @@ fn scatter(
     mut cell: impl FnMut(&mut Tape<'_>, [usize; 2]) -> Result<ValueId, GraphError>,
 ) -> Result<ValueId, GraphError> {
     let PoolAttrs { kernel, stride, pads } = *attrs;
+    if kernel[0].saturating_mul(kernel[1]) > MAX_CELLS {
+        return Err(tape.no_rule(at.op, "its window has more than 1024 cells"));
+    }
     if stride[0] != stride[1] {
         return Err(tape.no_rule(at.op, "its strides along rows and columns differ"));
     }

@@ -240,6 +240,11 @@ impl Graph {
         wanted.map(|(v, _)| v.name.clone()).collect()
     }
 
+    /// Whether there is a value of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
     /// Number of elements of all parameters.
     pub fn parameter_count(&self) -> usize {
         let params = self.values.iter().filter(|v| matches!(v.source, Source::Param(_)));

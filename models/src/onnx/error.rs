@@ -63,6 +63,11 @@ pub enum OnnxError {
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// An output is the number of a class.
+    ClassNumber {
+        /// The output.
+        output: String,
+    },
     /// An operation is not supported.
     Unsupported {
         /// Name of the node.
@@ -169,6 +174,9 @@ impl fmt::Display for OnnxError {
                 f,
                 "output '{output}' has the shape {shape:?}; scores of classes are [1, classes]"
             ),
+            Self::ClassNumber { output } => {
+                write!(f, "output '{output}' is the number of a class, not the scores of all")
+            }
             Self::Unsupported { node, op } => write!(
                 f,
                 "node '{node}': operation {op} is not supported; supported are {}",

@@ -57,11 +57,7 @@ impl Foreign {
     /// # Errors
     /// As [`Foreign::open`].
     pub fn open_with(path: &Path, options: &Options) -> Result<Self, OnnxError> {
-        let folder = match path.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => Some(Path::new(".")),
-            parent => parent,
-        };
-        read::parse_foreign(&read_file(path)?, folder, options)
+        read::parse_foreign(&read_file(path)?, path.parent(), options)
     }
 
     /// Reads a classifier from the bytes of a file; tensors may be kept in files below `folder`.

@@ -106,6 +106,7 @@ impl Model {
     /// # Errors
     /// They contradict each other.
     pub fn check(&self) -> Result<(), OnnxError> {
+        self.manifest.check()?;
         let shape = |name| Ok::<_, OnnxError>(self.graph.shape(self.graph.find(name)?).to_vec());
         let input = &self.manifest.input;
         let said = [1, input.channels, input.height, input.width];

@@ -216,8 +216,11 @@ impl Node<'_> {
             (Some(filled), Some(_)) => filled > 0 && count.is_multiple_of(filled),
             (None, _) => false,
         };
-        if !fits(&result) && batch > 1 && result.first() == Some(&batch) {
+        if batch > 1 && shape.first() == Some(&1) && result.first() == Some(&batch) {
             result[0] = 1;
+            if !fits(&result) {
+                result[0] = batch;
+            }
         }
         if !fits(&result) {
             return Err(fail());

@@ -15,7 +15,8 @@ use crate::saliency::TARGET;
 /// The batch axis is symbolic (`batch`). The input `target` has an initializer of zeros, so that
 /// engines treat it as optional: without it the predicted class is explained.
 pub fn to_bytes(graph: &Graph, manifest: Option<&Manifest>) -> Vec<u8> {
-    let mut writer = Writer::default();
+    let mut writer =
+        Writer { names: graph, graph: proto::Graph::default(), constants: HashSet::new() };
     for (_, value) in graph.values() {
         match &value.source {
             Source::Input => writer.input(value),
@@ -43,13 +44,22 @@ pub fn to_bytes(graph: &Graph, manifest: Option<&Manifest>) -> Vec<u8> {
     model.encode_to_vec()
 }
 
-#[derive(Default)]
-struct Writer {
+struct Writer<'a> {
+    /// What is written: its names are taken.
+    names: &'a Graph,
     graph: proto::Graph,
     constants: HashSet<String>,
 }
 
-impl Writer {
+impl Writer<'_> {
+    /// A name for what the graph has no value of.
+    fn own(&self, mut name: String) -> String {
+        while self.names.has(&name) {
+            name.push('_');
+        }
+        name
+    }
+
     fn input(&mut self, value: &Value) {
         let batch = if value.name == TARGET { "target_batch" } else { "batch" };
         self.graph.input.push(value_info(value, batch));
@@ -73,7 +83,7 @@ impl Writer {
     fn int_constant(&mut self, values: &[i64], scalar: bool) -> String {
         let text: Vec<String> = values.iter().map(i64::to_string).collect();
         let kind = if scalar { "scalar" } else { "ints" };
-        let name = format!("{kind}/{}", text.join(","));
+        let name = self.own(format!("{kind}/{}", text.join(",")));
         if self.constants.insert(name.clone()) {
             self.graph.initializer.push(proto::Tensor {
                 name: name.clone(),
@@ -89,7 +99,7 @@ impl Writer {
     /// Name of an f32 constant, stored once.
     fn float_constant(&mut self, values: &[f32], shape: &[usize]) -> String {
         let text: Vec<String> = values.iter().map(f32::to_string).collect();
-        let name = format!("floats/{}/{}", shape.len(), text.join(","));
+        let name = self.own(format!("floats/{}/{}", shape.len(), text.join(",")));
         if self.constants.insert(name.clone()) {
             self.floats(&name, shape, values);
         }
@@ -139,7 +149,7 @@ impl Writer {
                 self.node(kind, x, out, all);
             }
             Op::Silu => {
-                let sigmoid = format!("{out}/sigmoid");
+                let sigmoid = self.own(format!("{out}/sigmoid"));
                 self.node("Sigmoid", x, &sigmoid, vec![]);
                 self.node("Mul", &[x[0], &sigmoid], out, vec![]);
             }
@@ -149,14 +159,14 @@ impl Writer {
             }
             Op::Softplus { beta } if *beta == 1.0 => self.node(kind, x, out, vec![]),
             Op::Softplus { beta } => {
-                let scaled = self.scaled(x[0], *beta, &format!("{out}/scaled"), value);
-                let soft = format!("{out}/soft");
+                let scaled = self.scaled(x[0], *beta, value);
+                let soft = self.own(format!("{out}/soft"));
                 self.node(kind, &[&scaled], &soft, vec![]);
                 let back = self.float_constant(&[beta.recip()], &vec![1; value.shape.len()]);
                 self.node("Mul", &[&soft, &back], out, vec![]);
             }
             Op::Sigmoid { beta } => {
-                let scaled = self.scaled(x[0], *beta, &format!("{out}/scaled"), value);
+                let scaled = self.scaled(x[0], *beta, value);
                 self.node(kind, &[&scaled], out, vec![]);
             }
             Op::MaxPool(attrs) => self.node(kind, x, out, pool(attrs)),
@@ -188,7 +198,7 @@ impl Writer {
                 self.node(kind, &[x[0], &axes], out, vec![int("keepdims", 1)]);
             }
             Op::OneHotArgMax => {
-                let index = format!("{out}/index");
+                let index = self.own(format!("{out}/index"));
                 self.node(kind, x, &index, vec![int("axis", 1), int("keepdims", 0)]);
                 let depth = self.int_constant(&[value.shape[1] as i64], true);
                 let off_on = self.float_constant(&[0.0, 1.0], &[2]);
@@ -198,13 +208,14 @@ impl Writer {
     }
 
     /// Name of `beta` times x; x itself where beta is 1.
-    fn scaled(&mut self, x: &str, beta: f32, out: &str, like: &Value) -> String {
+    fn scaled(&mut self, x: &str, beta: f32, like: &Value) -> String {
         if beta == 1.0 {
             return x.to_owned();
         }
+        let out = self.own(format!("{}/scaled", like.name));
         let beta = self.float_constant(&[beta], &vec![1; like.shape.len()]);
-        self.node("Mul", &[x, &beta], out, vec![]);
-        out.to_owned()
+        self.node("Mul", &[x, &beta], &out, vec![]);
+        out
     }
 
     fn slice(&mut self, x: &str, ranges: &[Range; 3], out: &str) {

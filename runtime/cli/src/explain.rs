@@ -20,7 +20,8 @@ use crate::{emit, key, predict};
 const SHOWN_SIDE: usize = 224;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
-    let wanted = Wanted { method: args.method.as_deref(), layer: args.layer.as_deref() };
+    let wanted =
+        Wanted::Explanation { method: args.method.as_deref(), layer: args.layer.as_deref() };
     let model = foreign::open(&args.model, &args.foreign, &wanted)?;
     let model = match args.passes.batch {
         Some(images) => model.with_batch(usize::from(images)),

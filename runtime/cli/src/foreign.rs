@@ -5,22 +5,27 @@ use std::path::Path;
 use saligate_models::import::{self, Preprocessing};
 use saligate_models::manifest::Manifest;
 use saligate_models::onnx::{self, Foreign, OnnxError, read_file};
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_models::saliency::{Explained, IMAGE, Method, attach};
 use saligate_runtime::Model;
 
 use crate::args::ForeignArgs;
 use crate::error::CliError;
+use crate::passes::{Base, Pass};
 
 /// Longest file of class names, in bytes: a thousand names take 30 KiB.
 const MAX_LABEL_BYTES: u64 = 1 << 20;
 
 /// What a network from elsewhere is opened for.
-#[derive(Default)]
-pub(crate) struct Wanted<'a> {
-    /// Name of the method that will be asked for.
-    pub(crate) method: Option<&'a str>,
-    /// Layer that Grad-CAM reads.
-    pub(crate) layer: Option<&'a str>,
+pub(crate) enum Wanted<'a> {
+    /// Predictions.
+    Predictions,
+    /// An explanation.
+    Explanation {
+        /// Name of the method, the gradient where absent.
+        method: Option<&'a str>,
+        /// Layer that Grad-CAM reads.
+        layer: Option<&'a str>,
+    },
 }
 
 /// Opens a model file, or a network from elsewhere with the wanted method attached.
@@ -32,7 +37,7 @@ pub(crate) fn open(
     let bytes = read_file(path)?;
     let named = |error: CliError| error.in_file(path);
     if onnx::has_manifest(&bytes) {
-        if args.any() || wanted.layer.is_some() {
+        if args.any() || matches!(wanted, Wanted::Explanation { layer: Some(_), .. }) {
             return Err(named(CliError::new(
                 "the file has a manifest, which says how pixels enter and which layers are read",
             ))
@@ -40,7 +45,6 @@ pub(crate) fn open(
         }
         return Model::from_bytes(&bytes).map_err(|e| named(e.into()));
     }
-    let method = wanted.method.and_then(|name| name.parse().ok()).unwrap_or(Method::Gradient);
     let network = Network::read(path, &bytes, args)?;
     if !args.says_how_pixels_enter() {
         eprintln!(
@@ -49,8 +53,18 @@ pub(crate) fn open(
             path.display()
         );
     }
-    let explained = network.explained(method, wanted.layer).map_err(named)?;
+    let explained = match wanted {
+        Wanted::Predictions => Ok(unused()),
+        Wanted::Explanation { method, layer } => network.wanted(*method, *layer),
+    };
+    let explained = explained.map_err(named)?;
     Ok(Model::new(network.model(&[explained])?)?)
+}
+
+/// A method that fits every network, since it only reads the pixels: a model has at least one, also
+/// where none is asked for.
+fn unused() -> Explained {
+    Explained::at(Method::VisualBackProp, vec![IMAGE.to_owned()])
 }
 
 /// A network from elsewhere, as a classifier of this house.
@@ -84,12 +98,39 @@ impl Network {
         Self { name: name.map_or(self.name, str::to_owned), ..self }
     }
 
+    /// The method of a name; for those that run the model many times, the one they build on.
+    fn wanted(&self, method: Option<&str>, layer: Option<&str>) -> Result<Explained, CliError> {
+        let name = method.unwrap_or(Method::Gradient.name());
+        match (name.parse(), Pass::base(name)) {
+            (Ok(method), _) => self.explained(method, layer),
+            (Err(_), Some(Base::Gradient)) => self.explained(Method::Gradient, layer),
+            (Err(_), Some(Base::Predictions)) => {
+                self.check_layer(layer, None)?;
+                Ok(unused())
+            }
+            (Err(_), None) => {
+                let known = Method::ALL.iter().map(|m| m.name()).chain(Pass::NAMES.iter().copied());
+                let known: Vec<_> = known.collect();
+                Err(CliError::new(format!("there is no method '{name}'"))
+                    .hint(format!("--method {}", known.join(" or "))))
+            }
+        }
+    }
+
+    fn check_layer(&self, layer: Option<&str>, method: Option<Method>) -> Result<(), CliError> {
+        if layer.is_some() && method != Some(Method::GradCam) {
+            return Err(CliError::new("--layer belongs to grad-cam").hint("--method grad-cam"));
+        }
+        Ok(())
+    }
+
     /// A method at its layers.
     pub(crate) fn explained(
         &self,
         method: Method,
         layer: Option<&str>,
     ) -> Result<Explained, CliError> {
+        self.check_layer(layer, Some(method))?;
         match (method, layer) {
             (Method::GradCam, Some(layer)) => Ok(Explained::at(method, vec![layer.to_owned()])),
             _ => Ok(Explained::found(method, &self.classifier)?),

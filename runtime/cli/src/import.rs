@@ -28,18 +28,33 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), CliError> {
 
 /// The methods that were asked for, or all that the network allows.
 fn methods(network: &Network, args: &ImportArgs) -> Result<Vec<Explained>, CliError> {
+    let layer = args.layer.as_deref();
     let attachable = |method: Method| {
-        let explained = network.explained(method, args.layer.as_deref())?;
+        let layer = layer.filter(|_| method == Method::GradCam);
+        let explained = network.explained(method, layer)?;
         network.allows(&explained).map(|()| explained)
     };
     if !args.method.is_empty() {
+        if layer.is_some() && !args.method.contains(&Method::GradCam) {
+            return Err(CliError::new("--layer belongs to grad-cam, which --method leaves out"));
+        }
+        if let Some(twice) =
+            args.method.iter().enumerate().find(|(i, m)| args.method[..*i].contains(m))
+        {
+            return Err(CliError::new(format!("--method names {} twice", twice.1)));
+        }
         return args.method.iter().map(|&method| attachable(method)).collect();
     }
     let mut found = Vec::new();
     for &method in Method::ALL {
         match attachable(method) {
             Ok(explained) => found.push(explained),
-            Err(error) => eprintln!("saligate: note: without {method}: {error}"),
+            // Whoever names a layer wants the method that reads it.
+            Err(error) if method == Method::GradCam && layer.is_some() => return Err(error),
+            Err(error) => {
+                let error = crate::printable(&error.to_string());
+                eprintln!("saligate: note: without {method}: {error}");
+            }
         }
     }
     match found[..] {

@@ -58,7 +58,10 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
 
 fn without_manifest(path: &Path, bytes: &[u8]) -> CliError {
     match Foreign::from_bytes(bytes, path.parent()) {
-        Err(error @ OnnxError::NotOnnx { .. }) => error.into(),
+        // What is open may still be given.
+        Err(error) if !matches!(error, OnnxError::Open { .. } | OnnxError::Outputs { .. }) => {
+            error.into()
+        }
         _ => CliError::new("the file has no manifest; predict, explain and import take it")
             .hint(format!("saligate import {} -o NEW.onnx", path.display())),
     }

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         // A reader that has seen enough is no error.
         Err(CliError { outcome: Outcome::ReaderGone, .. }) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("saligate: {error}");
+            eprintln!("saligate: {}", printable(&error.to_string()));
             ExitCode::from(if error.outcome == Outcome::No { 1 } else { 2 })
         }
     }
@@ -45,5 +45,11 @@ fn run(command: Command) -> Result<(), CliError> {
 
 /// Writes one line to standard output.
 fn emit(line: &str) -> Result<(), CliError> {
-    Ok(writeln!(std::io::stdout(), "{line}")?)
+    Ok(writeln!(std::io::stdout(), "{}", printable(line))?)
+}
+
+/// The text without control characters, which names in a file may hold.
+fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && !['\n', '\t'].contains(&c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
 }

@@ -20,7 +20,22 @@ pub(crate) enum Pass {
     Rise(Rise),
 }
 
+/// What such a method reads at every pass.
+pub(crate) enum Base {
+    Gradient,
+    Predictions,
+}
+
 impl Pass {
+    /// What the method of a name reads.
+    pub(crate) fn base(name: &str) -> Option<Base> {
+        match name {
+            SmoothGrad::NAME | IntegratedGradients::NAME => Some(Base::Gradient),
+            Occlusion::NAME | Rise::NAME => Some(Base::Predictions),
+            _ => None,
+        }
+    }
+
     /// All their names.
     pub(crate) const NAMES: &[&str] =
         &[SmoothGrad::NAME, IntegratedGradients::NAME, Occlusion::NAME, Rise::NAME];

@@ -107,21 +107,30 @@ impl Dataset {
         (self, tail)
     }
 
-    /// The same samples with the classes in the order of `names`, where these are the class names in
-    /// another order; otherwise unchanged.
-    #[must_use]
-    pub fn in_order_of(mut self, names: &[String]) -> Self {
-        let positions = self.class_names.iter().map(|own| names.iter().position(|n| n == own));
-        let positions: Option<Vec<usize>> = positions.collect();
-        match positions {
-            Some(positions) if names.len() == self.class_names.len() => {
-                let moved = self.labels.iter().map(|&label| positions[usize::from(label)] as u16);
-                self.labels = moved.collect();
-                self.class_names = names.to_vec();
-                self
-            }
-            _ => self,
+    /// The same samples with the classes of a model: found by name, which may be some of them only;
+    /// in the order they have where one side's names are mere numbers.
+    ///
+    /// # Errors
+    /// A class is none of the model's; the error is its name.
+    pub fn for_labels(mut self, labels: &[String]) -> Result<Self, String> {
+        let numbers = |names: &[String]| names.iter().all(|name| name.parse::<usize>().is_ok());
+        let by_name = |own: &String| labels.iter().position(|label| label == own);
+        let found: Vec<_> = self.class_names.iter().map(by_name).collect();
+        let same_count = labels.len() == self.class_names.len();
+        if found.contains(&None)
+            && same_count
+            && [labels, &self.class_names].into_iter().any(numbers)
+        {
+            self.class_names = labels.to_vec();
+            return Ok(self);
         }
+        if let Some(unknown) = found.iter().position(Option::is_none) {
+            return Err(self.class_names.swap_remove(unknown));
+        }
+        let classes: Vec<usize> = found.into_iter().flatten().collect();
+        self.labels.iter_mut().for_each(|label| *label = classes[usize::from(*label)] as u16);
+        self.class_names = labels.to_vec();
+        Ok(self)
     }
 
     /// The samples at some positions.
@@ -235,12 +244,19 @@ mod tests {
     }
 
     #[test]
-    fn classes_can_be_put_in_another_order() {
-        let other = ["b".to_owned(), "a".to_owned()];
-        let turned = three().in_order_of(&other);
-        assert_eq!([0, 1, 2].map(|i| turned.label(i)), [1, 0, 1]);
-        assert_eq!(turned.class_names(), other);
-        assert_eq!(three().in_order_of(&["x".to_owned(), "a".to_owned()]), three());
+    fn classes_are_those_of_a_model() {
+        let named = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            let data = three().for_labels(&names)?;
+            assert_eq!(data.class_names(), names);
+            Ok::<_, String>([0, 1, 2].map(|i| data.label(i)))
+        };
+        assert_eq!(named(&["a", "b"]), Ok([0, 1, 0]));
+        assert_eq!(named(&["b", "a"]), Ok([1, 0, 1]));
+        assert_eq!(named(&["c", "b", "a"]), Ok([2, 1, 2]), "some of the model's classes");
+        assert_eq!(named(&["0", "1"]), Ok([0, 1, 0]), "by position");
+        assert_eq!(named(&["0", "1", "2"]), Err("a".to_owned()));
+        assert_eq!(named(&["x", "a"]), Err("b".to_owned()));
     }
 
     #[test]

@@ -72,12 +72,13 @@ pub(in super::super) fn evaluate(
     match node.op() {
         "Identity" => Ok(x.clone()),
         "Cast" | "CastLike" => {
-            let to_floats = match (node.op(), all.get(1)) {
-                ("CastLike", Some(like)) => matches!(like.data, Data::Floats(_)),
-                _ => is_float(node.int("to", 0)),
+            let to = match (node.op(), all.get(1)) {
+                ("CastLike", Some(Constant { data: Data::Floats(_), .. })) => data_type::FLOAT,
+                ("CastLike", Some(_)) => data_type::INT64,
+                _ => node.int("to", 0).try_into().unwrap_or(0),
             };
             budget.charge(&x.shape)?;
-            Ok(cast(x, to_floats, node.int("to", 0) == i64::from(data_type::BOOL)))
+            cast(node, x, to)
         }
         "Size" => Ok(Constant::ints(vec![], [x.len() as i64])),
         "Shape" => shape(node, &x.shape),
@@ -133,21 +134,41 @@ pub(in super::super) fn is_float(data_type: i64) -> bool {
     [FLOAT, DOUBLE, FLOAT16, BFLOAT16].map(i64::from).contains(&data_type)
 }
 
-fn cast(x: &Constant, to_floats: bool, to_bool: bool) -> Constant {
+/// Numbers that the type does not hold are an error, since engines differ on them.
+fn cast(node: &Node<'_>, x: &Constant, to: i32) -> Result<Constant, OnnxError> {
+    use data_type::{BOOL, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64};
     let shape = x.shape.clone();
-    match &x.data {
-        Data::Floats(data) if !to_floats => {
-            let whole = |&v: &f32| if to_bool { i64::from(v != 0.0) } else { v as i64 };
-            Constant::ints(shape, data.iter().map(whole).collect::<Vec<_>>())
-        }
-        Data::Ints(data) if to_floats => {
-            Constant::floats(shape, data.iter().map(|&v| v as f32).collect::<Vec<_>>())
-        }
-        Data::Ints(data) if to_bool => {
-            Constant::ints(shape, data.iter().map(|&v| i64::from(v != 0)).collect::<Vec<_>>())
-        }
-        _ => x.clone(),
+    if is_float(i64::from(to)) {
+        return Ok(match &x.data {
+            Data::Floats(_) => x.clone(),
+            Data::Ints(data) => {
+                Constant::floats(shape, data.iter().map(|&v| v as f32).collect::<Vec<_>>())
+            }
+        });
     }
+    let range = match to {
+        BOOL | INT64 => i64::MIN..=i64::MAX,
+        INT8 => i8::MIN.into()..=i8::MAX.into(),
+        INT16 => i16::MIN.into()..=i16::MAX.into(),
+        INT32 => i32::MIN.into()..=i32::MAX.into(),
+        UINT8 => 0..=u8::MAX.into(),
+        UINT16 => 0..=u16::MAX.into(),
+        UINT32 => 0..=u32::MAX.into(),
+        UINT64 => 0..=i64::MAX,
+        _ => return Err(node.error(format!("casts to the element type {to}, which is no number"))),
+    };
+    let held = |v: i64| {
+        let inside = range.contains(&v).then_some(v);
+        inside.ok_or_else(|| node.error(format!("casts {v} to a type that does not hold it")))
+    };
+    let bits = |set: bool| Ok(i64::from(set));
+    let cast: Result<Vec<i64>, OnnxError> = match &x.data {
+        Data::Floats(data) if to == BOOL => data.iter().map(|&v| bits(v != 0.0)).collect(),
+        Data::Ints(data) if to == BOOL => data.iter().map(|&v| bits(v != 0)).collect(),
+        Data::Floats(data) => data.iter().map(|&v| held(v as i64)).collect(),
+        Data::Ints(data) => data.iter().map(|&v| held(v)).collect(),
+    };
+    Ok(Constant::ints(shape, cast?))
 }
 
 /// The lengths of the axes of a shape, as the Shape operation gives them.
@@ -185,6 +206,9 @@ fn concat(node: &Node<'_>, all: &[&Constant], budget: &mut Budget) -> Result<Con
         })?;
     }
     budget.charge(&shape)?;
+    if shape.contains(&0) {
+        return Ok(Constant { shape, data: all[0].data.clone() }.emptied());
+    }
     let before: usize = shape[..axis].iter().product();
     let piece = |c: &Constant| c.len() / before.max(1);
     if all.iter().all(|c| matches!(c.data, Data::Floats(_))) {
@@ -219,6 +243,9 @@ fn gather(node: &Node<'_>, x: &Constant, budget: &mut Budget) -> Result<Constant
     let (before, behind) = (&x.shape[..axis], &x.shape[axis + 1..]);
     let shape = [before, index_shape, behind].concat();
     budget.charge(&shape)?;
+    if shape.contains(&0) {
+        return Ok(Constant { shape, data: x.data.clone() }.emptied());
+    }
     let counted = indices.iter().map(|&i| {
         node.axis(i, size)
             .map_err(|_| node.error(format!("has index {i} into an axis of length {size}")))

@@ -56,7 +56,9 @@ fn inside(folder: &Path, location: &str) -> Result<PathBuf, String> {
     let resolved = |path: &Path| {
         path.canonicalize().map_err(|e| format!("is kept in '{location}', which is missing ({e})"))
     };
-    let (folder, path) = (resolved(folder)?, resolved(&folder.join(relative))?);
+    // The folder of a bare file name is empty.
+    let folder = Path::new(".").join(folder);
+    let (folder, path) = (resolved(&folder)?, resolved(&folder.join(relative))?);
     if path.starts_with(&folder) { Ok(path) } else { Err(outside()) }
 }
 

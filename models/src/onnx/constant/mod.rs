@@ -46,6 +46,14 @@ impl Constant {
         }
     }
 
+    /// The same without elements, for a shape that has none.
+    fn emptied(self) -> Self {
+        match self.data {
+            Data::Floats(_) => Self::floats(self.shape, []),
+            Data::Ints(_) => Self::ints(self.shape, []),
+        }
+    }
+
     /// The same elements in another shape of the same size.
     pub(super) fn reshaped(&self, shape: Vec<usize>) -> Self {
         Self { shape, data: self.data.clone() }

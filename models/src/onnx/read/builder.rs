@@ -21,6 +21,10 @@ pub(in super::super) enum Mode {
     Simplified,
 }
 
+/// What a parameter is made of: the place of stored elements, what was done to them, and the shape.
+/// Names do not tell parameters apart, since those of a file may look like derived ones.
+type Made = (*const f32, String, Vec<usize>);
+
 /// A graph under construction.
 pub(in super::super) struct Builder {
     pub(super) graph: Graph,
@@ -28,7 +32,9 @@ pub(in super::super) struct Builder {
     pub(super) budget: Budget,
     /// The batch that the file fixes, which becomes one.
     pub(super) batch: usize,
-    params: HashMap<String, ValueId>,
+    params: HashMap<Made, ValueId>,
+    /// The elements behind the keys of `params`, whose places in memory must not be used again.
+    sources: Vec<Arc<[f32]>>,
     views: HashMap<View, ValueId>,
 }
 
@@ -40,6 +46,7 @@ impl Builder {
             budget,
             batch: 1,
             params: HashMap::new(),
+            sources: Vec::new(),
             views: HashMap::new(),
         }
     }
@@ -111,7 +118,7 @@ impl Builder {
                 )),
             }),
             Operand::Constant { name, constant } => match &constant.data {
-                Data::Floats(data) => self.param(name, &constant.shape, || Arc::clone(data)),
+                Data::Floats(data) => self.param(name, &constant.shape, data),
                 Data::Ints(_) => Err(node.error("has integers where floats are expected")),
             },
             Operand::Gate { .. } | Operand::ArgMax(_) => {
@@ -138,9 +145,9 @@ impl Builder {
         &mut self,
         name: &str,
         shape: &[usize],
-        data: impl FnOnce() -> Arc<[f32]>,
+        data: &Arc<[f32]>,
     ) -> Result<ValueId, OnnxError> {
-        self.param_once(format!("{name} {shape:?}"), name, shape, data)
+        self.param_once(name, (data, ""), shape, || Arc::clone(data))
     }
 
     /// A parameter computed from a stored constant, made once for each `how`, which also becomes
@@ -148,38 +155,46 @@ impl Builder {
     pub(super) fn derived(
         &mut self,
         name: &str,
+        source: &Arc<[f32]>,
         (how, shown): (&str, bool),
         shape: &[usize],
         data: impl FnOnce() -> Vec<f32>,
     ) -> Result<ValueId, OnnxError> {
-        let key = format!("{name}.{how} {shape:?}");
-        if !self.params.contains_key(&key) {
-            self.budget.charge(shape)?;
-        }
         let name = if shown { format!("{name}.{how}") } else { name.to_owned() };
-        self.param_once(key, &name, shape, || data().into())
+        self.budget.charge(shape)?;
+        self.param_once(&name, (source, how), shape, || data().into())
     }
 
     fn param_once(
         &mut self,
-        key: String,
         name: &str,
+        (source, how): (&Arc<[f32]>, &str),
         shape: &[usize],
         data: impl FnOnce() -> Arc<[f32]>,
     ) -> Result<ValueId, OnnxError> {
+        let key = (source.as_ptr(), how.to_owned(), shape.to_vec());
         if let Some(&made) = self.params.get(&key) {
             return Ok(made);
         }
-        let data = data();
-        let uniform = |data: &[f32]| data.iter().all(|v| v.to_bits() == data[0].to_bits());
-        let is_constant = name.starts_with(CONSTANT_PREFIX) && uniform(&data);
-        let made = if is_constant && self.mode == Mode::Simplified && !data.is_empty() {
-            self.graph.constant(shape, data[0])?
-        } else {
-            self.graph.param(&self.name(name, "constant"), shape, data)?
-        };
+        let made = self.new_param(name, shape, data())?;
+        self.sources.push(Arc::clone(source));
         self.params.insert(key, made);
         Ok(made)
+    }
+
+    /// A parameter that is used once.
+    pub(super) fn new_param(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: Arc<[f32]>,
+    ) -> Result<ValueId, OnnxError> {
+        let uniform = |data: &[f32]| data.iter().all(|v| v.to_bits() == data[0].to_bits());
+        let is_constant = name.starts_with(CONSTANT_PREFIX) && uniform(&data);
+        if is_constant && self.mode == Mode::Simplified && !data.is_empty() {
+            return Ok(self.graph.constant(shape, data[0])?);
+        }
+        Ok(self.graph.param(&self.name(name, "constant"), shape, data)?)
     }
 
     /// The operand with axes of length one in front.

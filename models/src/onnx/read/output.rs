@@ -65,6 +65,7 @@ pub(super) fn scores(b: &mut Builder, output: &str, operand: Operand) -> Result<
     let view = match operand {
         Operand::Value(id) | Operand::Softmax(id) => View::of(&b.graph, id),
         Operand::View(view) => view,
+        Operand::ArgMax(_) => return Err(OnnxError::ClassNumber { output: output.to_owned() }),
         _ => return Err(OnnxError::Constant { value: output.to_owned() }),
     };
     let shape = view.shape().to_vec();

@@ -55,6 +55,7 @@ pub(super) fn bounded(
     low: f32,
     high: f32,
 ) -> Result<Operand, OnnxError> {
+    let [low, high] = [low, high].map(|bound| bound.clamp(f32::MIN, f32::MAX));
     let relu = low == 0.0 && high >= f32::MAX && b.mode == Mode::Simplified;
     unary(b, node, if relu { Op::Relu } else { Op::Clip { low, high } })
 }
@@ -95,7 +96,8 @@ pub(super) fn tanh(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
 /// An operation on single elements: the order of the elements stays what it was.
 pub(super) fn unary(b: &mut Builder, node: &Node<'_>, op: Op) -> Result<Operand, OnnxError> {
     match node.operand(0)? {
-        Operand::View(view) if !view.keeps_order() => {
+        // Also where the file drops the batch axis for a while.
+        Operand::View(view) if !view.keeps_order() || view.shape().first() != Some(&1) => {
             let made = b.add(node, op, &[view.base()])?;
             let name = arithmetic::turned(node);
             Ok(Operand::View(view.clone().over(made).named(&name)))

@@ -76,8 +76,9 @@ pub(super) fn bound(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErr
     if node.operands.len() != 2 {
         return Err(node.error("is supported for a value and one number only"));
     }
-    let alone =
-        Node { operands: vec![node.operands[x].clone()], source: node.source, is_gate: false };
+    let rank = b.shape(node, node.operand(0)?)?.len().max(b.shape(node, node.operand(1)?)?.len());
+    let wide = b.widened(node, node.operand(x)?, rank)?;
+    let alone = Node { operands: vec![Some(wide)], source: node.source, is_gate: false };
     match node.op() {
         "Max" => bounded(b, &alone, limit, f32::MAX),
         _ => bounded(b, &alone, f32::MIN, limit),

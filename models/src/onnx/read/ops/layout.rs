@@ -1,7 +1,7 @@
 //! Operations that move elements.
 
 use super::super::super::OnnxError;
-use super::super::super::constant::{self, Constant, broadcast, is_float};
+use super::super::super::constant::{self, Constant, Data, broadcast, is_float};
 use super::super::super::node::{Node, Operand, Taken};
 use super::super::super::view::View;
 use super::super::builder::{Builder, Mode};
@@ -17,6 +17,16 @@ pub(super) fn same(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
     };
     if to_integers {
         return Err(node.error("turns computed floats into integers, which is not supported"));
+    }
+    let trains = match (node.op(), node.operands.get(2)) {
+        ("Dropout", Some(Some(Operand::Constant { constant, .. }))) => {
+            matches!(&constant.data, Data::Ints(v) if v.iter().any(|&v| v != 0))
+        }
+        ("Dropout", Some(Some(_))) => true,
+        _ => false,
+    };
+    if trains {
+        return Err(node.error("drops values, as in training; export the network for inference"));
     }
     if b.mode == Mode::AsWritten {
         b.value(node, 0)?;

@@ -1,7 +1,5 @@
 //! Convolutions, dense layers and batch norms.
 
-use std::sync::Arc;
-
 use super::super::super::OnnxError;
 use super::super::super::constant::broadcast;
 use super::super::super::node::{Node, Operand};
@@ -44,7 +42,7 @@ pub(super) fn conv_transpose(b: &mut Builder, node: &Node<'_>) -> Result<Operand
         }
         return Ok(Operand::Value(b.add(node, op, &operands)?));
     };
-    let bias = b.param(&format!("{name}.map"), &[1, bias.len(), 1, 1], || Arc::clone(data))?;
+    let bias = b.param(&format!("{name}.map"), &[1, bias.len(), 1, 1], data)?;
     let bare = b.add_part(node, "bare", op, &operands)?;
     Ok(Operand::Value(b.add(node, Op::Add, &[bare, bias])?))
 }
@@ -83,11 +81,11 @@ pub(super) fn gemm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
             return Err(node.error(format!("has a bias {found:?} for {rows} features")));
         }
         operands.push(if beta == 1.0 && bias.len() == rows {
-            b.param(name, &[rows], || Arc::clone(data))?
+            b.param(name, &[rows], data)?
         } else {
             let how = format!("times{beta}");
             let wide = || (0..rows).map(|i| beta * data[i % data.len()]).collect();
-            b.derived(name, (&how, beta != 1.0), &[rows], wide)?
+            b.derived(name, data, (&how, beta != 1.0), &[rows], wide)?
         });
     } else if node.operands.get(2).is_some_and(Option::is_some) {
         return Err(node.error("needs a constant bias"));
@@ -104,16 +102,16 @@ fn weight(b: &mut Builder, node: &Node<'_>, outer: bool, alpha: f32) -> Result<V
         return Err(node.error(format!("has a weight {:?}; two axes are supported", weight.shape)));
     };
     if outer && alpha == 1.0 {
-        return b.param(name, &weight.shape, || Arc::clone(data));
+        return b.param(name, &weight.shape, data);
     }
     let scale = format!("times{alpha}");
     if outer {
         let scaled = || data.iter().map(|v| alpha * v).collect();
-        return b.derived(name, (&scale, true), &weight.shape, scaled);
+        return b.derived(name, data, (&scale, true), &weight.shape, scaled);
     }
     let turned = || (0..columns * rows).map(|i| alpha * data[i % rows * columns + i / rows]);
     let how = (format!("turned.{scale}"), alpha != 1.0);
-    b.derived(name, (&how.0, how.1), &[columns, rows], || turned().collect())
+    b.derived(name, data, (&how.0, how.1), &[columns, rows], || turned().collect())
 }
 
 /// A product with a constant matrix, of rows alone.

@@ -37,11 +37,11 @@ pub(super) fn average(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxE
         };
         (0..count).map(cells).collect::<Vec<f64>>()
     });
-    let map = || {
-        let row = |r: &f64| shares[1].iter().map(|c| (r * c) as f32).collect::<Vec<_>>();
-        shares[0].iter().flat_map(row).collect()
-    };
-    let map = b.derived(node.output(), ("share", true), &[1, 1, rows, columns], map)?;
+    let shape = [1, 1, rows, columns];
+    b.budget.charge(&shape)?;
+    let row = |r: &f64| shares[1].iter().map(|c| (r * c) as f32).collect::<Vec<_>>();
+    let map = shares[0].iter().flat_map(row).collect();
+    let map = b.new_param(&format!("{}.share", node.output()), &shape, map)?;
     Ok(Operand::Value(b.add(node, Op::Mul, &[plain, map])?))
 }
 
@@ -80,6 +80,10 @@ fn windows(b: &Builder, node: &Node<'_>, x: ValueId) -> Result<Windows, OnnxErro
         return Err(node.error("needs a window and strides of 1 or more"));
     }
     if let Some(pads) = same_pads(node, size, kernel, stride)? {
+        let rounds = node.int("ceil_mode", 0) != 0;
+        if rounds || (0..2).any(|axis| stride[axis] > kernel[axis]) {
+            return Err(node.error("has auto_pad with ceil_mode or with gaps between its windows"));
+        }
         return Ok(Windows { attrs: PoolAttrs { kernel, stride, pads }, declared: pads });
     }
     let declared = node.sizes("pads", [0; 4])?;

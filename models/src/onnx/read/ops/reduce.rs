@@ -1,6 +1,7 @@
 //! Sums, means and maxima along axes.
 
 use super::super::super::OnnxError;
+use super::super::super::constant::{Constant, Data};
 use super::super::super::node::{Node, Operand};
 use super::super::super::view::View;
 use super::super::builder::{Builder, Mode};
@@ -90,8 +91,9 @@ fn reduced(
 }
 
 pub(super) fn arg_max(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
-    if node.int("axis", 0) != 1 || node.int("keepdims", 1) != 0 {
-        return Err(node.error("is supported along classes only, without keepdims"));
+    let last = node.int("select_last_index", 0) != 0;
+    if node.int("axis", 0) != 1 || node.int("keepdims", 1) != 0 || last {
+        return Err(node.error("is supported for the first largest class only, without keepdims"));
     }
     Ok(Operand::ArgMax(b.value(node, 0)?))
 }
@@ -100,6 +102,16 @@ pub(super) fn one_hot(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxE
     let Operand::ArgMax(scores) = *node.operand(0)? else {
         return Err(node.error("is supported behind ArgMax only"));
     };
+    let classes = b.graph.shape(scores)[1] as i64;
+    let depth = node.ints_operand(1)?;
+    let values = match node.constant(2)? {
+        Some(Constant { data: Data::Floats(values), .. }) => &values[..],
+        _ => &[],
+    };
+    let along_classes = [1, -1].contains(&node.int("axis", -1));
+    if depth != Some(&[classes]) || values != [0.0, 1.0] || !along_classes {
+        return Err(node.error("is supported for 0 and 1 along the classes only"));
+    }
     Ok(Operand::Value(b.add(node, Op::OneHotArgMax, &[scores])?))
 }
 

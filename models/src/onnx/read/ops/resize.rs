@@ -43,10 +43,10 @@ fn channels_first(b: &mut Builder, node: &Node<'_>, block: usize) -> Result<Oper
 /// Every pixel becomes a block of equal ones.
 pub(super) fn resize(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     let x = b.value(node, 0)?;
-    let &[_, _, h, w] = b.graph.shape(x) else {
+    let &[_, channels, h, w] = b.graph.shape(x) else {
         return Err(node.error("needs an operand [batch, channel, row, column]"));
     };
-    let factor = factor(node, [h, w])?;
+    let factor = factor(node, b.batch, [channels, h, w])?;
     if factor == 1 {
         return Ok(Operand::Value(x));
     }
@@ -54,7 +54,11 @@ pub(super) fn resize(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     Ok(Operand::Value(b.add(node, Op::DepthToSpace { block: factor }, &[copies])?))
 }
 
-fn factor(node: &Node<'_>, size: [usize; 2]) -> Result<usize, OnnxError> {
+fn factor(
+    node: &Node<'_>,
+    batch_of_file: usize,
+    [channels, h, w]: [usize; 3],
+) -> Result<usize, OnnxError> {
     let text = |name, default: &'static [u8]| node.text(name).unwrap_or(default);
     let from = text("coordinate_transformation_mode", b"half_pixel");
     let rounding = text("nearest_mode", b"round_prefer_floor");
@@ -68,8 +72,10 @@ fn factor(node: &Node<'_>, size: [usize; 2]) -> Result<usize, OnnxError> {
         (Some(Constant { data: Data::Floats(scales), .. }), _) if !scales.is_empty() => {
             Some(scales.iter().map(|&v| f64::from(v)).collect())
         }
-        (_, Some(sizes @ [_, _, rows, columns])) if sizes[..2].iter().all(|&d| d > 0) => {
-            Some(vec![1.0, 1.0, *rows as f64 / size[0] as f64, *columns as f64 / size[1] as f64])
+        (_, Some([batch, maps, rows, columns]))
+            if *maps == channels as i64 && [1, batch_of_file as i64].contains(batch) =>
+        {
+            Some(vec![1.0, 1.0, *rows as f64 / h as f64, *columns as f64 / w as f64])
         }
         _ => None,
     };
