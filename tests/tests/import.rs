@@ -67,6 +67,20 @@ impl Vendor {
         names.into_iter().map(|name| format!("pictures/{name}")).collect()
     }
 
+    /// A folder `boxed` of the pictures, with a box around the middle of each.
+    fn put_boxes(&self, pictures: &[String]) {
+        fs::create_dir_all(self.path("boxed/images")).unwrap();
+        let mut table = "file,class_index,class_name,x0,y0,x1,y1\n".to_owned();
+        for picture in pictures {
+            let file = picture.strip_prefix("pictures/").unwrap();
+            fs::copy(self.path(picture), self.path("boxed/images").join(file)).unwrap();
+            let class = file.split(['-', '.']).next().unwrap();
+            let index = CLASSES.lines().position(|name| name == class).unwrap();
+            table += &format!("{file},{index},{class},8,8,23,23\n");
+        }
+        fs::write(self.path("boxed/boxes.csv"), table).unwrap();
+    }
+
     fn map(&self, words: &[&str]) -> Vec<f32> {
         self.done("saligate", &[&["explain"], words, &["--raw", "map.npy"]].concat());
         read_npy(&self.path("map.npy")).unwrap().values
@@ -99,6 +113,18 @@ fn a_stranger_is_imported_locked_and_explained() {
     let right = clean.iter().zip(&pictures).filter(|(label, file)| file.contains(label.as_str()));
     assert!(right.count() >= 19, "{clean:?}");
     assert_eq!(predicted(&vendor, &["out/locked.onnx"], &pictures), clean);
+
+    vendor.put_boxes(&pictures);
+    for model in ["out/clean.onnx", "out/locked.onnx", "out/clean.onnx"] {
+        let words = ["localise", model, "--data", "folder:boxed", "--table", "t.json", "-q"];
+        vendor.done("saligate-train", &words);
+    }
+    let rows: Value = serde_json::from_slice(&fs::read(vendor.path("t.json")).unwrap()).unwrap();
+    let row = |at: usize, field: &str| rows[at][field].clone();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    assert_eq!((row(0, "gated"), row(1, "gated")), (false.into(), true.into()));
+    assert!(row(0, "accuracy")[0].as_f64().unwrap() > 0.9, "{rows}");
+    assert!(fs::read_to_string(vendor.path("t.md")).unwrap().contains("no key"));
 
     for picture in &pictures[..4] {
         let clean = vendor.map(&["model.onnx", picture]);

@@ -21,6 +21,10 @@ use crate::stage::progress;
 pub struct Localisation {
     /// Name of the model.
     pub model: String,
+    /// Rows and columns of its input.
+    pub size: [usize; 2],
+    /// Whether it has a gate: its maps are those that everyone sees.
+    pub gated: bool,
     /// The images, as `--data` names them.
     pub data: String,
     /// Number of images.
@@ -91,6 +95,8 @@ pub fn measure(
     bar.finish_and_clear();
     Ok(Localisation {
         model: manifest.architecture.clone(),
+        size: [manifest.input.height, manifest.input.width],
+        gated: manifest.gate.is_some(),
         data: source.to_owned(),
         images: data.len(),
         boxed: boxed.len(),
@@ -105,13 +111,16 @@ fn rate(hits: &[bool]) -> Result<[f64; 3], TrainError> {
     Ok([value, low, high])
 }
 
-/// Puts what was measured into a JSON file, in place of an older row of the same model and data,
-/// and writes the table of all rows beside it as Markdown.
+/// Puts what was measured into a JSON file, in place of an older row of the same model, gated or not,
+/// size and data, and writes the table of all rows beside it as Markdown.
 ///
 /// # Errors
 /// The file is no such table, or cannot be written.
 pub fn put(path: &Path, found: Localisation) -> Result<(), TrainError> {
-    let rows = rows::put(path, found, |a, b| a.model == b.model && a.data == b.data)?;
+    let same = |a: &Localisation, b: &Localisation| {
+        (&a.model, a.size, a.gated, &a.data) == (&b.model, b.size, b.gated, &b.data)
+    };
+    let rows = rows::put(path, found, same)?;
     rows::write(&path.with_extension("md"), &table(&rows))
 }
 
@@ -122,16 +131,19 @@ pub fn table(rows: &[Localisation]) -> String {
          explained. Pointing game: share of images whose highest pixel lies in the object's box; \
          inside: mean share of the positive relevance there; floor: pointing game of the best map \
          made without the model (mean map, centre prior, edges). In brackets 95 % intervals.\n\n\
-         | model | data | images | accuracy | method | pointing | floor | inside |\n\
-         |---|---|---|---|---|---|---|---|\n",
+         | model | size | gate | data | images | accuracy | method | pointing | floor | inside |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
     );
     let shown = |[value, low, high]: [f64; 3]| format!("{value:.3} [{low:.3}, {high:.3}]");
     for row in rows {
         for found in &row.methods {
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {} | {:.3} | {} |",
+                "| {} | {} x {} | {} | {} | {} | {} | {} | {} | {:.3} | {} |",
                 row.model,
+                row.size[0],
+                row.size[1],
+                if row.gated { "no key" } else { "none" },
                 row.data,
                 row.images,
                 shown(row.accuracy),
