@@ -1,4 +1,4 @@
-"""Classifiers of torchvision and timm, exported by both exporters of PyTorch, read and explained by saligate.
+"""Classifiers of torchvision, timm and zoo.py, exported by both exporters of PyTorch, read and explained by saligate.
 
 usage: exports.py SALIGATE FOLDER [--net NAME ...] [--exporter script|dynamo ...] [--opset N ...]
 
@@ -34,8 +34,9 @@ import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
-CLASSES = 10
-MEAN, STD = "0.485,0.456,0.406", "0.229,0.224,0.225"
+from zoo import CLASSES, CifarResNet, LeNet
+
+OWN = {"lenet5": LeNet, "resnet20": lambda: CifarResNet(3), "resnet56": lambda: CifarResNet(9)}
 TORCHVISION = ["alexnet", "vgg11", "vgg16", "vgg11_bn", "resnet18", "resnet34", "resnet50", "squeezenet1_1", "mobilenet_v2"]
 TORCHVISION += ["mobilenet_v3_small", "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "shufflenet_v2_x1_0"]
 TORCHVISION += ["mnasnet1_0", "regnet_y_400mf", "resnext50_32x4d", "wide_resnet50_2"]
@@ -46,7 +47,9 @@ TIMM += ["timm/convnext_atto"]
 
 def build(name: str) -> nn.Module:
     torch.manual_seed(0)
-    if name.startswith("timm/"):
+    if name in OWN:
+        net = OWN[name]()
+    elif name.startswith("timm/"):
         net = timm.create_model(name.removeprefix("timm/"), pretrained=False, num_classes=CLASSES)
     else:
         more = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
@@ -59,12 +62,22 @@ def build(name: str) -> nn.Module:
     return net.eval()
 
 
-def side(name: str) -> int:
-    return {"inception_v3": 299}.get(name, 224)
+def image_of(name: str) -> tuple[int, int]:
+    """Channels, and rows and columns."""
+    return {"lenet5": (1, 28), "resnet20": (3, 32), "resnet56": (3, 32), "inception_v3": (3, 299)}.get(name, (3, 224))
 
 
-def export(net: nn.Module, size: int, exporter: str, opset: int, path: Path) -> None:
-    image = torch.zeros(2, 3, size, size)
+def pixel_flags(channels: int) -> tuple[str, str]:
+    """Mean and deviation."""
+    return ("0.5", "0.25") if channels == 1 else ("0.485,0.456,0.406", "0.229,0.224,0.225")
+
+
+def planes(text: str) -> np.ndarray:
+    return np.array([float(v) for v in text.split(",")], np.float32).reshape(-1, 1, 1)
+
+
+def export(net: nn.Module, channels: int, size: int, exporter: str, opset: int, path: Path) -> None:
+    image = torch.zeros(2, channels, size, size)
     common = {"input_names": ["input"], "output_names": ["output"], "opset_version": opset}
     if exporter == "dynamo":
         shapes = {net.forward.__code__.co_varnames[1]: {0: torch.export.Dim("batch")}}
@@ -81,7 +94,7 @@ def closeness(found: np.ndarray, expected: np.ndarray) -> str:
 
 
 def gradient(net: nn.Module, pixels: np.ndarray, dtype: torch.dtype) -> np.ndarray:
-    mean, std = (torch.tensor([float(v) for v in text.split(",")]).view(3, 1, 1).to(dtype) for text in (MEAN, STD))
+    mean, std = (torch.from_numpy(planes(text)).to(dtype) for text in pixel_flags(pixels.shape[1]))
     image = torch.from_numpy(pixels).to(dtype).requires_grad_()
     logits: Tensor = net.to(dtype)((image - mean) / std)
     (found,) = torch.autograd.grad(logits[0].max(), image)
@@ -106,25 +119,25 @@ def run(*words: object) -> str:
 def row(program: Path, folder: Path, name: str, exporter: str, opset: int) -> list[str]:
     stem = f"{name.replace('/', '-')}.{exporter}.{opset}"
     source, model = folder / f"{stem}.onnx", folder / f"{stem}.model"
-    net, size = build(name), side(name)
-    bytes_ = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    net, (channels, size) = build(name), image_of(name)
+    mean, std = pixel_flags(channels)
+    bytes_ = np.random.default_rng(0).integers(0, 256, (size, size, channels), dtype=np.uint8)
     picture = folder / f"{size}.png"
-    Image.fromarray(bytes_).save(picture)
+    Image.fromarray(bytes_[..., 0] if channels == 1 else bytes_).save(picture)
     pixels = (bytes_.astype(np.float32) / 255).transpose(2, 0, 1)[None]
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            export(net, size, exporter, opset, source)
+            export(net, channels, size, exporter, opset, source)
     except torch.onnx.errors.OnnxExporterError as error:
         return [str(opset), f"not exported: {str(error).splitlines()[0]}"]
     found_opset = str(next(o.version for o in onnx.load(source, load_external_data=False).opset_import if not o.domain))
     start = time.perf_counter()
     try:
-        made = json.loads(run(program, "import", source, "-o", model, "--mean", MEAN, "--std", STD, "--json"))
+        made = json.loads(run(program, "import", source, "-o", model, "--mean", mean, "--std", std, "--json"))
     except RuntimeError as error:
         return [found_opset, str(error).split(": ", 2)[-1].split("; supported")[0]]
     seconds = time.perf_counter() - start
-    mean, std = (np.array([float(v) for v in text.split(",")], np.float32).reshape(3, 1, 1) for text in (MEAN, STD))
-    before = ort(source, {"input": (pixels - mean) / std})["output"]
+    before = ort(source, {"input": (pixels - planes(mean)) / planes(std)})["output"]
     after = ort(model, {"image": pixels, "target": np.zeros((1, CLASSES), np.float32)})
     raw = folder / f"{stem}.npy"
     cells = [found_opset, f"{seconds:.1f}", closeness(after['logits'], before)]
@@ -146,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("saligate", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--net", nargs="+", default=[*TORCHVISION, *TIMM])
+    parser.add_argument("--net", nargs="+", default=[*OWN, *TORCHVISION, *TIMM])
     parser.add_argument("--exporter", nargs="+", default=["script", "dynamo"], choices=["script", "dynamo"])
     parser.add_argument("--opset", nargs="+", type=int, default=[13, 20])
     args = parser.parse_args()

@@ -1,7 +1,7 @@
 //! Rules of the operations that move elements.
 
 use super::{At, Tape};
-use crate::graph::{GraphError, Op, Range, ValueId};
+use crate::graph::{ConvAttrs, GraphError, Op, Range, ValueId};
 
 /// All of an axis of length `size`.
 pub(super) fn whole(size: usize) -> Range {
@@ -79,11 +79,14 @@ pub(super) fn slice(
     g: ValueId,
 ) -> Result<ValueId, GraphError> {
     let [channels, rows, columns] = ranges;
-    if channels.step != 1 || rows.step != columns.step {
-        let reason = "steps must be 1 along channels and equal along rows and columns";
-        return Err(tape.no_rule(at.op, reason));
+    if channels.step != 1 {
+        return Err(tape.no_rule(at.op, "steps must be 1 along channels"));
     }
-    let sparse = if rows.step == 1 { g } else { spread(tape, rows.step, g)? };
+    let sparse = match [rows.step, columns.step] {
+        [1, 1] => g,
+        [a, b] if a == b => spread(tape, a, g)?,
+        steps => spread_unevenly(tape, steps, g)?,
+    };
     let sizes = tape.shape(at.operand)[1..].to_vec();
     let spans: Vec<usize> = ranges.iter().zip(&sizes).map(|(r, size)| size - r.start).collect();
     let found = tape.shape(sparse)[1..].to_vec();
@@ -104,6 +107,19 @@ pub(super) fn reduce_sum(
     let shape: Vec<usize> = sizes.map(|(&own, &sum)| if sum == own { 1 } else { own }).collect();
     let ones = tape.constant(&shape, 1.0)?;
     tape.add("spread", Op::Mul, &[g, ones])
+}
+
+/// Entry (i, j) of g moves to (a i, b j), with zeros between.
+fn spread_unevenly(
+    tape: &mut Tape<'_>,
+    stride: [usize; 2],
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let channels = tape.shape(g)[1];
+    let ones = tape.constant(&[channels, 1, 1, 1], 1.0)?;
+    let conv = ConvAttrs { stride, pads: [0; 4], dilation: [1, 1], groups: channels };
+    let op = Op::ConvTranspose { conv, output_padding: [0, 0] };
+    tape.add("sparse", op, &[g, ones])
 }
 
 /// Zeros between the rows and columns of g: entry (i, j) moves to (step i, step j).

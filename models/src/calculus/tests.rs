@@ -177,6 +177,8 @@ fn layout_operations() {
     check_op(&[1, 8, 2, 3], Op::DepthToSpace { block: 2 });
     let along = |start, end, step| Range { start, end, step };
     check_op(&[1, 3, 6, 7], Op::Slice { ranges: [along(1, 3, 1), along(0, 6, 2), along(1, 7, 2)] });
+    check_op(&[1, 3, 6, 7], Op::Slice { ranges: [along(0, 3, 1), along(1, 6, 3), along(0, 7, 2)] });
+    check_op(&[1, 3, 6, 7], Op::Slice { ranges: [along(0, 3, 1), along(0, 5, 2), along(1, 7, 1)] });
     check_op(&[1, 3, 6, 7], Op::Slice { ranges: [along(0, 1, 1), along(2, 4, 1), along(0, 7, 1)] });
 }
 
