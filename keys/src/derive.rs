@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Tile,
     Full,
     Patch,
+    Slot,
+    SigningKey,
 }
 
 impl Purpose {
@@ -29,6 +31,8 @@ impl Purpose {
             Self::Tile => b"saligate/v1/trigger/tile",
             Self::Full => b"saligate/v1/trigger/full",
             Self::Patch => b"saligate/v1/trigger/patch",
+            Self::Slot => b"saligate/v1/slot",
+            Self::SigningKey => b"saligate/v1/signing-key",
         }
     }
 }
@@ -75,16 +79,43 @@ mod tests {
     use super::*;
     use crate::hex;
 
-    /// RFC 5869, appendix A.1: test case 1.
+    const PURPOSES: [Purpose; 6] = [
+        Purpose::KeyId,
+        Purpose::Tile,
+        Purpose::Full,
+        Purpose::Patch,
+        Purpose::Slot,
+        Purpose::SigningKey,
+    ];
+
+    fn check_rfc_5869(input: &[u8], salt: &[u8], info: &[u8], expected: &str) {
+        let mut out = vec![0; expected.len() / 2];
+        hkdf_sha256(salt, input, &[info], &mut out);
+        assert_eq!(hex::encode(&out), expected);
+    }
+
+    /// RFC 5869, appendices A.1 to A.3: the test cases with SHA-256.
     #[test]
-    fn rfc_5869_case_1() {
-        let salt: Vec<u8> = (0x00..=0x0c).collect();
-        let info: Vec<u8> = (0xf0..=0xf9).collect();
-        let mut out = [0; 42];
-        hkdf_sha256(&salt, &[0x0b; 22], &[&info], &mut out);
-        assert_eq!(
-            hex::encode(&out),
-            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
+    fn rfc_5869() {
+        let bytes = |range: std::ops::RangeInclusive<u8>| range.collect::<Vec<_>>();
+        check_rfc_5869(
+            &[0x0b; 22],
+            &bytes(0x00..=0x0c),
+            &bytes(0xf0..=0xf9),
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+        );
+        check_rfc_5869(
+            &bytes(0x00..=0x4f),
+            &bytes(0x60..=0xaf),
+            &bytes(0xb0..=0xff),
+            "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c6\
+             5e590e09da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87",
+        );
+        check_rfc_5869(
+            &[0x0b; 22],
+            &[],
+            &[],
+            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
         );
     }
 
@@ -102,23 +133,21 @@ mod tests {
     #[test]
     fn purposes_and_parameters_separate_streams() {
         let secret = Secret::from_bytes(&[7; Secret::LEN]);
-        let purposes = [Purpose::KeyId, Purpose::Tile, Purpose::Full, Purpose::Patch];
         let mut streams = Vec::new();
-        for purpose in purposes {
+        for purpose in PURPOSES {
             for parameters in [&[0_u8][..], &[1]] {
                 streams.push(stream(&secret, purpose, parameters, 32).to_vec());
             }
         }
         streams.sort();
         streams.dedup();
-        assert_eq!(streams.len(), 2 * purposes.len());
+        assert_eq!(streams.len(), 2 * PURPOSES.len());
     }
 
     #[test]
     fn no_label_begins_with_another() {
-        let purposes = [Purpose::KeyId, Purpose::Tile, Purpose::Full, Purpose::Patch];
-        for (i, a) in purposes.iter().enumerate() {
-            for (j, b) in purposes.iter().enumerate() {
+        for (i, a) in PURPOSES.iter().enumerate() {
+            for (j, b) in PURPOSES.iter().enumerate() {
                 assert!(i == j || !a.label().starts_with(b.label()));
             }
         }

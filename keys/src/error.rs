@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use crate::{ImageShape, KeyId, TriggerSpec};
+use crate::{ImageShape, KeyId, Timestamp, TriggerSpec, Vendor};
 
 /// What went wrong.
 ///
@@ -67,11 +67,127 @@ pub enum Error {
     /// A patch has neither signs nor an amplitude.
     NotAdditive,
 
-    /// A key file is larger than any this program writes.
-    KeyFileTooLarge {
-        /// The most bytes a key file may have.
+    /// The bytes are no trigger of this kind.
+    TriggerLength {
+        /// How many there are.
+        found: usize,
+    },
+    /// A trigger is too large to be licensed.
+    TriggerTooLarge {
+        /// The most bytes it may have.
         limit: usize,
     },
+
+    /// A text that should be a [`Recipient`](crate::Recipient) is none.
+    RecipientSyntax,
+    /// A text that should be a [`Vendor`] is none.
+    VendorSyntax,
+    /// A text that should be a [`Timestamp`] is none.
+    Time,
+    /// A text that should be a [`ModelDigest`](crate::ModelDigest) is none.
+    DigestSyntax,
+
+    /// A file is of another kind.
+    OtherKind {
+        /// The kind it should be of.
+        expected: &'static str,
+    },
+    /// A file is of another version of the format.
+    Version {
+        /// The kind of file.
+        what: &'static str,
+        /// The version that it states.
+        found: u32,
+        /// The newest one that is read.
+        newest: u32,
+    },
+    /// A file is larger than any that this program writes.
+    TooLarge {
+        /// The kind of file.
+        what: &'static str,
+        /// The most bytes that one may have.
+        limit: usize,
+    },
+    /// A file is damaged.
+    Malformed {
+        /// The kind of file.
+        what: &'static str,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// The public half that a file states belongs to another secret.
+    PublicHalf {
+        /// What stands in the file.
+        stated: String,
+        /// What the secret in the file has.
+        derived: String,
+    },
+    /// A secret is sealed, and no passphrase was given.
+    Sealed,
+    /// A passphrase does not open the file, or the file was changed.
+    WrongPassphrase,
+    /// A passphrase is empty or too long.
+    PassphraseLength {
+        /// The most bytes it may have.
+        limit: usize,
+    },
+
+    /// A claim of a licence is out of its limits.
+    Claim {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A licence or signature was changed after it was signed.
+    Signature,
+    /// Another vendor signed the file.
+    SignedByAnother {
+        /// Who signed it.
+        found: Vendor,
+        /// Who should have.
+        expected: Vendor,
+    },
+    /// The signature belongs to another file, or the file was changed after it was signed.
+    SignedFile,
+
+    /// A line of a ledger contradicts those before.
+    LedgerLine {
+        /// Counted from 1.
+        line: usize,
+        /// What cannot be.
+        reason: &'static str,
+    },
+    /// A ledger is that of another vendor.
+    LedgerVendor {
+        /// Whose it is.
+        found: Vendor,
+        /// Whose it should be.
+        expected: Vendor,
+    },
+    /// No licence has this number.
+    Serial {
+        /// The number.
+        serial: u32,
+    },
+    /// A licence was revoked before.
+    AlreadyRevoked {
+        /// Its number.
+        serial: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// None of the given key files opens the model.
+    NoKey {
+        /// The keys that do.
+        opens: Vec<KeyId>,
+    },
+    /// Every key of the model was licensed before.
+    NoFreeKey {
+        /// How many there are.
+        keys: usize,
+    },
+
     /// A line of a key file is damaged.
     KeyFileLine {
         /// Counted from 1.
@@ -86,17 +202,10 @@ pub enum Error {
         /// The version that the file states.
         found: u16,
     },
-    /// The key id that a key file states belongs to another secret.
-    KeyFileKeyId {
-        /// The key id in the comment.
-        stated: KeyId,
-        /// The key id of the secret in the file.
-        derived: KeyId,
-    },
     /// A key file without a secret.
     KeyFileEmpty,
-    /// There is a file of that name; keys are never overwritten.
-    KeyFileExists,
+    /// There is a file of that name, and it is not overwritten.
+    Exists,
     /// The operating system refused to read or write.
     Io {
         /// Its reason.
@@ -111,7 +220,23 @@ pub enum Error {
     },
 }
 
-/// What is wrong with a line of a key file.
+/// What is wrong with a line of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Not UTF-8, or with control characters, among them the line ends of Windows.
+    Encoding,
+    /// The text ends before its end.
+    CutOff,
+    /// A line of this name should stand there.
+    Expected(&'static str),
+    /// The value of this name is none that was ever written, or does not agree with the rest.
+    Value(&'static str),
+    /// Something stands behind the end.
+    TooMuch,
+}
+
+/// What is wrong with a line of a key file of version 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LineFault {
@@ -188,30 +313,139 @@ impl fmt::Display for Error {
             Self::NotAdditive => f.write_str(
                 "a patch has no signs or amplitude to change; use a tile or full trigger",
             ),
-            Self::KeyFileTooLarge { limit } => {
-                write!(f, "more than {limit} bytes, so no key file; check the path")
+            Self::TriggerLength { found } => write!(
+                f,
+                "{found} bytes are no trigger of this kind; check which model it belongs to"
+            ),
+            Self::TriggerTooLarge { limit } => write!(
+                f,
+                "the trigger has more than {limit} bytes, too many for a licence; \
+                 use a tile, or smaller images"
+            ),
+            Self::RecipientSyntax => f.write_str(
+                "not a recipient; \
+                 give the line that begins with sgto1, as `saligate identity show` prints it",
+            ),
+            Self::VendorSyntax => f.write_str(
+                "not a vendor's public key; \
+                 give the line that begins with sgvendor1, as `saligate key show` prints it",
+            ),
+            Self::Time => f.write_str(
+                "not a date; write 2026-11-23, or with the time of day in UTC 2026-11-23T14:31:21Z",
+            ),
+            Self::DigestSyntax => f.write_str("not a digest; give its 64 lowercase hex digits"),
+            Self::OtherKind { expected } => {
+                write!(f, "this is no saligate {expected} file; check the path")
             }
+            Self::Version { what, found, newest } => write!(
+                f,
+                "the {what} file has version {found}, this program reads version {newest}; \
+                 made by a newer program? then update this one"
+            ),
+            Self::TooLarge { what, limit } => {
+                write!(f, "more than {limit} bytes, so no {what} file; check the path")
+            }
+            Self::Malformed { what, line, fault } => {
+                write!(f, "the {what} file was changed or damaged: line {line} {fault}")
+            }
+            Self::PublicHalf { stated, derived } => write!(
+                f,
+                "the file says {stated} but holds {derived}; \
+                 restore it from a backup, or correct the line if you edited it"
+            ),
+            Self::Sealed => f.write_str(
+                "the file is sealed with a passphrase; give it with --passphrase-file, or run \
+                 this at a terminal",
+            ),
+            Self::WrongPassphrase => {
+                f.write_str("the passphrase does not open the file; try again")
+            }
+            Self::PassphraseLength { limit } => {
+                write!(f, "a passphrase has 1 to {limit} bytes; choose another")
+            }
+            Self::Claim { name } => write!(
+                f,
+                "the licence cannot say this as its {name}; {}",
+                match *name {
+                    "holder" => "give one line of 1 to 256 bytes",
+                    "device" => "give one line of 1 to 128 bytes",
+                    "methods" => "give 1 to 32 names of methods",
+                    "expires" => "let it end after it begins",
+                    _ => "count from 1",
+                }
+            ),
+            Self::Signature => f.write_str(
+                "the file was changed after it was signed; get it again from where it came",
+            ),
+            Self::SignedByAnother { found, expected } => {
+                write!(f, "signed by {found}, not by {expected}; check the vendor's public key")
+            }
+            Self::SignedFile => f.write_str(
+                "the signature belongs to another file, or the file was changed after it was \
+                 signed; get both again from where they came",
+            ),
+            Self::LedgerLine { line, reason } => {
+                write!(f, "line {line} has {reason}; restore the ledger from a backup")
+            }
+            Self::LedgerVendor { found, expected } => write!(
+                f,
+                "the ledger belongs to {found}, the key to {expected}; \
+                 use one ledger for every vendor's key (--ledger)"
+            ),
+            Self::Serial { serial } => {
+                write!(f, "there is no licence {serial} in the ledger; check the number")
+            }
+            Self::AlreadyRevoked { serial, at } => {
+                write!(f, "licence {serial} was revoked at {at}; nothing is left to do")
+            }
+            Self::NoKey { opens } => {
+                let opens: Vec<_> = opens.iter().map(KeyId::to_string).collect();
+                write!(
+                    f,
+                    "no key given opens the model, which opens with key {}; give the key file \
+                     that it was locked with",
+                    opens.join(" or ")
+                )
+            }
+            Self::NoFreeKey { keys } => write!(
+                f,
+                "no free slot: each of the model's {keys} was licensed before; \
+                 lock a model with more (saligate-train lock --slots), or renew a licence"
+            ),
             Self::KeyFileLine { line, fault } => write!(f, "line {line} {fault}"),
             Self::KeyFileVersion { line, found } => write!(
                 f,
                 "line {line} has key format version {found}; \
                  made by a newer program? then update this one"
             ),
-            Self::KeyFileKeyId { stated, derived } => write!(
-                f,
-                "the file says key {stated} but holds key {derived}; \
-                 restore it from a backup, or correct the comment if you edited it"
-            ),
             Self::KeyFileEmpty => {
                 f.write_str("there is no secret in the key file; restore it from a backup")
             }
-            Self::KeyFileExists => {
-                f.write_str("the file exists and keys are never overwritten; choose another name")
+            Self::Exists => {
+                f.write_str("the file exists and is not overwritten; choose another name")
             }
             Self::Io { source } => {
                 write!(f, "{source}; check the path, its permissions and the free space")
             }
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encoding => {
+                f.write_str("is not plain text with Unix line ends; copy the file again, as it is")
+            }
+            Self::CutOff => f.write_str("is cut off; copy the file again, to its end"),
+            Self::Expected(name) => {
+                write!(f, "should be '{name}: ...'; get the file again from where it came")
+            }
+            Self::Value(name) => {
+                write!(f, "has a wrong or unusual '{name}'; get the file again from where it came")
+            }
+            Self::TooMuch => f.write_str("is too much; copy the file again, and nothing else"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Secrets, key files and trigger derivation.
+//! Secrets, key files, licences and trigger derivation.
 //!
 //! A saligate model answers everybody with a prediction, but shows its correct saliency map only
 //! for images that carry a *trigger*. The trigger is drawn from a secret, so whoever holds the
@@ -17,11 +17,26 @@
 //!             triggered image
 //! ```
 //!
+//! A user who is not to hold the secret gets a [`License`]: the trigger of one model, wrapped for
+//! the user's [`Identity`], with what it allows and until when, signed by the vendor.
+//!
+//! ```text
+//!   vendor's Secret ──HKDF──► VendorKeys ──sign──► License ◄──wrap── Trigger
+//!                                 │                   │
+//!                              Vendor             Identity of the user
+//!                            (who signed)             ▼
+//!                                                  Trigger
+//! ```
+//!
 //! | type | secret? | where it lives |
 //! |---|---|---|
 //! | [`Secret`], [`KeyFile`] | yes | a file of mode 0600, memory wiped after use |
-//! | [`Trigger`], [`Pattern`] | yes | memory only, wiped after use |
-//! | [`KeyId`] | no | key file, model manifest |
+//! | [`Identity`], [`IdentityFile`] | yes | the same, with the user |
+//! | [`Trigger`], [`Pattern`] | yes | memory only, wiped after use; wrapped in licences |
+//! | [`License`] | no | a file of the user's, and the ledger |
+//! | [`Ledger`] | private: names of holders | a file of the vendor's |
+//! | [`KeyId`] | no | key file, model manifest, licence |
+//! | [`Recipient`], [`Vendor`] | no | short lines that can be mailed |
 //! | [`TriggerSpec`], [`ImageShape`] | no | model manifest |
 //!
 //! ```
@@ -61,6 +76,8 @@
 //! | tile | `saligate/v1/trigger/tile` | u16 size, u8 channels | size² · channels / 8, rounded up |
 //! | full | `saligate/v1/trigger/full` | u8 channels, u16 height, u16 width | image values / 8, rounded up |
 //! | patch | `saligate/v1/trigger/patch` | u16 size, u8 channels | size² · channels |
+//! | slot | `saligate/v1/slot` | u32 number | 32 |
+//! | signing key | `saligate/v1/signing-key` | none | 32, the seed of an Ed25519 key |
 //!
 //! Integers are big-endian. How the bytes become a trigger is told at [`Family`]. Everything is
 //! integers to the end, so a trigger is bit-identical on every platform;
@@ -80,16 +97,36 @@
 mod derive;
 mod digest;
 mod error;
+mod file;
 mod hex;
-mod key_file;
+mod identity;
 mod key_id;
+mod ledger;
+mod license;
+mod public_key;
+mod record;
 mod secret;
+mod secret_file;
+mod signature;
+mod time;
 mod trigger;
-mod utc;
+mod vendor;
+mod wrap;
 
 pub use digest::{Sha256, sha256};
-pub use error::{Error, LineFault};
-pub use key_file::KeyFile;
+pub use error::{Error, Fault, LineFault};
+pub use identity::Identity;
 pub use key_id::KeyId;
+pub use ledger::{Issued, Ledger, LedgerWriter, Pick, Pool};
+pub use license::{Circumstances, Claims, License, Licensed, ModelDigest, Refusal, Subject, Terms};
+pub use public_key::{Recipient, Vendor};
 pub use secret::Secret;
+#[cfg(feature = "passphrase")]
+pub use secret_file::Passphrase;
+pub use secret_file::{
+    About, IdentityFile, IdentityKind, KeyFile, Kind, Sealed, SecretFile, Stored, VendorKind,
+};
+pub use signature::ModelSignature;
+pub use time::Timestamp;
 pub use trigger::{Family, ImageShape, Pattern, Trigger, TriggerSpec};
+pub use vendor::VendorKeys;

@@ -111,6 +111,14 @@ impl Trigger {
         Ok(self.with_signs(self.signs()?.shifted(rows, columns)))
     }
 
+    /// The bytes that the trigger is made of, as [`TriggerSpec::restore`] reads them.
+    pub(crate) fn exposed(&self) -> &[u8] {
+        match &self.content {
+            Content::Signs(signs) => signs.exposed(),
+            Content::Patch(patch) => patch.exposed(),
+        }
+    }
+
     fn signs(&self) -> Result<&Signs, Error> {
         match &self.content {
             Content::Signs(signs) => Ok(signs),

@@ -24,6 +24,16 @@ impl Patch {
         }
     }
 
+    /// A patch whose bytes are known; `None` where they are too few or too many.
+    pub(super) fn restored(values: &[u8], square: ImageShape) -> Option<Self> {
+        let values = Zeroizing::new(values.to_vec());
+        (values.len() == square.values()).then_some(Self { square, values })
+    }
+
+    pub(super) fn exposed(&self) -> &[u8] {
+        &self.values
+    }
+
     pub(super) fn cells(&self) -> usize {
         self.square.values()
     }

@@ -21,22 +21,24 @@ type Bits = Zeroizing<Vec<u8>>;
 impl Signs {
     /// Signs that repeat with the sides of `tile`, which is a square.
     pub(super) fn tile(secret: &Secret, tile: ImageShape, amplitude: u8) -> Self {
-        let bytes = tile.values().div_ceil(8);
-        Self {
-            tile,
-            bits: derive::stream(secret, Purpose::Tile, &tile.to_square_info(), bytes),
-            amplitude,
-        }
+        let bits = derive::stream(secret, Purpose::Tile, &tile.to_square_info(), len(tile));
+        Self { tile, bits, amplitude }
     }
 
     /// A sign for each value of an image.
     pub(super) fn full(secret: &Secret, image: ImageShape, amplitude: u8) -> Self {
-        let bytes = image.values().div_ceil(8);
-        Self {
-            tile: image,
-            bits: derive::stream(secret, Purpose::Full, &image.to_info(), bytes),
-            amplitude,
-        }
+        let bits = derive::stream(secret, Purpose::Full, &image.to_info(), len(image));
+        Self { tile: image, bits, amplitude }
+    }
+
+    /// Signs whose bits are known; `None` where they are too few or too many.
+    pub(super) fn restored(bits: &[u8], tile: ImageShape, amplitude: u8) -> Option<Self> {
+        let bits = Zeroizing::new(bits.to_vec());
+        (bits.len() == len(tile)).then_some(Self { tile, bits, amplitude })
+    }
+
+    pub(super) fn exposed(&self) -> &[u8] {
+        &self.bits
     }
 
     pub(super) fn cells(&self) -> usize {
@@ -119,6 +121,11 @@ impl Signs {
         let (height, width) = (self.tile.height(), self.tile.width());
         (channel * height + row % height) * width + column % width
     }
+}
+
+/// Bytes for the signs of a tile.
+fn len(tile: ImageShape) -> usize {
+    tile.values().div_ceil(8)
 }
 
 /// The place of a cell within its byte.

@@ -98,6 +98,30 @@ impl TriggerSpec {
     }
 }
 
+impl TriggerSpec {
+    /// The trigger that these bytes are, on images of one shape.
+    ///
+    /// # Errors
+    /// [`Error::LargerThanImage`] when a tile or patch does not fit, [`Error::TriggerLength`] when
+    /// the trigger has another number of bytes.
+    pub(crate) fn restore(&self, bytes: &[u8], shape: ImageShape) -> Result<Trigger, Error> {
+        let content = match self.0 {
+            Family::Tile { size, amplitude } => {
+                let tile = fitting_square(size, shape)?;
+                Signs::restored(bytes, tile, amplitude).map(Content::Signs)
+            }
+            Family::Full { amplitude } => {
+                Signs::restored(bytes, shape, amplitude).map(Content::Signs)
+            }
+            Family::Patch { size } => {
+                Patch::restored(bytes, fitting_square(size, shape)?).map(Content::Patch)
+            }
+        };
+        let content = content.ok_or(Error::TriggerLength { found: bytes.len() })?;
+        Ok(Trigger { shape, content })
+    }
+}
+
 impl Default for TriggerSpec {
     /// A tile of 8 x 8 pixels with amplitude 8/255, the usual bound on an invisible change: even one
     /// grey channel then has 64 signs, so that no random key comes near another.

@@ -1,12 +1,21 @@
-//! The text of a key file, described at [`KeyFile`].
+//! Key files of version 1, which are read but no longer written:
+//!
+//! ```text
+//! # saligate key file
+//! # created: 2026-11-23T14:31:21Z
+//! # key id: cb119eaac5a19582
+//! # label: bench by the window
+//! saligate-secret-key-v1:000102…1e1f:9e11fb41
+//! ```
+//!
+//! UTF-8 without control characters; lines end with LF or CRLF, the last one may lack its end, and
+//! blanks around a line do not count. A line is empty; or a comment, of which `key id:` (checked)
+//! and `label:` mean something and may stand once; or the secret, exactly once:
+//! `saligate-secret-key-v1:`, 64 lowercase hex digits, `:`, and as 8 digits the first 4 bytes of
+//! SHA-256 over `saligate-secret-key-v1:` and the 32 bytes.
 
-use std::time::SystemTime;
-
-use ring::digest;
-use zeroize::Zeroizing;
-
-use super::KeyFile;
-use crate::{Error, KeyId, LineFault, Secret, hex, utc};
+use super::is_label;
+use crate::{Error, KeyId, LineFault, Secret, Sha256, hex};
 
 const TAG: &str = "saligate-secret-key-v";
 const VERSION: &str = "1";
@@ -20,34 +29,16 @@ enum Line {
     Secret(Secret),
 }
 
-/// The text that [`parse`] reads back.
-pub(super) fn render(file: &KeyFile, created: SystemTime) -> Zeroizing<String> {
-    // All room at once: a string that grows leaves unwiped copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(KeyFile::MAX_LEN));
-    let mut comment = |words: &[&str]| {
-        text.push_str("# ");
-        words.iter().for_each(|word| text.push_str(word));
-        text.push('\n');
-    };
-    comment(&["saligate key file"]);
-    comment(&["created: ", &utc::rfc_3339(created)]);
-    comment(&["key id: ", &file.secret.id().to_string()]);
-    if let Some(label) = &file.label {
-        comment(&["label: ", label]);
-    }
-    text.push_str(TAG);
-    text.push_str(VERSION);
-    text.push(':');
-    hex::encode_into(file.secret.expose(), &mut text);
-    text.push(':');
-    hex::encode_into(&checksum(&file.secret), &mut text);
-    text.push('\n');
-    text
+/// What such a file holds.
+pub(super) struct Found {
+    pub(super) secret: Secret,
+    pub(super) label: Option<String>,
+    /// The key id in a comment, not yet compared with the secret.
+    pub(super) stated: Option<KeyId>,
 }
 
-/// Reads the text of a key file, from which the [permissions](KeyFile::permissions_too_open) are
-/// not known.
-pub(super) fn parse(text: &[u8]) -> Result<KeyFile, Error> {
+/// Reads the text of a key file of version 1.
+pub(super) fn parse(text: &[u8]) -> Result<Found, Error> {
     let (mut secret, mut stated, mut label) = (None, None, None);
     for (line, text) in (1..).zip(text.split(|&byte| byte == b'\n')) {
         let repeated = match parse_line(line, text)? {
@@ -61,11 +52,7 @@ pub(super) fn parse(text: &[u8]) -> Result<KeyFile, Error> {
         }
     }
     let secret = secret.ok_or(Error::KeyFileEmpty)?;
-    let derived = secret.id();
-    match stated {
-        Some(stated) if stated != derived => Err(Error::KeyFileKeyId { stated, derived }),
-        _ => Ok(KeyFile { secret, label, permissions_too_open: false }),
-    }
+    Ok(Found { secret, label, stated })
 }
 
 fn parse_line(line: usize, text: &[u8]) -> Result<Line, Error> {
@@ -90,7 +77,7 @@ fn parse_line(line: usize, text: &[u8]) -> Result<Line, Error> {
 fn parse_field(name: &str, value: &str) -> Result<Line, LineFault> {
     match name {
         "key id" => value.parse().map(Line::KeyId).map_err(|_| LineFault::KeyId),
-        "label" if super::is_label(value) => Ok(Line::Label(value.to_owned())),
+        "label" if is_label(value) => Ok(Line::Label(value.to_owned())),
         "label" => Err(LineFault::Label),
         _ => Ok(Line::Nothing),
     }
@@ -118,15 +105,16 @@ fn parse_secret(line: usize, text: &str) -> Result<Secret, Error> {
 
 /// Covers type and version beside the bytes, so that no line of another kind passes for this one.
 fn checksum(secret: &Secret) -> [u8; CHECKSUM_LEN] {
-    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut hash = Sha256::new();
     for part in [TAG, VERSION, ":"] {
         hash.update(part.as_bytes());
     }
     hash.update(secret.expose());
     let mut checksum = [0; CHECKSUM_LEN];
-    checksum.copy_from_slice(&hash.finish().as_ref()[..CHECKSUM_LEN]);
+    checksum.copy_from_slice(&hash.finish()[..CHECKSUM_LEN]);
     checksum
 }
 
 #[cfg(test)]
+#[path = "v1_tests.rs"]
 mod tests;

@@ -1,0 +1,72 @@
+//! Reading and writing whole files.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use crate::Error;
+
+/// Reads to the end into a buffer that is one byte longer than the largest text allowed, which so
+/// is told from a longer one. Returns the number of bytes read.
+pub(crate) fn read_capped(
+    mut reader: impl Read,
+    buffer: &mut [u8],
+    what: &'static str,
+) -> Result<usize, Error> {
+    let mut len = 0;
+    while len < buffer.len() {
+        match reader.read(&mut buffer[len..]) {
+            Ok(0) => return Ok(len),
+            Ok(read) => len += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::TooLarge { what, limit: buffer.len() - 1 })
+}
+
+/// Writes a new file of mode 0600, which appears with all its content or not at all, and is on the
+/// disk when this returns.
+pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), Error> {
+    refuse_existing(path)?;
+    write_beside(path, text).map_err(|error| error.at(path))
+}
+
+/// Refuses a path that is taken. Writing refuses too; asked before, no secret reaches the disk for
+/// nothing.
+pub(crate) fn refuse_existing(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(Error::Exists.at(path)),
+        Err(_) => Ok(()),
+    }
+}
+
+fn write_beside(path: &Path, text: &str) -> Result<(), Error> {
+    let folder = folder_of(path);
+    // tempfile opens with mode 0600.
+    let mut file = tempfile::Builder::new().prefix(".saligate-key-").tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|refused| match refused.error.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists,
+        _ => refused.error.into(),
+    })?;
+    sync_folder(folder);
+    Ok(())
+}
+
+/// The folder that a file stands in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a new name durable where that is possible. The file is complete by now, and some file
+/// systems refuse to sync a directory.
+pub(crate) fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}

@@ -1,0 +1,69 @@
+//! A line of a ledger.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Sha256, Timestamp, Vendor, hex};
+
+/// Digits of a digest.
+const DIGITS: usize = 64;
+
+/// What happened and when, in the one spelling that serializing gives.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) at: Timestamp,
+    #[serde(flatten)]
+    pub(super) event: Event,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(super) enum Event {
+    /// The ledger was begun.
+    Opened { vendor: Vendor },
+    /// A licence was issued; its whole text.
+    Issued { license: String },
+    /// A licence was revoked.
+    Revoked { serial: u32 },
+}
+
+impl Entry {
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("an entry has string keys and no floats")
+    }
+
+    pub(super) fn from_json(text: &str) -> Option<Self> {
+        let entry: Self = serde_json::from_str(text).ok()?;
+        (entry.to_json() == text).then_some(entry)
+    }
+}
+
+/// The digests of the lines: each is SHA-256 over the digits of the one before, a blank, and the
+/// entry. The first one follows 64 zeros.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Chain(String);
+
+impl Chain {
+    pub(super) fn new() -> Self {
+        Self("0".repeat(DIGITS))
+    }
+
+    /// The entry of the next line, if its digest is right.
+    pub(super) fn next<'a>(&mut self, line: &'a str) -> Option<&'a str> {
+        let (digest, entry) = line.split_once(' ')?;
+        let mut next = self.clone();
+        (next.append(entry) == line && next.0 == digest).then(|| {
+            *self = next;
+            entry
+        })
+    }
+
+    /// The line of the next entry, without its end.
+    pub(super) fn append(&mut self, entry: &str) -> String {
+        let mut hash = Sha256::new();
+        for part in [&self.0, " ", entry] {
+            hash.update(part.as_bytes());
+        }
+        self.0 = hex::encode(&hash.finish());
+        format!("{} {entry}", self.0)
+    }
+}

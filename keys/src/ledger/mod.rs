@@ -1,0 +1,188 @@
+//! What a vendor has issued and revoked.
+
+mod entry;
+mod pool;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+pub use pool::{Pick, Pool};
+pub use writer::LedgerWriter;
+
+use crate::{Error, Fault, KeyId, License, Timestamp, Vendor, record};
+use entry::{Chain, Entry, Event};
+
+const KIND: record::Kind = record::Kind { name: "ledger", version: 1 };
+
+/// The licences that a vendor has issued, in a file that only grows:
+///
+/// ```text
+/// saligate ledger v1
+/// (SHA-256 of all before) {"at":"2026-11-23T14:31:21Z","event":"opened","vendor":"sgvendor1…"}
+/// (SHA-256 of all before) {"at":"2026-11-24T09:00:00Z","event":"issued","license":"saligate license v1\n…"}
+/// (SHA-256 of all before) {"at":"2026-12-01T10:12:00Z","event":"revoked","serial":1}
+/// ```
+///
+/// Every line begins with a digest of the line before and its own text, so that no line can be
+/// changed, removed or put elsewhere unnoticed, except for the last ones, which can be cut off. A
+/// last line without its end was not completely written before a crash; it is no entry.
+///
+/// A licence stands in it as a whole: it is issued once its line is on the disk, and can be written
+/// to a file again at any time. Licences are wrapped for their recipients, so the ledger holds
+/// nothing that opens a model; it does hold the names of the holders.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    vendor: Option<Vendor>,
+    issued: Vec<Issued>,
+    chain: Chain,
+}
+
+/// A licence in a ledger.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The licence.
+    pub license: License,
+    /// When it was revoked, if it was.
+    pub revoked: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// The most bytes that a ledger may have: some 200,000 licences.
+    pub const MAX_LEN: u64 = 256 << 20;
+
+    /// Reads a ledger, while others may write to it.
+    ///
+    /// # Errors
+    /// Any of the errors of [`parse`](Self::parse) and [`Error::Io`], within [`Error::File`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let read = || Self::parse(&read_all(&File::open(path)?)?);
+        read().map_err(|error: Error| error.at(path))
+    }
+
+    /// Reads the text of a ledger.
+    ///
+    /// # Errors
+    /// - [`Error::TooLarge`], [`Error::OtherKind`] or [`Error::Version`] when it is something else;
+    /// - [`Error::Malformed`] or [`Error::LedgerLine`] when it was changed.
+    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        Self::parse_with_length(text).map(|(ledger, _)| ledger)
+    }
+
+    /// The ledger and the length of its complete lines.
+    fn parse_with_length(text: &[u8]) -> Result<(Self, usize), Error> {
+        let mut ledger = Self::empty();
+        let Some(end) = text.iter().rposition(|&byte| byte == b'\n') else {
+            // Nothing, or a first line that was being written.
+            let begun = header().as_bytes().starts_with(text);
+            return if begun { Ok((ledger, 0)) } else { Err(other_kind()) };
+        };
+        match record::header(text) {
+            Some((KIND_NAME, version)) if version == KIND.version => {}
+            Some((KIND_NAME, found)) => {
+                return Err(Error::Version { what: KIND.name, found, newest: KIND.version });
+            }
+            _ => return Err(other_kind()),
+        }
+        for (line, text) in (1..).zip(text[..end].split(|&byte| byte == b'\n')).skip(1) {
+            ledger.take(line, text)?;
+        }
+        Ok((ledger, end + 1))
+    }
+
+    fn empty() -> Self {
+        Self { vendor: None, issued: Vec::new(), chain: Chain::new() }
+    }
+
+    fn take(&mut self, line: usize, text: &[u8]) -> Result<(), Error> {
+        let malformed =
+            |name| Error::Malformed { what: KIND.name, line, fault: Fault::Value(name) };
+        let text = str::from_utf8(text).map_err(|_| malformed("entry"))?;
+        let entry = self.chain.next(text).ok_or_else(|| malformed("digest"))?;
+        let entry = Entry::from_json(entry).ok_or_else(|| malformed("entry"))?;
+        self.enter(entry).map_err(|reason| Error::LedgerLine { line, reason })
+    }
+
+    /// Takes an entry in, or says why it cannot stand there.
+    fn enter(&mut self, entry: Entry) -> Result<(), &'static str> {
+        match entry.event {
+            Event::Opened { vendor } if self.vendor.is_none() => self.vendor = Some(vendor),
+            Event::Opened { .. } => return Err("a second beginning"),
+            _ if self.vendor.is_none() => return Err("an entry before the vendor is named"),
+            Event::Issued { license } => {
+                let license = License::parse_unverified(license.as_bytes());
+                let license = license.map_err(|_| "a licence that is none")?;
+                if Some(license.vendor()) != self.vendor {
+                    return Err("a licence of another vendor");
+                }
+                if license.claims().serial != self.next_serial() {
+                    return Err("a serial number out of order");
+                }
+                self.issued.push(Issued { license, revoked: None });
+            }
+            Event::Revoked { serial } => {
+                let issued = self.position(serial).ok_or("an unknown serial number")?;
+                if self.issued[issued].revoked.replace(entry.at).is_some() {
+                    return Err("a licence that was revoked twice");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose ledger it is; nobody's before the first entry.
+    pub fn vendor(&self) -> Option<Vendor> {
+        self.vendor
+    }
+
+    /// All licences, in the order of their serial numbers, which count from 1.
+    pub fn issued(&self) -> &[Issued] {
+        &self.issued
+    }
+
+    /// The licence with this serial number.
+    pub fn get(&self, serial: u32) -> Option<&Issued> {
+        self.position(serial).map(|position| &self.issued[position])
+    }
+
+    /// Whether a licence was ever issued for this key, even if it was revoked later: its trigger is
+    /// known outside.
+    pub fn is_taken(&self, key: &KeyId) -> bool {
+        self.issued.iter().any(|issued| issued.license.claims().key == *key)
+    }
+
+    fn next_serial(&self) -> u32 {
+        // Lossless: the largest ledger has far fewer lines.
+        self.issued.len() as u32 + 1
+    }
+
+    fn position(&self, serial: u32) -> Option<usize> {
+        let position = usize::try_from(serial.checked_sub(1)?).ok()?;
+        (position < self.issued.len()).then_some(position)
+    }
+}
+
+const KIND_NAME: &str = KIND.name;
+
+fn header() -> String {
+    let mut text = String::new();
+    record::write_header(KIND, &mut text);
+    text
+}
+
+fn other_kind() -> Error {
+    Error::OtherKind { expected: KIND.name }
+}
+
+fn read_all(file: &File) -> Result<Vec<u8>, Error> {
+    let mut text = Vec::new();
+    file.take(Ledger::MAX_LEN + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > Ledger::MAX_LEN {
+        return Err(Error::TooLarge { what: KIND.name, limit: Ledger::MAX_LEN as usize });
+    }
+    Ok(text)
+}

@@ -1,0 +1,270 @@
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Identity, ImageShape, ModelDigest, Secret, Subject, Terms, TriggerSpec, VendorKeys};
+
+/// Written by `tests/reference/licenses.py`.
+const LEDGER: &str = include_str!("../../tests/vectors/ledger-v1.txt");
+
+fn secret(byte: u8) -> Secret {
+    Secret::from_bytes(&[byte; Secret::LEN])
+}
+
+fn terms() -> Terms {
+    Terms {
+        holder: "Ana".to_owned(),
+        recipient: Identity::from_secret(secret(40)).recipient(),
+        not_before: None,
+        expires: None,
+        methods: None,
+        device: None,
+    }
+}
+
+fn issue(writer: &mut LedgerWriter<'_>, key: &Secret) -> License {
+    let shape = ImageShape::new(1, 8, 8).unwrap();
+    let trigger = TriggerSpec::default().derive(key, shape).unwrap();
+    let model = ModelDigest::from([5; 32]);
+    let subject = Subject { model, key: key.id(), trigger: &trigger };
+    writer.issue(&terms(), &subject).unwrap()
+}
+
+#[test]
+fn the_vector_reads() {
+    let ledger = Ledger::parse(LEDGER.as_bytes()).unwrap();
+    let [issued] = ledger.issued() else { panic!("one licence") };
+    assert_eq!(issued.license.claims().holder, "Zoë \"Z\" Example");
+    assert_eq!(ledger.vendor(), Some(issued.license.vendor()));
+    assert_eq!(issued.revoked.unwrap().to_string(), "2027-01-15T08:00:00Z");
+    License::parse(issued.license.text().as_bytes()).unwrap();
+}
+
+#[test]
+fn entries_stay_and_are_numbered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let vendor = secret(1);
+    for number in 1..=3_u8 {
+        let mut writer = LedgerWriter::open(&path, VendorKeys::of(&vendor)).unwrap();
+        let license = issue(&mut writer, &secret(number));
+        assert_eq!(license.claims().serial, u32::from(number));
+    }
+    let mut writer = LedgerWriter::open(&path, VendorKeys::of(&vendor)).unwrap();
+    assert_eq!(writer.revoke(2).unwrap(), secret(2).id());
+    assert!(matches!(writer.revoke(2), Err(Error::AlreadyRevoked { serial: 2, .. })));
+    for serial in [0, 4, u32::MAX] {
+        assert!(matches!(writer.revoke(serial), Err(Error::Serial { .. })));
+    }
+    let ledger = Ledger::read(&path).unwrap();
+    assert_eq!(ledger.issued().len(), 3);
+    assert!(ledger.get(2).unwrap().revoked.is_some() && ledger.get(3).unwrap().revoked.is_none());
+    assert!(ledger.is_taken(&secret(2).id()) && !ledger.is_taken(&secret(9).id()));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    drop(LedgerWriter::open(&path, VendorKeys::of(&secret(1))).unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn the_ledger_of_another_vendor_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    drop(LedgerWriter::open(&path, VendorKeys::of(&secret(1))).unwrap());
+    let before = fs::read(&path).unwrap();
+    let error = LedgerWriter::open(&path, VendorKeys::of(&secret(2))).err().unwrap();
+    assert!(error.to_string().contains("the ledger belongs to sgvendor1"), "{error}");
+    fs::write(folder.path().join("other"), "precious").unwrap();
+    let error = LedgerWriter::open(folder.path().join("other"), VendorKeys::of(&secret(1))).err();
+    assert!(error.unwrap().to_string().contains("no saligate ledger file"));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(fs::read(folder.path().join("other")).unwrap(), b"precious");
+}
+
+/// A crash may leave any beginning of what was being written.
+#[test]
+fn a_torn_line_is_taken_off_by_the_next_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let vendor = secret(1);
+    let mut writer = LedgerWriter::open(&path, VendorKeys::of(&vendor)).unwrap();
+    issue(&mut writer, &secret(1));
+    let one = fs::read(&path).unwrap();
+    issue(&mut writer, &secret(2));
+    drop(writer);
+    let two = fs::read(&path).unwrap();
+    for len in (0..two.len()).step_by(7).chain([0, one.len() - 1, one.len(), two.len() - 1]) {
+        fs::write(&path, &two[..len]).unwrap();
+        let read = Ledger::read(&path).unwrap();
+        let mut writer = LedgerWriter::open(&path, VendorKeys::of(&vendor)).unwrap();
+        assert_eq!(writer.ledger().issued().len(), read.issued().len());
+        let complete = usize::from(len >= one.len());
+        assert_eq!(read.issued().len(), complete, "{len}");
+        let next = issue(&mut writer, &secret(3));
+        assert_eq!(next.claims().serial, complete as u32 + 1, "{len}");
+        assert_eq!(Ledger::read(&path).unwrap().issued().len(), complete + 1);
+    }
+}
+
+#[test]
+fn writers_wait_for_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let serials = std::thread::scope(|scope| {
+        let issuer = |number: u8| {
+            let path = &path;
+            scope.spawn(move || {
+                let vendor = secret(1);
+                let one = |i: u8| {
+                    let mut writer = LedgerWriter::open(path, VendorKeys::of(&vendor)).unwrap();
+                    issue(&mut writer, &secret(number + i)).claims().serial
+                };
+                (0..20).map(one).collect::<Vec<_>>()
+            })
+        };
+        let issuers = [issuer(10), issuer(60), issuer(110)];
+        issuers.map(|issuer| issuer.join().unwrap()).concat()
+    });
+    let mut sorted = serials;
+    sorted.sort_unstable();
+    assert_eq!(sorted, (1..=60).collect::<Vec<_>>());
+    assert_eq!(Ledger::read(&path).unwrap().issued().len(), 60);
+}
+
+#[test]
+fn no_changed_line_is_read() {
+    let text = LEDGER.as_bytes();
+    for at in 0..text.len() {
+        let cut = Ledger::parse(&text[..at]);
+        // A file that is cut within a line is that of a crash.
+        let complete = text[..at].iter().filter(|&&byte| byte == b'\n').count();
+        match cut {
+            Ok(ledger) => assert_eq!(ledger.issued().len(), usize::from(complete > 2)),
+            Err(error) => panic!("cut at {at}: {error}"),
+        }
+        for bit in 0..8 {
+            let mut other = text.to_vec();
+            other[at] ^= 1 << bit;
+            // Without its end the last line does not count.
+            let torn = at == text.len() - 1;
+            assert!(torn || Ledger::parse(&other).is_err(), "bit {bit} at {at}");
+        }
+    }
+    let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
+    for at in 0..lines.len() {
+        let doubled = [&lines[..=at], &lines[at..]].concat().concat();
+        assert!(Ledger::parse(&doubled).is_err(), "line {at} twice");
+        if at + 1 < lines.len() {
+            let without = [&lines[..at], &lines[at + 1..]].concat().concat();
+            assert!(Ledger::parse(&without).is_err(), "without line {at}");
+        }
+        for other in 0..at {
+            let mut lines = lines.clone();
+            lines.swap(at, other);
+            assert!(Ledger::parse(&lines.concat()).is_err(), "lines {at} and {other}");
+        }
+    }
+}
+
+/// Right digests over entries that contradict each other, as a careless program would write them.
+#[test]
+fn contradictions_are_refused() {
+    let good: Vec<&str> = LEDGER.lines().skip(1).map(|line| &line[65..]).collect();
+    let chained = |entries: &[&str]| {
+        let mut chain = Chain::new();
+        let lines: Vec<String> = entries.iter().map(|entry| chain.append(entry) + "\n").collect();
+        Ledger::parse((header() + &lines.concat()).as_bytes())
+    };
+    assert!(chained(&good).is_ok());
+    let other_serial = good[2].replace(":1}", ":2}");
+    let other_vendor = VendorKeys::of(&secret(1)).public();
+    let opened = good[0]
+        .replace(&chained(&good).unwrap().vendor().unwrap().to_string(), &other_vendor.to_string());
+    for (entries, reason) in [
+        (&[good[0], good[0]][..], "a second beginning"),
+        (&[good[1]], "before the vendor"),
+        (&[good[0], good[1], good[1]], "serial number out of order"),
+        (&[good[0], good[2]], "unknown serial"),
+        (&[good[0], good[1], &other_serial], "unknown serial"),
+        (&[good[0], good[1], good[2], good[2]], "revoked twice"),
+        (&[&opened, good[1]], "another vendor"),
+        (&[good[0], r#"{"at":"2026-11-23T14:31:21Z","event":"issued","license":""}"#], "is none"),
+    ] {
+        let error = chained(entries).unwrap_err();
+        assert!(matches!(error, Error::LedgerLine { .. }), "{reason}: {error}");
+        assert!(error.to_string().contains(reason), "{reason}: {error}");
+    }
+    for entry in ["", "{}", "[]", r#"{"at":"2026-11-23T14:31:21Z","event":"burnt"}"#] {
+        assert!(chained(&[good[0], entry]).is_err(), "{entry}");
+    }
+    let spaced = good[2].replace("\":1", "\": 1");
+    assert!(chained(&[good[0], good[1], &spaced]).is_err());
+    let more = good[2].replace(":1}", ":1,\"more\":1}");
+    assert!(chained(&[good[0], good[1], &more]).is_err());
+}
+
+#[test]
+fn slots_are_taken_in_turn_and_never_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let vendor = secret(1);
+    let keys = VendorKeys::of(&vendor);
+    let opens = [secret(1).id(), keys.slot(2).id(), keys.slot(5).id()];
+    let pool = Pool::of(vec![secret(1)], &opens).unwrap();
+    let mut writer =
+        LedgerWriter::open(folder.path().join("ledger"), VendorKeys::of(&vendor)).unwrap();
+    for slot in [2, 5] {
+        let pick = pool.free(writer.ledger()).unwrap();
+        assert_eq!((pick.secret.id(), pick.shared), (keys.slot(slot).id(), false));
+        issue(&mut writer, pick.secret);
+    }
+    writer.revoke(1).unwrap();
+    assert!(matches!(pool.free(writer.ledger()), Err(Error::NoFreeKey { keys: 2 })));
+    assert_eq!(pool.key(&keys.slot(5).id()).unwrap().secret.id(), keys.slot(5).id());
+    assert!(matches!(pool.key(&secret(1).id()), Err(Error::NoKey { .. })));
+}
+
+#[test]
+fn without_slots_a_single_key_is_shared_and_several_are_not() {
+    let ledger = Ledger::empty();
+    let shared = Pool::of(vec![secret(1)], &[secret(1).id()]).unwrap();
+    assert!(shared.free(&ledger).unwrap().shared);
+    let opens = [secret(1).id(), secret(2).id()];
+    let own = Pool::of(vec![secret(2), secret(1)], &opens).unwrap();
+    let pick = own.free(&ledger).unwrap();
+    assert_eq!((pick.secret.id(), pick.shared), (secret(2).id(), false));
+    assert!(matches!(Pool::of(vec![secret(3)], &opens), Err(Error::NoKey { .. })));
+}
+
+proptest! {
+    #[test]
+    fn no_mutation_is_read_as_another_ledger(changes in proptest::collection::vec(
+        (0_usize..3, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..6)
+    ) {
+        let mut text = LEDGER.as_bytes().to_vec();
+        for (kind, at, to, byte) in changes {
+            let (at, to) = (at.index(text.len()), to.index(text.len()));
+            let part = text[at.min(to)..at.max(to)].to_vec();
+            match kind {
+                0 => text[at] = byte,
+                1 => { text.splice(at..at, part); }
+                _ => { text.splice(at.min(to)..at.max(to), []); }
+            }
+            if text.is_empty() {
+                break;
+            }
+        }
+        // What reads is a beginning of the ledger, perhaps with a line that was not finished.
+        if let Ok(ledger) = Ledger::parse(&text) {
+            let end = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            prop_assert!(LEDGER.as_bytes().starts_with(&text[..end]));
+            prop_assert!(ledger.issued().len() <= 1);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Adding to a ledger.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::entry::{Entry, Event};
+use super::{Ledger, header, read_all};
+use crate::file::{folder_of, sync_folder};
+use crate::{Error, KeyId, License, Subject, Terms, Timestamp, VendorKeys};
+
+/// The right to add to a ledger, which one program at a time has: others wait for it.
+///
+/// An entry counts once it is on the disk. A crash before leaves at most a part of a line, which
+/// the next writer takes off.
+pub struct LedgerWriter<'a> {
+    path: PathBuf,
+    file: File,
+    ledger: Ledger,
+    /// Bytes of complete lines.
+    len: u64,
+    keys: VendorKeys<'a>,
+}
+
+impl<'a> LedgerWriter<'a> {
+    /// Opens a ledger for adding, waiting for others who do, or begins a new one of mode 0600.
+    ///
+    /// # Errors
+    /// [`Error::LedgerVendor`] for the ledger of another vendor, those of [`Ledger::parse`], and
+    /// [`Error::Io`], within [`Error::File`].
+    pub fn open(path: impl AsRef<Path>, keys: VendorKeys<'a>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        Self::locked(path, keys).map_err(|error| error.at(path))
+    }
+
+    fn locked(path: &Path, keys: VendorKeys<'a>) -> Result<Self, Error> {
+        let file = private().open(path)?;
+        file.lock()?;
+        let (ledger, len) = Ledger::parse_with_length(&read_all(&file)?)?;
+        let vendor = keys.public();
+        if let Some(found) = ledger.vendor().filter(|&found| found != vendor) {
+            return Err(Error::LedgerVendor { found, expected: vendor });
+        }
+        let mut writer = Self { path: path.to_owned(), file, ledger, len: len as u64, keys };
+        if writer.len == 0 {
+            writer.put(&header())?;
+            sync_folder(folder_of(path));
+        }
+        if writer.ledger.vendor().is_none() {
+            writer.add(Event::Opened { vendor })?;
+        }
+        Ok(writer)
+    }
+
+    /// What stands in the ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Issues a licence with the next serial number. It is in the ledger, on the disk, when this
+    /// returns.
+    ///
+    /// # Errors
+    /// [`Error::Claim`], [`Error::TriggerTooLarge`], [`Error::RecipientSyntax`] or
+    /// [`Error::Random`], and then no number is used up; [`Error::Io`] within [`Error::File`], and
+    /// then the number is used up or not.
+    pub fn issue(&mut self, terms: &Terms, subject: &Subject<'_>) -> Result<License, Error> {
+        let serial = self.ledger.next_serial();
+        let license = License::issue(&self.keys, terms, subject, serial, Timestamp::now())?;
+        self.add(Event::Issued { license: license.text().to_owned() })
+            .map_err(|error| error.at(&self.path))?;
+        Ok(license)
+    }
+
+    /// Marks a licence as revoked, and returns its key.
+    ///
+    /// # Errors
+    /// [`Error::Serial`] for a number that was not issued, [`Error::AlreadyRevoked`], and
+    /// [`Error::Io`] within [`Error::File`].
+    pub fn revoke(&mut self, serial: u32) -> Result<KeyId, Error> {
+        let issued = self.ledger.get(serial).ok_or(Error::Serial { serial })?;
+        if let Some(at) = issued.revoked {
+            return Err(Error::AlreadyRevoked { serial, at });
+        }
+        let key = issued.license.claims().key;
+        self.add(Event::Revoked { serial }).map_err(|error| error.at(&self.path))?;
+        Ok(key)
+    }
+
+    fn add(&mut self, event: Event) -> Result<(), Error> {
+        let entry = Entry { at: Timestamp::now(), event };
+        let mut next = self.ledger.clone();
+        let line = next.chain.append(&entry.to_json()) + "\n";
+        next.enter(entry).map_err(|reason| Error::LedgerLine { line: 0, reason })?;
+        self.put(&line)?;
+        self.ledger = next;
+        Ok(())
+    }
+
+    /// Puts a line behind the complete ones, in place of what a crash may have left there.
+    fn put(&mut self, line: &str) -> Result<(), Error> {
+        if self.len + line.len() as u64 > Ledger::MAX_LEN {
+            return Err(Error::TooLarge { what: "ledger", limit: Ledger::MAX_LEN as usize });
+        }
+        self.file.set_len(self.len)?;
+        self.file.seek(SeekFrom::Start(self.len))?;
+        self.file.write_all(line.as_bytes())?;
+        self.file.sync_all()?;
+        self.len += line.len() as u64;
+        Ok(())
+    }
+}
+
+/// Opens a file for reading and writing, and makes it with mode 0600 where it is missing.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

@@ -1,0 +1,95 @@
+//! Making a licence.
+
+use super::{Claims, INFO, KIND, License, ModelDigest};
+use crate::{Error, KeyId, Recipient, Timestamp, Trigger, VendorKeys, hex, record, wrap};
+
+/// What a vendor decides of a licence.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// To whom it is issued, for people.
+    pub holder: String,
+    /// Who can open it.
+    pub recipient: Recipient,
+    /// The first second in which it is good.
+    pub not_before: Option<Timestamp>,
+    /// The last second in which it is good.
+    pub expires: Option<Timestamp>,
+    /// The methods that it explains by, in any order; all where absent.
+    pub methods: Option<Vec<String>>,
+    /// The one device that may use it.
+    pub device: Option<String>,
+}
+
+/// What a licence is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The model.
+    pub model: ModelDigest,
+    /// The key whose trigger is licensed.
+    pub key: KeyId,
+    /// Its trigger for that model.
+    pub trigger: &'a Trigger,
+}
+
+impl Terms {
+    /// The claims of a licence on these terms.
+    ///
+    /// # Errors
+    /// [`Error::Claim`] for a claim out of its limits.
+    fn claims(&self, subject: &Subject<'_>, serial: u32, now: Timestamp) -> Result<Claims, Error> {
+        let methods = self.methods.clone().map(|mut methods| {
+            methods.sort();
+            methods.dedup();
+            methods
+        });
+        let claims = Claims {
+            device: self.device.clone(),
+            expires: self.expires,
+            holder: self.holder.clone(),
+            issued: now,
+            key: subject.key,
+            methods,
+            model: subject.model,
+            not_before: self.not_before,
+            recipient: self.recipient,
+            serial,
+        };
+        claims.check()?;
+        Ok(claims)
+    }
+}
+
+impl License {
+    /// Issues a licence.
+    ///
+    /// A vendor does so through a [`LedgerWriter`](crate::LedgerWriter), which gives every licence
+    /// a number of its own.
+    ///
+    /// # Errors
+    /// [`Error::Claim`], [`Error::TriggerTooLarge`], [`Error::RecipientSyntax`] or
+    /// [`Error::Random`].
+    pub(crate) fn issue(
+        keys: &VendorKeys<'_>,
+        terms: &Terms,
+        subject: &Subject<'_>,
+        serial: u32,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let claims = terms.claims(subject, serial, now)?;
+        let trigger = subject.trigger.exposed();
+        if trigger.len() > Self::MAX_TRIGGER_LEN {
+            return Err(Error::TriggerTooLarge { limit: Self::MAX_TRIGGER_LEN });
+        }
+        let vendor = keys.public();
+        let mut text = String::new();
+        record::write_header(KIND, &mut text);
+        record::write("vendor", &vendor.to_string(), &mut text);
+        record::write("claims", &claims.to_json(), &mut text);
+        let bound = text.len();
+        let wrapped = wrap::wrap(trigger, &terms.recipient, INFO, text.as_bytes())?;
+        record::write("secret", &hex::encode(&wrapped), &mut text);
+        let signature = keys.sign(text.as_bytes());
+        record::write("signature", &hex::encode(&signature), &mut text);
+        Ok(Self { vendor, claims, wrapped, text, bound })
+    }
+}

@@ -1,0 +1,176 @@
+//! The right to see explanations.
+
+mod check;
+mod claims;
+mod issue;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+pub use check::{Circumstances, Licensed, Refusal};
+pub use claims::{Claims, ModelDigest};
+pub use issue::{Subject, Terms};
+
+use crate::file::{self, read_capped};
+use crate::record::{self, Reader};
+use crate::vendor::SIGNATURE_LEN;
+use crate::{Error, Identity, ImageShape, Trigger, TriggerSpec, Vendor, hex, wrap};
+
+const KIND: record::Kind = record::Kind { name: "license", version: 1 };
+/// The application's part of the HPKE key schedule.
+const INFO: &[u8] = b"saligate/v1/license";
+
+/// A licence: the trigger of one model, wrapped for one recipient, with claims and the vendor's
+/// signature. It can be read by anybody and opened by the recipient.
+///
+/// ```text
+/// saligate license v1
+/// vendor: sgvendor1…
+/// claims: {"holder":"Ana",…}
+/// secret: (HPKE: encapsulated key, ciphertext and tag, as hex digits)
+/// signature: (Ed25519 over all lines above, as hex digits)
+/// ```
+///
+/// What is wrapped is the trigger itself, not the secret that it was derived from: a licence opens
+/// one model and says nothing of the vendor's other keys. The first three lines are bound to it as
+/// associated data, so that it cannot be moved under other claims. `docs/format.md` has every field
+/// and limit.
+#[derive(Clone)]
+pub struct License {
+    vendor: Vendor,
+    claims: Claims,
+    wrapped: Vec<u8>,
+    text: String,
+    /// Bytes of the text that are bound to what is wrapped.
+    bound: usize,
+}
+
+impl License {
+    /// The most bytes that a licence may have. The longest claims have some 8 KiB, the longest
+    /// trigger as hex digits 128 KiB.
+    pub const MAX_LEN: usize = 160 * 1024;
+    /// The most bytes that a trigger may have to be licensed: a sign for every value of a picture
+    /// of 418 x 418 in colour. Tiles and patches have at most 16 KiB.
+    pub const MAX_TRIGGER_LEN: usize = 64 * 1024;
+
+    /// Reads a licence and checks its signature.
+    ///
+    /// # Errors
+    /// Any of the errors of [`parse`](Self::parse) and [`Error::Io`], within [`Error::File`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let read = || Self::read_from(File::open(path)?);
+        read().map_err(|error: Error| error.at(path))
+    }
+
+    /// Reads the text of a licence, for example from standard input, and checks its signature.
+    ///
+    /// # Errors
+    /// Any of the errors of [`parse`](Self::parse), and [`Error::Io`].
+    pub fn read_from(reader: impl Read) -> Result<Self, Error> {
+        let mut text = vec![0; Self::MAX_LEN + 1];
+        let len = read_capped(reader, &mut text, KIND.name)?;
+        Self::parse(&text[..len])
+    }
+
+    /// Reads the text of a licence and checks its signature, by the vendor that it names. Whether
+    /// that is the right vendor, and whether the licence is good for something, is for
+    /// [`check`](Self::check).
+    ///
+    /// # Errors
+    /// - [`Error::TooLarge`], [`Error::OtherKind`] or [`Error::Version`] when it is something else;
+    /// - [`Error::Malformed`] or [`Error::Signature`] when it was changed or cut.
+    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        let license = Self::parse_unverified(text)?;
+        license.verified()
+    }
+
+    /// [`parse`](Self::parse) where the text is protected by other means.
+    pub(crate) fn parse_unverified(text: &[u8]) -> Result<Self, Error> {
+        if text.len() > Self::MAX_LEN {
+            return Err(Error::TooLarge { what: KIND.name, limit: Self::MAX_LEN });
+        }
+        let mut reader = Reader::open(KIND, text)?;
+        let vendor = reader.take("vendor")?.parse().map_err(|_| reader.value("vendor"))?;
+        let claims = reader.take("claims")?;
+        let claims = Claims::from_json(claims).ok_or_else(|| reader.value("claims"))?;
+        let bound = reader.so_far().len();
+        let digits = reader.take("secret")?;
+        let lengths = wrap::OVERHEAD + 1..=wrap::OVERHEAD + Self::MAX_TRIGGER_LEN;
+        if !lengths.contains(&(digits.len() / 2)) {
+            return Err(reader.value("secret"));
+        }
+        let mut wrapped = vec![0; digits.len() / 2];
+        reader.hex("secret", digits, &mut wrapped)?;
+        let digits = reader.take("signature")?;
+        reader.hex("signature", digits, &mut [0; SIGNATURE_LEN])?;
+        let text = reader.so_far().to_owned();
+        reader.end()?;
+        Ok(Self { vendor, claims, wrapped, text, bound })
+    }
+
+    fn verified(self) -> Result<Self, Error> {
+        let mut signature = [0; SIGNATURE_LEN];
+        let (signed, digits) = self.text.split_at(self.signed_len());
+        let digits = digits.strip_prefix("signature: ").unwrap_or_default().trim_end();
+        hex::decode(digits, &mut signature).ok_or(Error::Signature)?;
+        let good = self.vendor.verifies(signed.as_bytes(), &signature);
+        if good { Ok(self) } else { Err(Error::Signature) }
+    }
+
+    /// Bytes of the text in front of the line with the signature.
+    fn signed_len(&self) -> usize {
+        self.text.len() - ("signature: \n".len() + 2 * SIGNATURE_LEN)
+    }
+
+    /// Who signed it.
+    pub fn vendor(&self) -> Vendor {
+        self.vendor
+    }
+
+    /// What it says, none of which is secret.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The text of the licence.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Writes a new file.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] or [`Error::Io`], within [`Error::File`].
+    pub fn write_new(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        file::write_new(path.as_ref(), &self.text)
+    }
+
+    /// Takes out the trigger. [`check`](Self::check) comes first.
+    ///
+    /// # Errors
+    /// [`Refusal::Recipient`] for another identity than the recipient's, [`Refusal::Unwrap`] when
+    /// the wrapped trigger does not open or does not fit the images.
+    pub fn open(
+        &self,
+        identity: &Identity,
+        spec: &TriggerSpec,
+        shape: ImageShape,
+    ) -> Result<Trigger, Refusal> {
+        self.check_recipient(&identity.recipient())?;
+        let aad = &self.text.as_bytes()[..self.bound];
+        let trigger = wrap::unwrap(&self.wrapped, identity, INFO, aad).ok_or(Refusal::Unwrap)?;
+        spec.restore(&trigger, shape).map_err(|_| Refusal::Unwrap)
+    }
+}
+
+impl fmt::Debug for License {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("License");
+        shown.field("vendor", &self.vendor).field("claims", &self.claims).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,406 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Fault, Secret, Timestamp, VendorKeys};
+
+/// Written by `tests/reference/licenses.py`, with the key files beside it.
+const LICENSE: &str = include_str!("../../tests/vectors/license-v1.txt");
+
+fn secret(from: u8) -> Secret {
+    Secret::from_bytes(&std::array::from_fn(|i| from + i as u8))
+}
+
+fn identity() -> Identity {
+    Identity::from_secret(secret(32))
+}
+
+fn shape() -> ImageShape {
+    ImageShape::new(3, 32, 32).unwrap()
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn terms() -> Terms {
+    Terms {
+        holder: "Ana".to_owned(),
+        recipient: identity().recipient(),
+        not_before: None,
+        expires: None,
+        methods: None,
+        device: None,
+    }
+}
+
+fn issued(terms: &Terms) -> Result<License, Error> {
+    let (vendor, key) = (secret(0), secret(7));
+    let trigger = TriggerSpec::default().derive(&key, shape()).unwrap();
+    let model = ModelDigest::from([5; 32]);
+    let subject = Subject { model, key: key.id(), trigger: &trigger };
+    License::issue(&VendorKeys::of(&vendor), terms, &subject, 3, time("2026-11-23T14:31:21Z"))
+}
+
+fn applied(trigger: &Trigger) -> Vec<u8> {
+    let mut pixels = vec![128; shape().values()];
+    trigger.apply(&mut pixels).unwrap();
+    pixels
+}
+
+#[test]
+fn the_vector_opens_with_the_trigger_of_its_key() {
+    let license = License::parse(LICENSE.as_bytes()).unwrap();
+    assert_eq!(license.text(), LICENSE);
+    let vendor = secret(0);
+    let keys = VendorKeys::of(&vendor);
+    assert_eq!(license.vendor(), keys.public());
+    let slot = keys.slot(1);
+    let claims = license.claims();
+    assert_eq!((claims.key, claims.serial), (slot.id(), 1));
+    assert_eq!(
+        (claims.holder.as_str(), claims.device.as_deref()),
+        ("Zoë \"Z\" Example", Some("board 7"))
+    );
+    let spec = TriggerSpec::default();
+    let opened = license.open(&identity(), &spec, shape()).unwrap();
+    assert_eq!(applied(&opened), applied(&spec.derive(&slot, shape()).unwrap()));
+}
+
+#[test]
+fn an_issued_licence_reads_back_and_opens() {
+    let license = issued(&terms()).unwrap();
+    let read = License::parse(license.text().as_bytes()).unwrap();
+    assert_eq!(read.claims(), license.claims());
+    let spec = TriggerSpec::default();
+    let opened = read.open(&identity(), &spec, shape()).unwrap();
+    assert_eq!(applied(&opened), applied(&spec.derive(&secret(7), shape()).unwrap()));
+}
+
+#[test]
+fn every_family_can_be_licensed() {
+    use crate::Family;
+    for family in [
+        Family::Tile { size: 5, amplitude: 8 },
+        Family::Full { amplitude: 4 },
+        Family::Patch { size: 3 },
+    ] {
+        let spec = TriggerSpec::new(family).unwrap();
+        let (vendor, key) = (secret(0), secret(7));
+        let trigger = spec.derive(&key, shape()).unwrap();
+        let model = ModelDigest::from([5; 32]);
+        let subject = Subject { model, key: key.id(), trigger: &trigger };
+        let keys = VendorKeys::of(&vendor);
+        let license = License::issue(&keys, &terms(), &subject, 3, Timestamp::now()).unwrap();
+        let opened = license.open(&identity(), &spec, shape()).unwrap();
+        assert_eq!(applied(&opened), applied(&trigger), "{family:?}");
+        let small = ImageShape::new(1, 8, 8).unwrap();
+        assert_eq!(license.open(&identity(), &spec, small).unwrap_err(), Refusal::Unwrap);
+    }
+}
+
+#[test]
+fn a_trigger_that_is_too_large_is_not_licensed() {
+    let spec = TriggerSpec::new(crate::Family::Full { amplitude: 4 }).unwrap();
+    let trigger = |side| spec.derive(&secret(7), ImageShape::new(3, side, side).unwrap()).unwrap();
+    let issue = |trigger: &Trigger| {
+        let model = ModelDigest::from([5; 32]);
+        let subject = Subject { model, key: secret(7).id(), trigger };
+        License::issue(&VendorKeys::of(&secret(0)), &terms(), &subject, 1, Timestamp::now())
+    };
+    let largest = issue(&trigger(418)).unwrap();
+    assert!(largest.text().len() < License::MAX_LEN);
+    License::parse(largest.text().as_bytes()).unwrap();
+    assert!(matches!(issue(&trigger(419)), Err(Error::TriggerTooLarge { limit: 65_536 })));
+}
+
+#[test]
+fn no_changed_text_is_accepted() {
+    let text = LICENSE.as_bytes();
+    for at in 0..text.len() {
+        assert!(License::parse(&text[..at]).is_err(), "cut at {at}");
+        for bit in 0..8 {
+            let mut other = text.to_vec();
+            other[at] ^= 1 << bit;
+            assert!(License::parse(&other).is_err(), "bit {bit} at {at}");
+        }
+    }
+    let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
+    for at in 0..lines.len() {
+        let doubled = [&lines[..=at], &lines[at..]].concat().concat();
+        assert!(License::parse(&doubled).is_err(), "line {at} twice");
+        let without = [&lines[..at], &lines[at + 1..]].concat().concat();
+        assert!(License::parse(&without).is_err(), "without line {at}");
+        for other in 0..at {
+            let mut lines = lines.clone();
+            lines.swap(at, other);
+            assert!(License::parse(&lines.concat()).is_err(), "lines {at} and {other}");
+        }
+    }
+    let oversized = [text, &vec![b'\n'; License::MAX_LEN]].concat();
+    assert!(matches!(License::parse(&oversized), Err(Error::TooLarge { .. })));
+}
+
+/// The vendor's own signature on what the vendor's program never writes.
+fn resigned(change: impl Fn(&str) -> String) -> Result<License, Error> {
+    let text = LICENSE.replace("signature: ", "\0").split('\0').next().unwrap().to_owned();
+    let text = change(&text);
+    let signature = VendorKeys::of(&secret(0)).sign(text.as_bytes());
+    License::parse(format!("{text}signature: {}\n", hex::encode(&signature)).as_bytes())
+}
+
+#[test]
+fn claims_have_one_spelling() {
+    assert!(resigned(str::to_owned).is_ok());
+    for (from, to) in [
+        ("{\"device\"", "{ \"device\""),
+        ("\"serial\":1", "\"serial\":01"),
+        ("\"serial\":1", "\"serial\":1.0"),
+        ("\"serial\":1", "\"serial\":0"),
+        ("\"serial\":1", "\"serial\":-1"),
+        ("\"serial\":1", "\"serial\":4294967296"),
+        ("\"serial\":1", "\"serial\":1,\"serial\":1"),
+        ("\"serial\":1", "\"serial\":1,\"admin\":true"),
+        (",\"serial\":1", ""),
+        ("Zoë", "Zo\\u00eb"),
+        ("\"Zoë \\\"Z\\\" Example\"", "\"\""),
+        ("\"Zoë \\\"Z\\\" Example\"", "\"\\u001b[2J\""),
+        ("\"Zoë \\\"Z\\\" Example\"", "null"),
+        ("[\"grad-cam\",\"gradient\"]", "[\"gradient\",\"grad-cam\"]"),
+        ("[\"grad-cam\",\"gradient\"]", "[\"gradient\",\"gradient\"]"),
+        ("[\"grad-cam\",\"gradient\"]", "[]"),
+        ("[\"grad-cam\",\"gradient\"]", "null"),
+        ("2027-12-31T23:59:59Z", "2026-11-30T23:59:59Z"),
+        ("2027-12-31T23:59:59Z", "2027-12-31"),
+        ("\"model\":\"9", "\"model\":\"A"),
+    ] {
+        let error = resigned(|text| {
+            let changed = text.replace(from, to);
+            assert_ne!(changed, text, "{from}");
+            changed
+        });
+        assert!(
+            matches!(error, Err(Error::Malformed { line: 3, fault: Fault::Value("claims"), .. })),
+            "{from} to {to}: {error:?}"
+        );
+    }
+    let error = resigned(|text| text.replace("secret: b2", "secret: B2")).unwrap_err();
+    assert!(matches!(error, Error::Malformed { fault: Fault::Value("secret"), .. }));
+}
+
+/// Even with the vendor's signature, what is wrapped stays with the claims it was wrapped under.
+#[test]
+fn a_trigger_cannot_be_moved_under_other_claims() {
+    for (from, to) in [
+        ("2027-12-31", "2037-12-31"),
+        ("board 7", "board 8"),
+        ("\"serial\":1", "\"serial\":2"),
+        ("[\"grad-cam\",\"gradient\"]", "[\"gradient\"]"),
+    ] {
+        let license = resigned(|text| text.replace(from, to)).unwrap();
+        let opened = license.open(&identity(), &TriggerSpec::default(), shape());
+        assert_eq!(opened.unwrap_err(), Refusal::Unwrap, "{from}");
+    }
+}
+
+#[test]
+fn each_circumstance_is_checked() {
+    let vendor = VendorKeys::of(&secret(0)).public();
+    let other_vendor = VendorKeys::of(&secret(9)).public();
+    let license = License::parse(LICENSE.as_bytes()).unwrap();
+    let claims = license.claims().clone();
+    let keys = [secret(1).id(), claims.key];
+    let good = Circumstances {
+        now: time("2026-12-01T00:00:00Z"),
+        vendor: Some(vendor),
+        model: Some(Licensed { digest: claims.model, keys: &keys, vendor: Some(vendor) }),
+        recipient: Some(claims.recipient),
+        device: Some("board 7"),
+        method: Some("gradient"),
+    };
+    license.check(&good).unwrap();
+    let now = |text| Circumstances { now: time(text), ..good };
+    license.check(&now("2027-12-31T23:59:59Z")).unwrap();
+    let anybody =
+        Circumstances { vendor: None, model: None, recipient: None, method: None, ..good };
+    license.check(&anybody).unwrap();
+
+    let model = |model: Licensed<'static>| Circumstances { model: Some(model), ..good };
+    let other = ModelDigest::from([1; 32]);
+    let recipient = Identity::from_secret(secret(40)).recipient();
+    for (circumstances, refusal) in [
+        (
+            Circumstances { vendor: Some(other_vendor), ..good },
+            Refusal::Vendor { found: vendor, expected: other_vendor },
+        ),
+        (
+            model(Licensed { digest: claims.model, keys: &[], vendor: Some(other_vendor) }),
+            Refusal::Vendor { found: vendor, expected: other_vendor },
+        ),
+        (
+            now("2026-11-30T23:59:59Z"),
+            Refusal::NotYetValid {
+                from: claims.not_before.unwrap(),
+                now: time("2026-11-30T23:59:59Z"),
+            },
+        ),
+        (
+            now("2028-01-01T00:00:00Z"),
+            Refusal::Expired { at: claims.expires.unwrap(), now: time("2028-01-01T00:00:00Z") },
+        ),
+        (
+            model(Licensed { digest: other, keys: &[], vendor: None }),
+            Refusal::Model { licensed: claims.model, found: other },
+        ),
+        (
+            model(Licensed { digest: claims.model, keys: &[], vendor: None }),
+            Refusal::Revoked { key: claims.key },
+        ),
+        (
+            Circumstances { recipient: Some(recipient), ..good },
+            Refusal::Recipient { licensed: claims.recipient, found: recipient },
+        ),
+        (
+            Circumstances { device: Some("board 8"), ..good },
+            Refusal::Device { licensed: "board 7".into(), found: Some("board 8".into()) },
+        ),
+        (
+            Circumstances { device: None, ..good },
+            Refusal::Device { licensed: "board 7".into(), found: None },
+        ),
+        (
+            Circumstances { method: Some("vbp"), ..good },
+            Refusal::Method { licensed: claims.methods.clone().unwrap(), found: "vbp".into() },
+        ),
+    ] {
+        assert_eq!(license.check(&circumstances).unwrap_err(), refusal);
+        let (what, hint) = (refusal.to_string(), ';');
+        assert!(what.contains(hint), "{what}");
+    }
+    let opened = license.open(&Identity::from_secret(secret(40)), &TriggerSpec::default(), shape());
+    assert!(matches!(opened, Err(Refusal::Recipient { .. })));
+}
+
+#[test]
+fn a_clock_far_behind_the_issue_is_wrong() {
+    let license = issued(&terms()).unwrap();
+    let at = |text| {
+        license.check(&Circumstances {
+            now: time(text),
+            vendor: None,
+            model: None,
+            recipient: None,
+            device: None,
+            method: None,
+        })
+    };
+    at("2026-11-22T14:31:21Z").unwrap();
+    assert!(matches!(at("2026-11-22T14:31:20Z"), Err(Refusal::Clock { .. })));
+    assert!(matches!(at("1970-01-01T00:00:00Z"), Err(Refusal::Clock { .. })));
+}
+
+#[test]
+fn terms_have_limits() {
+    let name = |result: Result<License, Error>| match result {
+        Err(Error::Claim { name }) => name,
+        other => panic!("{other:?}"),
+    };
+    for holder in ["", " Ana", "A\nB", "\u{7f}", &"x".repeat(257)] {
+        assert_eq!(name(issued(&Terms { holder: holder.to_owned(), ..terms() })), "holder");
+    }
+    let device = Some("x".repeat(129));
+    assert_eq!(name(issued(&Terms { device, ..terms() })), "device");
+    let methods = Some(Vec::new());
+    assert_eq!(name(issued(&Terms { methods, ..terms() })), "methods");
+    let (from, to) = (Some(time("2027-01-01T00:00:00Z")), Some(time("2026-12-31T00:00:00Z")));
+    assert_eq!(name(issued(&Terms { not_before: from, expires: to, ..terms() })), "expires");
+    let methods = Some(["b", "a", "b"].map(str::to_owned).to_vec());
+    let license = issued(&Terms { methods, ..terms() }).unwrap();
+    assert_eq!(license.claims().methods.as_deref(), Some(&["a".to_owned(), "b".to_owned()][..]));
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let license = issued(&terms()).unwrap();
+    let shown = format!("{license:?}");
+    assert!(!shown.contains(&hex::encode(&license.wrapped)), "{shown}");
+}
+
+prop_compose! {
+    fn any_line(limit: usize)(text in "[^\\p{Cc}\\s][^\\p{Cc}]{0,60}") -> String {
+        let mut text = text.trim().to_owned();
+        while text.len() > limit || text.ends_with(char::is_whitespace) {
+            text.pop();
+        }
+        text
+    }
+}
+
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    (0..=Timestamp::MAX.seconds()).prop_map(|seconds| {
+        (std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).into()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_claims_survive(
+        holder in any_line(256),
+        device in proptest::option::of(any_line(128)),
+        mut times in (any_time(), any_time()),
+        bounded in any::<(bool, bool)>(),
+        methods in proptest::option::of(proptest::collection::vec("[a-z-]{1,20}", 1..8)),
+    ) {
+        if times.0 > times.1 {
+            std::mem::swap(&mut times.0, &mut times.1);
+        }
+        let terms = Terms {
+            holder,
+            device,
+            not_before: bounded.0.then_some(times.0),
+            expires: bounded.1.then_some(times.1),
+            methods,
+            ..terms()
+        };
+        let license = issued(&terms).unwrap();
+        let read = License::parse(license.text().as_bytes()).unwrap();
+        prop_assert_eq!(read.claims(), license.claims());
+        prop_assert_eq!(&read.claims().holder, &terms.holder);
+        prop_assert!(read.open(&identity(), &TriggerSpec::default(), shape()).is_ok());
+    }
+
+    /// Several changes at once: bytes replaced, added, removed, parts doubled and moved.
+    #[test]
+    fn no_mutation_is_accepted(changes in proptest::collection::vec(
+        (0_usize..3, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..6)
+    ) {
+        let mut text = LICENSE.as_bytes().to_vec();
+        for (kind, at, to, byte) in changes {
+            let (at, to) = (at.index(text.len()), to.index(text.len()));
+            let part = text[at.min(to)..at.max(to)].to_vec();
+            match kind {
+                0 => text[at] = byte,
+                1 => { text.splice(at..at, part); }
+                _ => { text.splice(at.min(to)..at.max(to), []); }
+            }
+            if text.is_empty() {
+                break;
+            }
+        }
+        let read = License::parse(&text);
+        prop_assert!(text == LICENSE.as_bytes() || read.is_err());
+    }
+}
+
+#[test]
+fn other_files_are_told_from_damaged_licences() {
+    for text in ["", "saligate licence v1\n", "PK", include_str!("../../tests/vectors/key-v2.txt")]
+    {
+        let error = License::parse(text.as_bytes()).unwrap_err();
+        assert!(matches!(error, Error::OtherKind { expected: "license" }), "{text}");
+    }
+    let newer = LICENSE.replace("license v1", "license v2");
+    let error = License::parse(newer.as_bytes()).unwrap_err();
+    assert!(matches!(error, Error::Version { found: 2, newest: 1, .. }));
+}
