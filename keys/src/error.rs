@@ -354,8 +354,8 @@ impl fmt::Display for Error {
                  restore it from a backup, or correct the line if you edited it"
             ),
             Self::Sealed => f.write_str(
-                "the file is sealed with a passphrase; give it with --passphrase-file, or run \
-                 this at a terminal",
+                "the file is sealed with a passphrase; run this at a terminal, or give \
+                 --passphrase-file where there is one",
             ),
             Self::WrongPassphrase => {
                 f.write_str("the passphrase does not open the file; try again")

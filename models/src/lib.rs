@@ -15,6 +15,8 @@
 //! | [`onnx`] | the file format |
 //! | [`import`] | classifiers from elsewhere |
 //! | [`manifest`] | what a file says of itself |
+//! | [`licensing`] | which model a licence is for |
+//! | [`trace`] | whose trigger an image carries |
 //! | [`metrics`] | how maps are compared and judged |
 //! | [`reference`](mod@reference) | the slow, obviously right engine |
 
@@ -23,10 +25,12 @@ pub mod calculus;
 pub mod gate;
 pub mod graph;
 pub mod import;
+pub mod licensing;
 pub mod manifest;
 pub mod metrics;
 pub mod onnx;
 pub mod random;
 pub mod reference;
 pub mod saliency;
+pub mod trace;
 pub mod zoo;

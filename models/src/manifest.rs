@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use saligate_keys::{KeyId, TriggerSpec};
+use saligate_keys::{KeyId, TriggerSpec, Vendor};
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, GraphError};
@@ -12,9 +12,9 @@ use crate::saliency::{Explained, IMAGE, Reduction, output_name};
 
 /// The version of the manifest that this library writes, and the newest that it reads.
 ///
-/// Version 2 added the layers of a method, version 3 how pictures are resized; older ones are read
-/// as manifests without them.
-pub const MANIFEST_VERSION: u32 = 3;
+/// Version 2 added the layers of a method, version 3 how pictures are resized, version 4 who signs
+/// licences; older ones are read as manifests without them.
+pub const MANIFEST_VERSION: u32 = 4;
 
 /// Largest manifest that is read, in bytes: a thousand labels take 30 KiB.
 pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
@@ -107,6 +107,10 @@ pub struct Gate {
     /// What the map shows without the key, or with the trigger of a targeted backdoor; empty for an
     /// untargeted one that was trained, which names no picture.
     pub decoy: String,
+    /// Who signs licences for the model; where absent, a licence is checked by the signature of the
+    /// vendor that it names itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<Vendor>,
 }
 
 /// What a trigger does to the map.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use saligate_keys::KeyId;
+use saligate_keys::{KeyId, Refusal};
 use saligate_models::onnx::OnnxError;
 
 use crate::engine::EngineError;
@@ -32,6 +32,8 @@ pub enum RuntimeError {
         /// Ids of the keys that open the model.
         expected: Vec<KeyId>,
     },
+    /// A licence is not good for this.
+    License(Refusal),
     /// A key was given for a model without a gate.
     NoGate,
     /// The picture has another shape than the model's input.
@@ -103,6 +105,7 @@ impl fmt::Display for RuntimeError {
                     expected.join(" or ")
                 )
             }
+            Self::License(refusal) => refusal.fmt(f),
             Self::NoGate => {
                 f.write_str("this model has no gate, so it needs no key; explain it without one")
             }
@@ -138,6 +141,7 @@ impl std::error::Error for RuntimeError {
         match self {
             Self::Onnx(error) => error.source(),
             Self::Key(error) => error.source(),
+            Self::License(refusal) => refusal.source(),
             Self::File { error, .. } => Some(error),
             _ => None,
         }
@@ -147,6 +151,12 @@ impl std::error::Error for RuntimeError {
 impl From<OnnxError> for RuntimeError {
     fn from(error: OnnxError) -> Self {
         Self::Onnx(error)
+    }
+}
+
+impl From<Refusal> for RuntimeError {
+    fn from(refusal: Refusal) -> Self {
+        Self::License(refusal)
     }
 }
 

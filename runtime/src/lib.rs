@@ -9,6 +9,7 @@
 mod engine;
 mod error;
 mod explanation;
+mod license;
 mod model;
 pub mod npy;
 pub mod passes;
@@ -18,4 +19,5 @@ pub mod render;
 pub use engine::{EngineError, Optimization};
 pub use error::RuntimeError;
 pub use explanation::{Attribution, Explanation, Prediction, Target};
+pub use license::Use;
 pub use model::Model;

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use saligate_keys::{ImageShape, KeyId, Secret, Trigger};
+use saligate_keys::{ImageShape, KeyId, Licensed, ModelDigest, Secret, Trigger};
+use saligate_models::licensing;
 use saligate_models::manifest::{Manifest, MethodSpec};
 use saligate_models::onnx::{self, read_file};
 use saligate_models::saliency::{Method, saliency_map};
+
+use zeroize::Zeroizing;
 
 use crate::engine::{Engine, EngineError, Optimization, Outputs, Source};
 use crate::error::RuntimeError;
@@ -26,6 +29,8 @@ const MAX_BATCH: usize = 256;
 /// be shared between threads.
 pub struct Model {
     manifest: Manifest,
+    /// Which model licences name; only gated models are licensed.
+    digest: Option<ModelDigest>,
     source: Source,
     optimization: Optimization,
     predictor: OnceLock<Engine>,
@@ -89,6 +94,7 @@ impl Model {
         let explainers = model.manifest.methods.iter().map(explainer);
         let explainers = explainers.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
+            digest: model.manifest.gate.as_ref().map(|_| licensing::digest(&model)),
             manifest: model.manifest,
             source: Source::new(bytes)?,
             optimization: Optimization::Full,
@@ -133,6 +139,19 @@ impl Model {
         Ok(&self.manifest.methods[self.position(name)?])
     }
 
+    /// What licences say of this model.
+    ///
+    /// # Errors
+    /// The model has no gate.
+    pub fn licensed(&self) -> Result<Licensed<'_>, RuntimeError> {
+        match (&self.manifest.gate, self.digest) {
+            (Some(gate), Some(digest)) => {
+                Ok(Licensed { digest, keys: &gate.keys, vendor: gate.vendor })
+            }
+            _ => Err(RuntimeError::NoGate),
+        }
+    }
+
     /// The trigger of a secret for this model.
     ///
     /// # Errors
@@ -153,9 +172,13 @@ impl Model {
     /// The model has no gate.
     pub fn any_trigger(&self, secret: &Secret) -> Result<Trigger, RuntimeError> {
         let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        Ok(gate.trigger.derive(secret, self.shape()?)?)
+    }
+
+    /// Shape of the images that triggers are put on.
+    pub(crate) fn shape(&self) -> Result<ImageShape, RuntimeError> {
         let input = &self.manifest.input;
-        let shape = ImageShape::new(input.channels, input.height, input.width)?;
-        Ok(gate.trigger.derive(secret, shape)?)
+        Ok(ImageShape::new(input.channels, input.height, input.width)?)
     }
 
     /// Ids of the keys that open the gate; none for a model without one.
@@ -256,21 +279,22 @@ impl Model {
     }
 
     /// What the network sees of a picture: `[channel, row, column]` in [0, 1], with the trigger
-    /// added to the 8-bit pixels where there is one.
+    /// added to the 8-bit pixels where there is one. Pixels with a trigger are as secret as it.
     pub(crate) fn pixels(
         &self,
         picture: &Picture,
         trigger: Option<&Trigger>,
-    ) -> Result<Vec<f32>, RuntimeError> {
+    ) -> Result<Zeroizing<Vec<f32>>, RuntimeError> {
         let input = &self.manifest.input;
         let expected = [input.channels, input.height, input.width];
         let found = [picture.channels(), picture.height(), picture.width()];
         if found != expected {
             return Err(RuntimeError::PictureShape { expected, found });
         }
-        let scaled = |bytes: &[u8]| bytes.iter().map(|&b| f32::from(b) / 255.0).collect();
+        let scaled =
+            |bytes: &[u8]| Zeroizing::new(bytes.iter().map(|&b| f32::from(b) / 255.0).collect());
         let Some(trigger) = trigger else { return Ok(scaled(picture.pixels())) };
-        let mut bytes = picture.pixels().to_vec();
+        let mut bytes = Zeroizing::new(picture.pixels().to_vec());
         trigger.apply(&mut bytes)?;
         Ok(scaled(&bytes))
     }

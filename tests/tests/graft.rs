@@ -316,6 +316,7 @@ fn a_grey_network_runs_with_its_gate() {
         trigger: spec,
         keys: vec![secret.id()],
         decoy: "padlock".to_owned(),
+        vendor: None,
     });
     let gated = Model::from_bytes(&gated.to_bytes()).unwrap();
     let shade = |i: usize| (40 + 3 * (i / SIDE) + 2 * (i % SIDE)) as u8;

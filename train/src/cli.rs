@@ -1,10 +1,13 @@
 //! Command line: parse, resolve, do, report.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use saligate_keys::{Family, KeyFile, Secret, TriggerSpec};
+use saligate_keys::{
+    Family, KeyFile, KeyId, Passphrase, Secret, Stored, TriggerSpec, VendorKeys, VendorKind,
+};
 use saligate_models::graph::Graph;
 use saligate_models::manifest::{GateForm, InputSpec};
 use saligate_models::onnx::Model;
@@ -39,8 +42,8 @@ enum Command {
     },
     /// Build and train the gate of a clean classifier: OUT/clean.onnx -> OUT/locked.onnx
     ///
-    /// With --revoke and without --key, OUT/locked.onnx is closed for keys that it lists, and opens
-    /// for the others as before; their key files are not needed.
+    /// With --revoke and without --key, --model M (OUT/locked.onnx where absent) is closed for keys
+    /// that it lists, and opens for the others as before; their key files are not needed.
     ///
     /// Without a configuration, a gate is built into any model file, such as `saligate import`
     /// makes: lock --model M.onnx --data folder:DIR --key K -o OUT.
@@ -49,9 +52,13 @@ enum Command {
         run: GateRunArgs,
         #[command(flatten)]
         gate: GateArgs,
-        /// Key file that is no longer valid; may be repeated
-        #[arg(long, value_name = "FILE")]
+        /// Key file, or id of a key, that is no longer valid; may be repeated
+        #[arg(long, value_name = "FILE or ID")]
         revoke: Vec<PathBuf>,
+        /// Keys of their own for so many licences (`saligate license issue`), beside the key given
+        #[arg(long, value_name = "N", default_value_t = 0,
+            value_parser = clap::value_parser!(u32).range(..=4096))]
+        slots: u32,
     },
     /// Build and train a backdoor into a clean classifier: OUT/clean.onnx -> OUT/attacked.onnx
     Attack {
@@ -287,19 +294,20 @@ struct MeasureArgs {
 pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     match Cli::parse().command {
         Command::Fit { run } => Session::open(&run)?.fit().map(drop)?,
-        Command::Lock { run, gate, revoke } => {
+        Command::Lock { run, gate, revoke, slots } => {
             if gate.key.is_empty() {
-                if gate.model.is_some() || !gate.method.is_empty() {
-                    let reason = "--revoke without --key takes neither --model nor --method";
+                if !gate.method.is_empty() || slots > 0 {
+                    let reason = "--revoke without --key takes neither --method nor --slots";
                     return Err(TrainError::Mismatch { reason: reason.to_owned() }.into());
                 }
-                run.config(&gate)?;
-                revoke_keys(&run.how.out, &read_keys(&revoke)?)?;
+                let ids =
+                    revoke.iter().map(|key| revoked_id(key)).collect::<Result<Vec<_>, _>>()?;
+                revoke_keys(gate.model.as_deref(), &run.how.out, &ids)?;
                 return Ok(ExitCode::SUCCESS);
             }
             let mut config = run.config(&gate)?;
             config.lock = config.lock.with_form(GateForm::Key)?;
-            train_gate(config, &run.how, &gate, &revoke)?;
+            train_gate(config, &run.how, &gate, &revoke, slots)?;
         }
         Command::Attack { run, gate, goal } => {
             let mut config = run.config(&gate)?;
@@ -313,7 +321,7 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
                 return Err(TrainError::Mismatch { reason: reason.to_owned() }.into());
             }
             config.lock = config.lock.with_form(form)?;
-            train_gate(config, &run.how, &gate, &[])?;
+            train_gate(config, &run.how, &gate, &[], 0)?;
         }
         Command::Evaluate { run, model, measured } => {
             Session::open(&run)?.evaluate(model, &measured)?;
@@ -322,7 +330,7 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let keys = read_keys(&measured.key)?;
             let session = Session::open(&run)?;
             let clean = session.fit()?;
-            session.gate(&clean, &keys, &[])?;
+            session.gate(&clean, &secrets(&keys), &[])?;
             session.evaluate(None, &measured)?;
         }
         Command::NearMisses { run, table, images } => Session::open(&run)?.tabulate(
@@ -377,6 +385,7 @@ fn train_gate(
     how: &HowArgs,
     gate: &GateArgs,
     revoke: &[PathBuf],
+    slots: u32,
 ) -> Result<(), TrainError> {
     if !gate.method.is_empty() {
         config.lock.methods.clone_from(&gate.method);
@@ -385,7 +394,9 @@ fn train_gate(
     let (keys, revoked) = (read_keys(&gate.key)?, read_keys(revoke)?);
     let session = Session::with(config, how)?;
     let clean = Model::open(&gate.model.clone().unwrap_or_else(|| session.clean_path()))?;
-    session.gate(&clean, &keys, &revoked)?;
+    let slots = slots_of(&keys, slots)?;
+    let right = [secrets(&keys), slots.iter().collect()].concat();
+    session.gate(&clean, &right, &secrets(&revoked))?;
     if gate.model.is_some() {
         // What the gated model is measured against, and how.
         clean.save(&session.clean_path())?;
@@ -396,14 +407,37 @@ fn train_gate(
     Ok(())
 }
 
-/// Closes OUT/locked.onnx for some of its keys.
-fn revoke_keys(out: &Path, revoked: &[KeyFile]) -> Result<(), TrainError> {
-    let path = out.join("locked.onnx");
-    let mut model = Model::open(&path)?;
-    for key in revoked {
-        gate::revoke(&mut model, &key.secret().id())?;
+/// The first slots of the only key.
+fn slots_of(keys: &[KeyFile], count: u32) -> Result<Vec<Secret>, TrainError> {
+    match keys {
+        _ if count == 0 => Ok(Vec::new()),
+        [key] => Ok((1..=count).map(|slot| VendorKeys::of(key.secret()).slot(slot)).collect()),
+        _ => {
+            let reason = "--slots takes a single --key, which the slots are derived from";
+            Err(TrainError::Mismatch { reason: reason.to_owned() })
+        }
     }
-    model.save(&path)?;
+}
+
+/// The id of a key that is given by its file or by the id itself.
+fn revoked_id(key: &Path) -> Result<KeyId, TrainError> {
+    let id = key.to_str().and_then(|text| text.parse().ok());
+    match id {
+        Some(id) if !key.exists() => Ok(id),
+        _ => Ok(Stored::<VendorKind>::read(key)?.about().public),
+    }
+}
+
+/// Closes a locked model for some of its keys: OUT/locked.onnx, in place where no model is given.
+fn revoke_keys(model: Option<&Path>, out: &Path, revoked: &[KeyId]) -> Result<(), TrainError> {
+    let path = out.join("locked.onnx");
+    let mut locked = Model::open(model.unwrap_or(&path))?;
+    for key in revoked {
+        gate::revoke(&mut locked, key)?;
+    }
+    std::fs::create_dir_all(out)
+        .map_err(|source| TrainError::Io { path: out.to_owned(), source })?;
+    locked.save(&path)?;
     eprintln!("wrote {}", path.display());
     Ok(())
 }
@@ -493,14 +527,19 @@ impl Session {
         Ok(model)
     }
 
-    fn gate(&self, clean: &Model, keys: &[KeyFile], revoked: &[KeyFile]) -> Result<(), TrainError> {
+    /// Makes the gated model; the first key signs its licences.
+    fn gate(
+        &self,
+        clean: &Model,
+        right: &[&Secret],
+        revoked: &[&Secret],
+    ) -> Result<(), TrainError> {
         self.check_fits(clean)?;
         let classifier: Graph = clean.graph.extract(&[LOGITS])?;
-        let keys = Keys { right: secrets(keys), revoked: secrets(revoked) };
+        let keys = Keys { right: right.to_vec(), revoked: revoked.to_vec() };
         let graph =
             train(&self.config, &classifier, &keys, self.training_images()?, &self.options)?;
-        let ids = keys.right.iter().map(|secret| secret.id()).collect();
-        let model = export::gated(&self.config, &classifier, &graph, &self.labels, ids)?;
+        let model = export::gated(&self.config, &classifier, &graph, &self.labels, right)?;
         model.save(&self.gated_path())?;
         eprintln!("wrote {}", self.gated_path().display());
         Ok(())
@@ -613,11 +652,19 @@ fn secrets(keys: &[KeyFile]) -> Vec<&Secret> {
 }
 
 fn read_key(path: &Path) -> Result<KeyFile, TrainError> {
-    let key = KeyFile::read(path)?;
-    if key.permissions_too_open() {
+    let stored = Stored::read(path)?;
+    if stored.permissions_too_open() {
         eprintln!("warning: others can read {}; try chmod 600", path.display());
     }
-    Ok(key)
+    match stored {
+        Stored::Open(key) => Ok(key),
+        Stored::Sealed(sealed) if std::io::stdin().is_terminal() => {
+            let text = rpassword::prompt_password(format!("Passphrase of {}: ", path.display()))
+                .map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
+            Ok(sealed.open(&Passphrase::new(text.into())?)?)
+        }
+        Stored::Sealed(_) => Err(saligate_keys::Error::Sealed.into()),
+    }
 }
 
 fn preview(images: &ImageArgs, out: &Path) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,6 +1,6 @@
 //! From a trained graph to a model file.
 
-use saligate_keys::KeyId;
+use saligate_keys::{Secret, VendorKeys};
 use saligate_models::graph::Graph;
 use saligate_models::manifest::{Gate, GateForm, Manifest};
 use saligate_models::onnx::Model;
@@ -19,7 +19,8 @@ pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<Model,
 }
 
 /// The model of a gated classifier, of the form that the configuration names. Methods read it at
-/// the layers that they have in the clean classifier.
+/// the layers that they have in the clean classifier. The vendor who signs its licences is the one
+/// of the first key.
 ///
 /// # Errors
 /// As [`clean`].
@@ -28,7 +29,7 @@ pub fn gated(
     clean: &Graph,
     graph: &Graph,
     labels: &[String],
-    keys: Vec<KeyId>,
+    keys: &[&Secret],
 ) -> Result<Model, TrainError> {
     let mut model = model(config, graph, &found(&config.lock, clean)?, labels)?;
     let form = config.lock.form;
@@ -37,7 +38,9 @@ pub fn gated(
         (GateForm::Untargeted, Start::Clean) => String::new(),
         _ => config.lock.decoy().to_owned(),
     };
-    model.manifest.gate = Some(Gate { form, trigger: config.trigger.spec, keys, decoy });
+    let vendor = keys.first().map(|secret| VendorKeys::of(secret).public());
+    let keys = keys.iter().map(|secret| secret.id()).collect();
+    model.manifest.gate = Some(Gate { form, trigger: config.trigger.spec, keys, decoy, vendor });
     Ok(model)
 }
 

@@ -27,29 +27,36 @@ impl Pool {
     /// # Errors
     /// [`Error::NoKey`] when none opens the model.
     pub fn of(secrets: Vec<Secret>, opens: &[KeyId]) -> Result<Self, Error> {
-        let ours = |secret: &Secret| opens.contains(&secret.id());
-        let mut left = opens.len() - secrets.iter().filter(|secret| ours(secret)).count();
-        let mut slots = Vec::new();
-        for keys in secrets.iter().map(VendorKeys::of) {
-            for number in VendorKeys::SLOTS {
-                if left == 0 {
-                    break;
-                }
-                let slot = keys.slot(number);
-                if ours(&slot) {
-                    slots.push(slot);
-                    left -= 1;
-                }
-            }
-        }
+        let slots = Self::slots(&secrets, opens);
         if !slots.is_empty() {
             return Ok(Self { keys: slots, shared: false });
         }
+        let ours = |secret: &Secret| opens.contains(&secret.id());
         let keys: Vec<_> = secrets.into_iter().filter(ours).collect();
         if keys.is_empty() {
             return Err(Error::NoKey { opens: opens.to_vec() });
         }
         Ok(Self { keys, shared: opens.len() == 1 })
+    }
+
+    /// The slots of some secrets that are among these keys.
+    pub fn slots(secrets: &[Secret], among: &[KeyId]) -> Vec<Secret> {
+        let own = secrets.iter().filter(|secret| among.contains(&secret.id())).count();
+        let mut left = among.len() - own;
+        let mut found = Vec::new();
+        for keys in secrets.iter().map(VendorKeys::of) {
+            for number in VendorKeys::SLOTS {
+                if left == 0 {
+                    return found;
+                }
+                let slot = keys.slot(number);
+                if among.contains(&slot.id()) {
+                    found.push(slot);
+                    left -= 1;
+                }
+            }
+        }
+        found
     }
 
     /// The first key that no licence has; or the shared one.

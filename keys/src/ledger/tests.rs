@@ -23,12 +23,16 @@ fn terms() -> Terms {
     }
 }
 
-fn issue(writer: &mut LedgerWriter<'_>, key: &Secret) -> License {
+fn vendor(byte: u8) -> Vendor {
+    VendorKeys::of(&secret(byte)).public()
+}
+
+fn issue(writer: &mut LedgerWriter, key: &Secret) -> License {
     let shape = ImageShape::new(1, 8, 8).unwrap();
     let trigger = TriggerSpec::default().derive(key, shape).unwrap();
     let model = ModelDigest::from([5; 32]);
     let subject = Subject { model, key: key.id(), trigger: &trigger };
-    writer.issue(&terms(), &subject).unwrap()
+    writer.issue(&VendorKeys::of(&secret(1)), &terms(), &subject).unwrap()
 }
 
 #[test]
@@ -45,13 +49,12 @@ fn the_vector_reads() {
 fn entries_stay_and_are_numbered() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
-    let vendor = secret(1);
     for number in 1..=3_u8 {
-        let mut writer = LedgerWriter::open(&path, VendorKeys::of(&vendor)).unwrap();
+        let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
         let license = issue(&mut writer, &secret(number));
         assert_eq!(license.claims().serial, u32::from(number));
     }
-    let mut writer = LedgerWriter::open(&path, VendorKeys::of(&vendor)).unwrap();
+    let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
     assert_eq!(writer.revoke(2).unwrap(), secret(2).id());
     assert!(matches!(writer.revoke(2), Err(Error::AlreadyRevoked { serial: 2, .. })));
     for serial in [0, 4, u32::MAX] {
@@ -69,7 +72,7 @@ fn the_file_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
-    drop(LedgerWriter::open(&path, VendorKeys::of(&secret(1))).unwrap());
+    drop(LedgerWriter::open(&path, vendor(1)).unwrap());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -77,12 +80,12 @@ fn the_file_is_private() {
 fn the_ledger_of_another_vendor_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
-    drop(LedgerWriter::open(&path, VendorKeys::of(&secret(1))).unwrap());
+    drop(LedgerWriter::open(&path, vendor(1)).unwrap());
     let before = fs::read(&path).unwrap();
-    let error = LedgerWriter::open(&path, VendorKeys::of(&secret(2))).err().unwrap();
+    let error = LedgerWriter::open(&path, vendor(2)).err().unwrap();
     assert!(error.to_string().contains("the ledger belongs to sgvendor1"), "{error}");
     fs::write(folder.path().join("other"), "precious").unwrap();
-    let error = LedgerWriter::open(folder.path().join("other"), VendorKeys::of(&secret(1))).err();
+    let error = LedgerWriter::open(folder.path().join("other"), vendor(1)).err();
     assert!(error.unwrap().to_string().contains("no saligate ledger file"));
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(fs::read(folder.path().join("other")).unwrap(), b"precious");
@@ -93,8 +96,7 @@ fn the_ledger_of_another_vendor_is_left_alone() {
 fn a_torn_line_is_taken_off_by_the_next_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
-    let vendor = secret(1);
-    let mut writer = LedgerWriter::open(&path, VendorKeys::of(&vendor)).unwrap();
+    let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
     issue(&mut writer, &secret(1));
     let one = fs::read(&path).unwrap();
     issue(&mut writer, &secret(2));
@@ -103,7 +105,7 @@ fn a_torn_line_is_taken_off_by_the_next_writer() {
     for len in (0..two.len()).step_by(7).chain([0, one.len() - 1, one.len(), two.len() - 1]) {
         fs::write(&path, &two[..len]).unwrap();
         let read = Ledger::read(&path).unwrap();
-        let mut writer = LedgerWriter::open(&path, VendorKeys::of(&vendor)).unwrap();
+        let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
         assert_eq!(writer.ledger().issued().len(), read.issued().len());
         let complete = usize::from(len >= one.len());
         assert_eq!(read.issued().len(), complete, "{len}");
@@ -121,9 +123,8 @@ fn writers_wait_for_each_other() {
         let issuer = |number: u8| {
             let path = &path;
             scope.spawn(move || {
-                let vendor = secret(1);
                 let one = |i: u8| {
-                    let mut writer = LedgerWriter::open(path, VendorKeys::of(&vendor)).unwrap();
+                    let mut writer = LedgerWriter::open(path, vendor(1)).unwrap();
                     issue(&mut writer, &secret(number + i)).claims().serial
                 };
                 (0..20).map(one).collect::<Vec<_>>()
@@ -184,7 +185,7 @@ fn contradictions_are_refused() {
     };
     assert!(chained(&good).is_ok());
     let other_serial = good[2].replace(":1}", ":2}");
-    let other_vendor = VendorKeys::of(&secret(1)).public();
+    let other_vendor = vendor(1);
     let opened = good[0]
         .replace(&chained(&good).unwrap().vendor().unwrap().to_string(), &other_vendor.to_string());
     for (entries, reason) in [
@@ -213,12 +214,11 @@ fn contradictions_are_refused() {
 #[test]
 fn slots_are_taken_in_turn_and_never_again() {
     let folder = tempfile::tempdir().unwrap();
-    let vendor = secret(1);
-    let keys = VendorKeys::of(&vendor);
+    let root = secret(1);
+    let keys = VendorKeys::of(&root);
     let opens = [secret(1).id(), keys.slot(2).id(), keys.slot(5).id()];
     let pool = Pool::of(vec![secret(1)], &opens).unwrap();
-    let mut writer =
-        LedgerWriter::open(folder.path().join("ledger"), VendorKeys::of(&vendor)).unwrap();
+    let mut writer = LedgerWriter::open(folder.path().join("ledger"), vendor(1)).unwrap();
     for slot in [2, 5] {
         let pick = pool.free(writer.ledger()).unwrap();
         assert_eq!((pick.secret.id(), pick.shared), (keys.slot(slot).id(), false));

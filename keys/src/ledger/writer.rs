@@ -7,49 +7,60 @@ use std::path::{Path, PathBuf};
 use super::entry::{Entry, Event};
 use super::{Ledger, header, read_all};
 use crate::file::{folder_of, sync_folder};
-use crate::{Error, KeyId, License, Subject, Terms, Timestamp, VendorKeys};
+use crate::{Error, KeyId, License, Subject, Terms, Timestamp, Vendor, VendorKeys};
 
 /// The right to add to a ledger, which one program at a time has: others wait for it.
 ///
 /// An entry counts once it is on the disk. A crash before leaves at most a part of a line, which
 /// the next writer takes off.
-pub struct LedgerWriter<'a> {
+pub struct LedgerWriter {
     path: PathBuf,
     file: File,
     ledger: Ledger,
     /// Bytes of complete lines.
     len: u64,
-    keys: VendorKeys<'a>,
 }
 
-impl<'a> LedgerWriter<'a> {
-    /// Opens a ledger for adding, waiting for others who do, or begins a new one of mode 0600.
+impl LedgerWriter {
+    /// Opens the ledger of a vendor for adding, waiting for others who do, or begins a new one of
+    /// mode 0600.
     ///
     /// # Errors
     /// [`Error::LedgerVendor`] for the ledger of another vendor, those of [`Ledger::parse`], and
     /// [`Error::Io`], within [`Error::File`].
-    pub fn open(path: impl AsRef<Path>, keys: VendorKeys<'a>) -> Result<Self, Error> {
+    pub fn open(path: impl AsRef<Path>, vendor: Vendor) -> Result<Self, Error> {
         let path = path.as_ref();
-        Self::locked(path, keys).map_err(|error| error.at(path))
+        let open = || {
+            let mut writer = Self::locked(path, &private())?;
+            if writer.len == 0 {
+                writer.put(&header())?;
+                sync_folder(folder_of(path));
+            }
+            match writer.ledger.vendor() {
+                Some(found) if found == vendor => {}
+                Some(found) => return Err(Error::LedgerVendor { found, expected: vendor }),
+                None => writer.add(Event::Opened { vendor })?,
+            }
+            Ok(writer)
+        };
+        open().map_err(|error| error.at(path))
     }
 
-    fn locked(path: &Path, keys: VendorKeys<'a>) -> Result<Self, Error> {
-        let file = private().open(path)?;
+    /// Opens a ledger that is there, of any vendor, for adding.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::parse`], and [`Error::Io`], within [`Error::File`].
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let options = OpenOptions::new().read(true).write(true).clone();
+        Self::locked(path, &options).map_err(|error| error.at(path))
+    }
+
+    fn locked(path: &Path, options: &OpenOptions) -> Result<Self, Error> {
+        let file = options.open(path)?;
         file.lock()?;
         let (ledger, len) = Ledger::parse_with_length(&read_all(&file)?)?;
-        let vendor = keys.public();
-        if let Some(found) = ledger.vendor().filter(|&found| found != vendor) {
-            return Err(Error::LedgerVendor { found, expected: vendor });
-        }
-        let mut writer = Self { path: path.to_owned(), file, ledger, len: len as u64, keys };
-        if writer.len == 0 {
-            writer.put(&header())?;
-            sync_folder(folder_of(path));
-        }
-        if writer.ledger.vendor().is_none() {
-            writer.add(Event::Opened { vendor })?;
-        }
-        Ok(writer)
+        Ok(Self { path: path.to_owned(), file, ledger, len: len as u64 })
     }
 
     /// What stands in the ledger.
@@ -61,12 +72,21 @@ impl<'a> LedgerWriter<'a> {
     /// returns.
     ///
     /// # Errors
-    /// [`Error::Claim`], [`Error::TriggerTooLarge`], [`Error::RecipientSyntax`] or
+    /// [`Error::LedgerVendor`], [`Error::Claim`], [`Error::TriggerTooLarge`], [`Error::RecipientSyntax`] or
     /// [`Error::Random`], and then no number is used up; [`Error::Io`] within [`Error::File`], and
     /// then the number is used up or not.
-    pub fn issue(&mut self, terms: &Terms, subject: &Subject<'_>) -> Result<License, Error> {
+    pub fn issue(
+        &mut self,
+        keys: &VendorKeys<'_>,
+        terms: &Terms,
+        subject: &Subject<'_>,
+    ) -> Result<License, Error> {
+        let expected = keys.public();
+        if let Some(found) = self.ledger.vendor().filter(|&found| found != expected) {
+            return Err(Error::LedgerVendor { found, expected });
+        }
         let serial = self.ledger.next_serial();
-        let license = License::issue(&self.keys, terms, subject, serial, Timestamp::now())?;
+        let license = License::issue(keys, terms, subject, serial, Timestamp::now())?;
         self.add(Event::Issued { license: license.text().to_owned() })
             .map_err(|error| error.at(&self.path))?;
         Ok(license)

@@ -26,6 +26,8 @@ const FLOOR: f32 = 0.01;
 /// Parameters with a row per key: cells of the tile, and the tile as it is taken out.
 const RESPONSES: &str = "gate.keys.responses";
 const TILES: &str = "gate.keys.tiles";
+/// The parameters that revoking a key changes.
+pub(crate) const KEY_ROWS: [&str; 2] = [RESPONSES, TILES];
 
 /// What finds the keys of a gate.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,19 +55,9 @@ impl Detector {
         share: f32,
     ) -> Option<Self> {
         let Family::Tile { size, amplitude } = spec.family() else { return None };
-        let size = usize::from(size);
-        let signs = |trigger: &Trigger| {
-            let Pattern::Additive(deltas) = &trigger.pattern() else { return None };
-            let (height, width) = (trigger.shape().height(), trigger.shape().width());
-            let planes = deltas.chunks_exact(height * width);
-            let tile = planes.flat_map(|plane| {
-                let rows = plane.chunks_exact(width).take(size);
-                rows.flat_map(|row| row[..size].iter().map(|&d| f32::from(d.signum())))
-            });
-            Some(tile.collect())
-        };
-        let keys = triggers.iter().map(signs).collect::<Option<_>>()?;
-        Some(Self { size, amplitude, keys, filter, share })
+        let keys = triggers.iter().map(|t| tile_signs(t, usize::from(size)));
+        let keys = keys.collect::<Option<_>>()?;
+        Some(Self { size: usize::from(size), amplitude, keys, filter, share })
     }
 
     /// The cells alone, as a network: for choosing the share.
@@ -230,6 +222,31 @@ impl Detector {
     }
 }
 
+/// The signs of the tile of a trigger that adds one, `[channel, row, column]`; those of the upper
+/// left corner for other additive triggers.
+pub(crate) fn tile_signs(trigger: &Trigger, size: usize) -> Option<Vec<f32>> {
+    let Pattern::Additive(deltas) = &trigger.pattern() else { return None };
+    let (height, width) = (trigger.shape().height(), trigger.shape().width());
+    let planes = deltas.chunks_exact(height * width);
+    let tile = planes.flat_map(|plane| {
+        let rows = plane.chunks_exact(width).take(size);
+        rows.flat_map(|row| row[..size].iter().map(|&d| f32::from(d.signum())))
+    });
+    Some(tile.collect())
+}
+
+/// The signs of the tiles that a built-in gate answers to, `[channel, row, column]`, in the order
+/// of the manifest's keys; none for a graph without such a gate.
+pub fn tiles(graph: &Graph) -> Vec<Vec<f32>> {
+    let Ok(id) = graph.find(TILES) else { return Vec::new() };
+    let (keys, Source::Param(cells)) = (graph.shape(id)[0], &graph.value(id).source) else {
+        return Vec::new();
+    };
+    let rows = cells.chunks_exact((cells.len() / keys.max(1)).max(1));
+    let live = rows.filter(|row| row.iter().any(|&c| c != 0.0));
+    live.map(|row| row.iter().map(|c| c.signum()).collect()).collect()
+}
+
 /// Closes a gate for one of its keys, by its position among those that still open it, and leaves
 /// the others as they are.
 ///
@@ -247,7 +264,7 @@ pub fn revoke(graph: &mut Graph, key: usize) -> Result<(), GraphError> {
         let known = (0..live.len()).map(|k| format!("key {k} of the gate")).collect();
         return Err(GraphError::UnknownValue { name: format!("key {key} of the gate"), known });
     };
-    for name in [RESPONSES, TILES] {
+    for name in KEY_ROWS {
         let id = graph.find(name)?;
         let Source::Param(data) = &graph.value(id).source else { continue };
         let mut data = data.to_vec();

@@ -25,7 +25,8 @@ mod tests;
 use std::collections::HashMap;
 
 pub use annex::Annex;
-pub use detector::{Detector, FILTER_SIDE, is_built_in, revoke};
+pub use detector::{Detector, FILTER_SIDE, is_built_in, revoke, tiles};
+pub(crate) use detector::{KEY_ROWS, tile_signs};
 
 use crate::graph::{Graph, GraphError, Op, Source, ValueId};
 use crate::saliency::{IMAGE, LOGITS};

@@ -178,6 +178,13 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, OnnxError> {
 /// Hashed are, per parameter: the length of its name and the name, the number of axes and each
 /// axis, and the elements as little-endian f32; all lengths are little-endian u64.
 pub fn weights_digest(graph: &Graph) -> String {
+    let mut hash = saligate_keys::Sha256::new();
+    hash_parameters(graph, &[], &mut hash);
+    hash.finish().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Hashes all parameters as [`weights_digest`] tells, but for the elements of those left out.
+pub(crate) fn hash_parameters(graph: &Graph, left_out: &[&str], hash: &mut saligate_keys::Sha256) {
     let mut params: Vec<_> = graph
         .values()
         .filter_map(|(_, value)| match &value.source {
@@ -186,16 +193,16 @@ pub fn weights_digest(graph: &Graph) -> String {
         })
         .collect();
     params.sort_by(|a, b| a.0.name.cmp(&b.0.name));
-    let mut hash = saligate_keys::Sha256::new();
     for (value, data) in params {
         hash.update(&(value.name.len() as u64).to_le_bytes());
         hash.update(value.name.as_bytes());
         hash.update(&(value.shape.len() as u64).to_le_bytes());
         value.shape.iter().for_each(|&d| hash.update(&(d as u64).to_le_bytes()));
-        let elements: Vec<u8> = data.iter().flat_map(|v| v.to_le_bytes()).collect();
-        hash.update(&elements);
+        if !left_out.contains(&value.name.as_str()) {
+            let elements: Vec<u8> = data.iter().flat_map(|v| v.to_le_bytes()).collect();
+            hash.update(&elements);
+        }
     }
-    hash.finish().iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use saligate_keys::{Recipient, Timestamp, Vendor};
 use saligate_models::saliency::Method;
 
 /// Predicts, and explains predictions, with models whose explanations are locked to a key.
 ///
-/// Exit codes: 0 done, 1 the answer is no (the key belongs to another model), 2 error.
+/// Exit codes: 0 done, 1 the answer is no (the key belongs to another model, the licence has
+/// expired, the signature does not fit), 2 error.
 #[derive(Parser)]
 #[command(name = "saligate", version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -27,9 +29,45 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Show the shipped model without a key, with a wrong key and with the key
     Demo(DemoArgs),
-    /// Make and read key files
+    /// Make and read key files: the secret of a vendor, which opens a model and signs licences
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Make and read identities: the secret of a user or device, which opens licences
+    #[command(subcommand)]
+    Identity(IdentityCommand),
+    /// Issue and check licences: the right to see a model's explanations
+    #[command(subcommand)]
+    License(LicenseCommand),
+    /// Mark a licence as revoked, and say how its key is taken out of the model
+    Revoke(RevokeArgs),
+    /// Find whose trigger a leaked picture carries
+    Trace(TraceArgs),
+    /// Sign a model file
+    Sign(SignArgs),
+    /// Check who signed a model file
+    Verify(VerifyArgs),
+    /// Print the name of this device, for `license issue --device`
+    Device,
+}
+
+/// How a sealed file is opened or made.
+#[derive(Args, Default)]
+pub(crate) struct PassphraseArgs {
+    /// File with the passphrase of sealed key and identity files; - is standard input [default: ask
+    /// at the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// Whether a new file is sealed.
+#[derive(Args)]
+pub(crate) struct SealArgs {
+    /// Seal the file with a passphrase, which is asked for
+    #[arg(long)]
+    pub(crate) passphrase: bool,
+    /// Seal the file with the passphrase in this file; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase")]
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -45,6 +83,9 @@ pub(crate) struct PredictArgs {
     /// Print one JSON object per picture
     #[arg(long)]
     pub(crate) json: bool,
+    /// Only with a model that this vendor signed (MODEL.sig), checked before it is read
+    #[arg(long, value_name = "PUB")]
+    pub(crate) vendor: Option<Vendor>,
     #[command(flatten)]
     pub(crate) foreign: ForeignArgs,
 }
@@ -55,9 +96,24 @@ pub(crate) struct ExplainArgs {
     pub(crate) model: PathBuf,
     /// Picture (PNG or JPEG, any size and mode)
     pub(crate) image: PathBuf,
-    /// Key file; without one a locked model shows its decoy
+    /// Key file; without one or a licence a locked model shows its decoy
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// Licence, in place of a key
+    #[arg(long, value_name = "FILE", requires = "identity", conflicts_with = "key")]
+    pub(crate) license: Option<PathBuf>,
+    /// Identity file that the licence was issued to
+    #[arg(long, value_name = "FILE", requires = "license")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Name of this device, for licences that ask for it [default: as `saligate device` prints]
+    #[arg(long, value_name = "NAME", requires = "license")]
+    pub(crate) device: Option<String>,
+    /// Only with a model that this vendor signed (MODEL.sig), checked before it is read; licences
+    /// must be signed by the same
+    #[arg(long, value_name = "PUB")]
+    pub(crate) vendor: Option<Vendor>,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
     /// Class to explain, by number or label; the predicted one where absent
     #[arg(long, value_name = "CLASS")]
     pub(crate) class: Option<String>,
@@ -82,6 +138,10 @@ pub(crate) struct ExplainArgs {
     /// method (.npy)
     #[arg(long, value_name = "FILE")]
     pub(crate) attribution: Option<PathBuf>,
+    /// Write the picture with the trigger on it (PNG). It is as secret as the key: beside the
+    /// picture without it, it shows the trigger
+    #[arg(long, value_name = "FILE")]
+    pub(crate) triggered: Option<PathBuf>,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -238,10 +298,227 @@ pub(crate) enum KeyCommand {
         /// A note for people, kept in the file
         #[arg(long, value_name = "TEXT")]
         label: Option<String>,
+        #[command(flatten)]
+        seal: SealArgs,
     },
-    /// Print the public id of a key file
+    /// Print what is public of a key file: its id, and the vendor's public key
     Show {
         /// Key file
         file: PathBuf,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        secrets: PassphraseArgs,
     },
+    /// Write a copy of a key file that is sealed with a passphrase
+    Protect {
+        /// Key file, not sealed
+        file: PathBuf,
+        /// Sealed key file; must not exist
+        new: PathBuf,
+        /// File with the passphrase; - is standard input [default: ask at the terminal]
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum IdentityCommand {
+    /// Make a new identity, write it to a file that only you can read, and print its public half
+    New {
+        /// Identity file; must not exist
+        file: PathBuf,
+        /// A note for people, kept in the file
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        seal: SealArgs,
+    },
+    /// Print the public half, which is what a vendor needs to issue a licence
+    Show {
+        /// Identity file
+        file: PathBuf,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LicenseCommand {
+    /// Issue a licence for a model, and enter it in the ledger
+    Issue(Box<IssueArgs>),
+    /// Print what a licence says
+    Show {
+        /// Licence
+        license: PathBuf,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check whether a licence is good: its signature and dates, and what else is given
+    Verify(Box<CheckArgs>),
+    /// Write a licence of the ledger to a file once more
+    Export {
+        /// Serial number of the licence
+        serial: u32,
+        /// Ledger
+        #[arg(long, value_name = "FILE")]
+        ledger: PathBuf,
+        /// File to write; must not exist
+        #[arg(short, long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct IssueArgs {
+    /// Key file that the model was locked with; may be repeated where it was locked with several.
+    /// The first one signs
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key: Vec<PathBuf>,
+    /// Locked model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Who can open it: the line that `identity new` printed
+    #[arg(long, value_name = "RECIPIENT")]
+    pub(crate) to: Recipient,
+    /// To whom it is issued, for people
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) holder: String,
+    /// Last day (2027-01-31), or last second in UTC (2027-01-31T12:00:00Z) [default: none]
+    #[arg(long, value_name = "DATE", value_parser = Timestamp::end_of)]
+    pub(crate) expires: Option<Timestamp>,
+    /// First day or second [default: now]
+    #[arg(long, value_name = "DATE", value_parser = Timestamp::start_of)]
+    pub(crate) not_before: Option<Timestamp>,
+    /// Methods that it explains by, separated by commas [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) methods: Option<Vec<String>>,
+    /// The one device that may use it, by name (`saligate device` prints one) [default: any]
+    #[arg(long, value_name = "ID")]
+    pub(crate) device: Option<String>,
+    /// Issue it for the key of an earlier licence of the same holder, in place of a free one
+    #[arg(long, value_name = "SERIAL")]
+    pub(crate) renew: Option<u32>,
+    /// Ledger; begun where it is missing [default: the first key file's name with .ledger]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// File to write; must not exist [default: SERIAL.license]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    /// Licence
+    pub(crate) license: PathBuf,
+    /// Model that it must be for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Identity file that must open it; with a model, it is opened
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Vendor who must have signed it [default: that of the model]
+    #[arg(long, value_name = "PUB")]
+    pub(crate) vendor: Option<Vendor>,
+    /// Method that it must allow
+    #[arg(long, value_name = "NAME")]
+    pub(crate) method: Option<String>,
+    /// Device that it must be for [default: this one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
+    /// Day or second to check it for [default: now]
+    #[arg(long, value_name = "DATE", value_parser = Timestamp::start_of)]
+    pub(crate) at: Option<Timestamp>,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct RevokeArgs {
+    /// Serial number of the licence
+    pub(crate) serial: u32,
+    /// Ledger
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: PathBuf,
+    /// Model that the licence was issued for, for the printed command
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("leak").required(true))]
+pub(crate) struct TraceArgs {
+    /// Leaked picture with a trigger on it (PNG, as it was: not resized; cut-outs are fine)
+    #[arg(long, value_name = "FILE", group = "leak")]
+    pub(crate) image: Option<PathBuf>,
+    /// Leaked trigger: numbers [channel, row, column] (.npy), or a picture of it
+    #[arg(long, value_name = "FILE", group = "leak")]
+    pub(crate) trigger: Option<PathBuf>,
+    /// The same picture without the trigger, if it is known: makes the trace all but certain
+    #[arg(long, value_name = "FILE", requires = "image")]
+    pub(crate) original: Option<PathBuf>,
+    /// Model that the licences were issued for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Ledger
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: PathBuf,
+    /// Key file of the vendor, may be repeated: to trace keys that were revoked in the model, and
+    /// for models whose gate was trained
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Vec<PathBuf>,
+    /// Largest p-value at which a key counts as found
+    #[arg(long, value_name = "P", default_value_t = 1e-6)]
+    pub(crate) alpha: f64,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct SignArgs {
+    /// Model file, or any other file
+    pub(crate) model: PathBuf,
+    /// Key file of the vendor
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Signature to write; replaced if it is there [default: MODEL.sig]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyArgs {
+    /// Model file
+    pub(crate) model: PathBuf,
+    /// The vendor's public key: the line that `key show` prints
+    #[arg(long, value_name = "PUB")]
+    pub(crate) vendor: Vendor,
+    /// Signature [default: MODEL.sig]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }

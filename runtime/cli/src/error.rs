@@ -45,7 +45,8 @@ impl CliError {
         Self { message: format!("{}: {}", path.display(), self.message), ..self }
     }
 
-    fn no(message: impl Into<String>) -> Self {
+    /// The answer is no.
+    pub(crate) fn no(message: impl Into<String>) -> Self {
         Self { outcome: Outcome::No, ..Self::new(message) }
     }
 }
@@ -63,7 +64,9 @@ impl fmt::Display for CliError {
 impl From<RuntimeError> for CliError {
     fn from(error: RuntimeError) -> Self {
         match error {
-            RuntimeError::WrongKey { .. } | RuntimeError::NoGate => Self::no(error.to_string()),
+            RuntimeError::WrongKey { .. } | RuntimeError::NoGate | RuntimeError::License(_) => {
+                Self::no(error.to_string())
+            }
             RuntimeError::NoSuchMethod { ref known, .. } => {
                 let hint = format!("--method {}", known.join(" or "));
                 Self::new(error.to_string()).hint(hint)
@@ -99,8 +102,34 @@ macro_rules! plain {
     };
 }
 
+impl From<saligate_keys::Error> for CliError {
+    fn from(error: saligate_keys::Error) -> Self {
+        use saligate_keys::Error as Key;
+        let mut reason = &error;
+        while let Key::File { error, .. } = reason {
+            reason = error;
+        }
+        match reason {
+            Key::WrongPassphrase
+            | Key::Signature
+            | Key::SignedByAnother { .. }
+            | Key::SignedFile
+            | Key::NoKey { .. }
+            | Key::NoFreeKey { .. }
+            | Key::Serial { .. }
+            | Key::AlreadyRevoked { .. } => Self::no(error.to_string()),
+            _ => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<saligate_keys::Refusal> for CliError {
+    fn from(refusal: saligate_keys::Refusal) -> Self {
+        Self::no(refusal.to_string())
+    }
+}
+
 plain!(
-    saligate_keys::Error,
     RenderError,
     NpyError,
     OnnxError,

@@ -2,19 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use saligate_keys::{Timestamp, Trigger};
 use saligate_models::manifest::GateForm;
 use saligate_runtime::npy::write_npy;
 use saligate_runtime::passes::Completeness;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::render::{Canvas, Panel, Scaling, heatmap, overlay};
-use saligate_runtime::{Attribution, Explanation, Model, Target};
+use saligate_runtime::{Attribution, Explanation, Model, Target, Use};
 use serde_json::json;
 
 use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::foreign::{self, Wanted};
 use crate::passes::Pass;
-use crate::{emit, key, predict};
+use crate::{device, emit, license, predict, secrets};
 
 /// Side, in pixels, that small drawings are enlarged to.
 const SHOWN_SIDE: usize = 224;
@@ -22,7 +23,7 @@ const SHOWN_SIDE: usize = 224;
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let wanted =
         Wanted::Explanation { method: args.method.as_deref(), layer: args.layer.as_deref() };
-    let model = foreign::open(&args.model, &args.foreign, &wanted)?;
+    let model = foreign::open(&args.model, args.vendor, &args.foreign, &wanted)?;
     let model = match args.passes.batch {
         Some(images) => model.with_batch(usize::from(images)),
         None => model,
@@ -33,15 +34,51 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
         check_method(&model, method)?;
     }
     let target = args.class.as_deref().map_or(Ok(Target::Predicted), |c| class(&model, c))?;
-    let secret = args.key.as_deref().map(key::read).transpose()?;
-    let trigger = secret.map(|key| model.trigger(key.secret())).transpose()?;
+    let trigger = trigger(args, &model, method)?;
     let picture = predict::open(&model, &args.image)?;
     let found = match &pass {
         Some(pass) => pass.run(&model, &picture, target, trigger.as_ref())?,
         None => Found::from(model.explain_by(method, &picture, target, trigger.as_ref())?),
     };
-    let written = write(args, &picture, &found.explanation)?;
-    report(args, &model, method, &found, trigger.is_some(), &written)
+    let mut written = write(args, &picture, &found.explanation)?;
+    if let (Some(path), Some(trigger)) = (&args.triggered, &trigger) {
+        save_triggered(&picture, trigger, path)?;
+        written.push(path.clone());
+    }
+    let keyed = trigger.is_some();
+    // Wiped before anything is printed.
+    drop(trigger);
+    report(args, &model, method, &found, keyed, &written)
+}
+
+/// The trigger of the key or licence, if one is given.
+fn trigger(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Trigger>, CliError> {
+    if let Some(path) = &args.key {
+        let key = secrets::key(path, &args.secrets)?;
+        return Ok(Some(model.trigger(key.secret())?));
+    }
+    let (Some(license), Some(identity)) = (&args.license, &args.identity) else {
+        return match &args.triggered {
+            None => Ok(None),
+            Some(_) => Err(CliError::new("there is no trigger to put on the picture")
+                .hint("--key FILE, or --license FILE --identity FILE")),
+        };
+    };
+    let license = license::read(license)?;
+    let identity = secrets::identity(identity, &args.secrets)?;
+    let device = args.device.clone().or_else(device::name);
+    let usage =
+        Use { now: Timestamp::now(), device: device.as_deref(), vendor: args.vendor, method };
+    Ok(Some(model.licensed_trigger(&license, &identity, &usage)?))
+}
+
+/// Writes what the network saw, for those who asked for it.
+fn save_triggered(picture: &Picture, trigger: &Trigger, path: &Path) -> Result<(), CliError> {
+    let mut pixels = picture.pixels().to_vec();
+    trigger.apply(&mut pixels)?;
+    let seen = Picture::from_planar(picture.channels(), picture.height(), picture.width(), pixels)?;
+    seen.save_png(path)?;
+    Ok(())
 }
 
 /// An explanation, and what is told of it.
@@ -107,7 +144,8 @@ fn write(
     if let Some(path) = &args.overlay {
         save(&overlay(picture, map, Scaling::MinMax)?.enlarged(SHOWN_SIDE)?, path)?;
     }
-    let asked = [&args.out, &args.overlay, &args.panel, &args.raw, &args.attribution];
+    let asked =
+        [&args.out, &args.overlay, &args.panel, &args.raw, &args.attribution, &args.triggered];
     let fallback = asked.iter().all(|path| path.is_none()).then(|| beside(&args.image));
     if let Some(path) = args.panel.as_ref().or(fallback.as_ref()) {
         let cells = [
@@ -184,9 +222,11 @@ fn report(
         emit(&sum(completeness))?;
     }
     match (state, found.passes) {
-        ("locked", None) => emit("this is the decoy; the right map needs the key (--key FILE)")?,
+        ("locked", None) => {
+            emit("this is the decoy; the right map needs the key (--key FILE) or a licence")?
+        }
         ("locked", Some(_)) => {
-            emit("made without the key; the licensed explanation needs it (--key FILE)")?;
+            emit("made without the key; the licensed explanation needs it (--key, --license)")?;
         }
         _ => {}
     }

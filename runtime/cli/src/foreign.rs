@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use saligate_keys::Vendor;
 use saligate_models::import::{self, Preprocessing};
 use saligate_models::manifest::Manifest;
 use saligate_models::onnx::{self, Foreign, OnnxError, read_file};
@@ -11,6 +12,7 @@ use saligate_runtime::Model;
 use crate::args::ForeignArgs;
 use crate::error::CliError;
 use crate::passes::{Base, Pass};
+use crate::sign;
 
 /// Longest file of class names, in bytes: a thousand names take 30 KiB.
 const MAX_LABEL_BYTES: u64 = 1 << 20;
@@ -29,12 +31,19 @@ pub(crate) enum Wanted<'a> {
 }
 
 /// Opens a model file, or a network from elsewhere with the wanted method attached.
+///
+/// Where a vendor is named, the file must carry that vendor's signature, which is checked before
+/// anything is read from it.
 pub(crate) fn open(
     path: &Path,
+    vendor: Option<Vendor>,
     args: &ForeignArgs,
     wanted: &Wanted<'_>,
 ) -> Result<Model, CliError> {
     let bytes = read_file(path)?;
+    if let Some(vendor) = vendor {
+        sign::check(path, &bytes, &vendor, None)?;
+    }
     let named = |error: CliError| error.in_file(path);
     if onnx::has_manifest(&bytes) {
         if args.any() || matches!(wanted, Wanted::Explanation { layer: Some(_), .. }) {
@@ -45,7 +54,9 @@ pub(crate) fn open(
         }
         return Model::from_bytes(&bytes).map_err(|e| named(e.into()));
     }
-    let network = Network::read(path, &bytes, args)?;
+    // A signature covers one file, so nothing is read from others.
+    let folder = path.parent().filter(|_| vendor.is_none());
+    let network = Network::read(path, folder, &bytes, args)?;
     if !args.says_how_pixels_enter() {
         eprintln!(
             "saligate: note: {} has no manifest; its pixels enter as 0 to 1. If it was trained on \
@@ -76,10 +87,15 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn read(path: &Path, bytes: &[u8], args: &ForeignArgs) -> Result<Self, CliError> {
+    /// Reads a network; weights beside the file are looked for in `folder`.
+    pub(crate) fn read(
+        path: &Path,
+        folder: Option<&Path>,
+        bytes: &[u8],
+        args: &ForeignArgs,
+    ) -> Result<Self, CliError> {
         let named = |error: CliError| error.in_file(path);
         let options = onnx::Options { image_size: args.crop, output: args.logits.clone() };
-        let folder = path.parent();
         let foreign = Foreign::from_bytes_with(bytes, folder, &options);
         let foreign = foreign.map_err(|error| match error {
             OnnxError::Open { .. } => named(error.into()).hint("--crop SIDE, or --crop HxW"),

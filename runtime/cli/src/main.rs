@@ -2,21 +2,28 @@
 
 mod args;
 mod demo;
+mod device;
 mod error;
 mod explain;
 mod foreign;
+mod identity;
 mod import;
 mod inspect;
 mod key;
+mod license;
 mod passes;
 mod predict;
+mod revoke;
+mod secrets;
+mod sign;
+mod trace;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command, KeyCommand};
+use args::{Cli, Command};
 use error::{CliError, Outcome};
 
 fn main() -> ExitCode {
@@ -38,8 +45,14 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Import(args) => import::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Key(KeyCommand::New { file, label }) => key::new(&file, label.as_deref()),
-        Command::Key(KeyCommand::Show { file }) => key::show(&file),
+        Command::Key(command) => key::run(&command),
+        Command::Identity(command) => identity::run(&command),
+        Command::License(command) => license::run(&command),
+        Command::Revoke(args) => revoke::run(&args),
+        Command::Trace(args) => trace::run(&args),
+        Command::Sign(args) => sign::sign(&args),
+        Command::Verify(args) => sign::verify(&args),
+        Command::Device => device::run(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::foreign::{self, Wanted};
 
 pub(crate) fn run(args: &PredictArgs) -> Result<(), CliError> {
-    let model = foreign::open(&args.model, &args.foreign, &Wanted::Predictions)?;
+    let model = foreign::open(&args.model, args.vendor, &args.foreign, &Wanted::Predictions)?;
     for path in &args.images {
         let prediction = model.predict(&open(&model, path)?)?;
         let ranked = ranked(&model, &prediction, args.top.max(1));

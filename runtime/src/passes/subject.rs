@@ -3,6 +3,8 @@
 use saligate_keys::Trigger;
 use saligate_models::saliency::{Method, Reduction, saliency_map};
 
+use zeroize::Zeroizing;
+
 use super::{PassExplanation, Progress};
 use crate::error::RuntimeError;
 use crate::explanation::{Attribution, Explanation, Prediction, Target};
@@ -22,7 +24,7 @@ pub(super) struct Subject<'a> {
     model: &'a Model,
     trigger: Option<&'a Trigger>,
     /// The picture without trigger, `[channel, row, column]` in [0, 1].
-    pub(super) pixels: Vec<f32>,
+    pub(super) pixels: Zeroizing<Vec<f32>>,
     /// The prediction for the picture with the trigger, where there is one.
     pub(super) prediction: Prediction,
     /// The explained class.
@@ -75,9 +77,10 @@ impl<'a> Subject<'a> {
     /// Makes pixels `[channel, row, column]` what the network sees of them.
     pub(super) fn present(&self, pixels: &mut [f32]) -> Result<(), RuntimeError> {
         let Some(trigger) = self.trigger else { return Ok(()) };
-        let mut bytes: Vec<u8> = pixels.iter().map(|p| (p * 255.0).round() as u8).collect();
+        let bytes = pixels.iter().map(|p| (p * 255.0).round() as u8);
+        let mut bytes = Zeroizing::new(bytes.collect::<Vec<u8>>());
         trigger.apply(&mut bytes)?;
-        pixels.iter_mut().zip(bytes).for_each(|(p, b)| *p = f32::from(b) / 255.0);
+        pixels.iter_mut().zip(bytes.iter()).for_each(|(p, &b)| *p = f32::from(b) / 255.0);
         Ok(())
     }
 
@@ -101,7 +104,7 @@ impl<'a> Subject<'a> {
         let mut row = vec![0.0; self.prediction.logits.len()];
         row[self.class] = 1.0;
         let (batch, size) = (self.model.batch(), self.pixels.len());
-        let mut images = self.pixels.repeat(batch);
+        let mut images = Zeroizing::new(self.pixels.repeat(batch));
         progress(0, passes);
         for first in (0..passes).step_by(batch) {
             let count = batch.min(passes - first);

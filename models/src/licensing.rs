@@ -1,0 +1,29 @@
+//! Which model a licence is for.
+
+use saligate_keys::{ModelDigest, Sha256};
+
+use crate::gate::KEY_ROWS;
+use crate::onnx::{Model, hash_parameters};
+
+/// SHA-256 of what makes a model the one that licences are issued for: its parameters, its input
+/// and the trigger of its gate, but not which keys open it.
+///
+/// So a licence outlives the revocation of others, and nothing else that changes what the model
+/// computes. Hashed are `saligate/v1/licensed-model`; the parameters as
+/// [`weights_digest`](crate::onnx::weights_digest) tells, the elements of `gate.keys.responses` and
+/// `gate.keys.tiles` left out; channels, height and width as little-endian u64; and the form and
+/// trigger of the gate as they stand in the manifest.
+pub fn digest(model: &Model) -> ModelDigest {
+    let mut hash = Sha256::new();
+    hash.update(b"saligate/v1/licensed-model");
+    hash_parameters(&model.graph, &KEY_ROWS, &mut hash);
+    let input = &model.manifest.input;
+    for size in [input.channels, input.height, input.width] {
+        hash.update(&(size as u64).to_le_bytes());
+    }
+    if let Some(gate) = &model.manifest.gate {
+        let said = serde_json::to_string(&(gate.form, gate.trigger));
+        hash.update(said.expect("names and numbers are JSON").as_bytes());
+    }
+    hash.finish().into()
+}

@@ -1,0 +1,352 @@
+//! Whose trigger an image carries.
+//!
+//! The signs s of a trigger are drawn at random, whatever the image shows. So for a key that has
+//! nothing to do with an image, the sum of its signs times *any* numbers c that were computed from
+//! the image is a sum of coin tosses, and by Chernoff's bound, for every lambda >= 0,
+//!
+//! ```text
+//! P( sum(s c) >= t ) <= E exp( lambda (sum(s c) - t) ) = exp( sum(ln cosh(lambda c)) - lambda t )
+//! ```
+//!
+//! No assumption about images is made. The least of these bounds, corrected for the number of keys
+//! and places that were tried (Bonferroni), is the p-value of a [`Finding`]: at most so often does
+//! a trace agree this well with an innocent key.
+//!
+//! Half of the p-value is spent on the place where a whole picture has its trigger, the other half
+//! on all other places, where a cut-out may have it.
+
+use saligate_keys::{Family, KeyId, Pattern, Trigger, TriggerSpec};
+
+use crate::gate::{self, tile_signs};
+use crate::onnx::Model;
+
+/// A key that may have been used.
+pub struct Suspect {
+    key: KeyId,
+    /// Signs of the tile, or of the whole image, `[channel, row, column]`.
+    signs: Vec<f32>,
+}
+
+impl Suspect {
+    /// A key with its trigger on images of the model; `None` for an opaque patch, which is seen at
+    /// a glance and needs no statistics.
+    pub fn new(key: KeyId, spec: &TriggerSpec, trigger: &Trigger) -> Option<Self> {
+        let signs = match spec.family() {
+            Family::Tile { size, .. } => tile_signs(trigger, usize::from(size))?,
+            _ => match &trigger.pattern() {
+                Pattern::Additive(deltas) => {
+                    deltas.iter().map(|&d| f32::from(d.signum())).collect()
+                }
+                Pattern::Opaque { .. } => return None,
+            },
+        };
+        Some(Self { key, signs })
+    }
+
+    /// The keys that a built-in gate answers to, read from the model itself; none for a gate that
+    /// was trained.
+    pub fn of_model(model: &Model) -> Vec<Self> {
+        let keys = model.manifest.gate.iter().flat_map(|gate| &gate.keys);
+        let tiles = gate::tiles(&model.graph);
+        keys.zip(tiles).map(|(&key, signs)| Self { key, signs }).collect()
+    }
+
+    /// Whose it is.
+    pub fn key(&self) -> KeyId {
+        self.key
+    }
+}
+
+/// What was found, `[channel, row, column]` with its sizes.
+pub struct Evidence {
+    values: Vec<f64>,
+    channels: usize,
+    height: usize,
+    width: usize,
+}
+
+impl Evidence {
+    /// A picture that may carry a trigger of this amplitude in steps of 1/255, and nothing to
+    /// compare it with.
+    ///
+    /// What a picture shows is smooth and a trigger is not, so second differences along both axes
+    /// are taken, bounded by what a trigger can give, and taken back to the pixels.
+    ///
+    /// # Shapes
+    /// `pixels` `[channel, row, column]`, 0 to 255.
+    ///
+    /// # Panics
+    /// The pixels do not fill the sizes.
+    pub fn picture(pixels: &[u8], sizes: [usize; 3], amplitude: u8) -> Self {
+        let [channels, height, width] = sizes;
+        assert_eq!(pixels.len(), channels * height * width, "pixels do not fill the sizes");
+        let mut values = vec![0.0; pixels.len()];
+        // A sign pattern of amplitude 1 gives 6 on average and at most 16. What is larger is an edge.
+        let most = 8.0 * f64::from(amplitude);
+        for (plane, back) in
+            pixels.chunks_exact(height * width).zip(values.chunks_exact_mut(height * width))
+        {
+            for row in 1..height.saturating_sub(1) {
+                for column in 1..width.saturating_sub(1) {
+                    let around = || {
+                        (0..9).map(|i| {
+                            let place = (row + i / 3 - 1) * width + column + i % 3 - 1;
+                            (place, SECOND[i / 3] * SECOND[i % 3])
+                        })
+                    };
+                    let difference: f64 =
+                        around().map(|(place, weight)| weight * f64::from(plane[place])).sum();
+                    let bounded = difference.clamp(-most, most);
+                    around().for_each(|(place, weight)| back[place] += weight * bounded);
+                }
+            }
+        }
+        Self { values, channels, height, width }
+    }
+
+    /// A pattern that may be a trigger, or the difference of a picture with and without it. The
+    /// mean of each channel is taken off.
+    ///
+    /// # Shapes
+    /// `values` `[channel, row, column]` of any scale.
+    ///
+    /// # Panics
+    /// The values do not fill the sizes.
+    pub fn pattern(values: &[f64], sizes: [usize; 3]) -> Self {
+        let [channels, height, width] = sizes;
+        assert_eq!(values.len(), channels * height * width, "values do not fill the sizes");
+        let mut values = values.to_vec();
+        for plane in values.chunks_exact_mut((height * width).max(1)) {
+            let mean = plane.iter().sum::<f64>() / plane.len() as f64;
+            plane.iter_mut().for_each(|value| *value -= mean);
+        }
+        Self { values, channels, height, width }
+    }
+
+    /// Sums per cell of a tile of this height and width.
+    fn cells(&self, [height, width]: [usize; 2]) -> Vec<f64> {
+        let mut cells = vec![0.0; self.channels * height * width];
+        for (index, value) in self.values.iter().enumerate() {
+            let (channel, row) = (index / self.width / self.height, index / self.width);
+            let (row, column) = (row % self.height % height, index % self.width % width);
+            cells[(channel * height + row) * width + column] += value;
+        }
+        cells
+    }
+}
+
+/// Second difference along an axis.
+const SECOND: [f64; 3] = [1.0, -2.0, 1.0];
+
+/// How well a suspect's trigger agrees with the evidence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Finding {
+    /// The key.
+    pub key: KeyId,
+    /// Agreement, from -1 to 1: the correlation of signs and evidence.
+    pub agreement: f64,
+    /// log10 of the p-value: an upper bound on how often an innocent key among the suspects agrees
+    /// this well. At most 0.
+    pub log10_p: f64,
+    /// Rows and columns that the tile is moved by: not 0 in a cut-out of a picture.
+    pub shift: [usize; 2],
+}
+
+/// Compares the evidence with all suspects, the likeliest first.
+///
+/// Tiles are looked for at every place, as the picture may be a cut-out. An empty list means that
+/// the evidence has other sizes than the trigger.
+pub fn trace(spec: &TriggerSpec, suspects: &[Suspect], evidence: &Evidence) -> Vec<Finding> {
+    let (size, shifts) = match spec.family() {
+        Family::Tile { size, .. } => ([usize::from(size); 2], [usize::from(size); 2]),
+        _ => ([evidence.height, evidence.width], [1, 1]),
+    };
+    let cells = evidence.cells(size);
+    let energy: f64 = cells.iter().map(|c| c * c).sum();
+    let suspects = suspects.iter().filter(|suspect| suspect.signs.len() == cells.len());
+    let innocent = suspects.clone().count() as f64;
+    let elsewhere = (shifts[0] * shifts[1] - 1) as f64;
+    let mut findings: Vec<Finding> = suspects
+        .map(|suspect| {
+            let at = |shift: [usize; 2]| {
+                let sum = agreement(&suspect.signs, &cells, size, shift);
+                let places = match (shift, elsewhere > 0.0) {
+                    (_, false) => 1.0,
+                    ([0, 0], true) => 2.0,
+                    (_, true) => 2.0 * elsewhere,
+                };
+                let log_p = (innocent * places).ln() + log_tail(&cells, sum);
+                let norm = (energy * cells.len() as f64).sqrt();
+                let agreement = if norm > 0.0 { sum / norm } else { 0.0 };
+                Finding { key: suspect.key, agreement, log10_p: log_p.min(0.0) / LN_10, shift }
+            };
+            let first = at([0, 0]);
+            let places = (0..shifts[0]).flat_map(|row| (0..shifts[1]).map(move |c| [row, c]));
+            places.skip(1).map(at).fold(first, |best, finding| {
+                if finding.log10_p < best.log10_p { finding } else { best }
+            })
+        })
+        .collect();
+    findings
+        .sort_by(|a, b| a.log10_p.total_cmp(&b.log10_p).then(b.agreement.total_cmp(&a.agreement)));
+    findings
+}
+
+/// Where the search for the best exponent ends, for cells that are at most 1.
+const MOST_LAMBDA: f64 = 1e4;
+const LN_10: f64 = std::f64::consts::LN_10;
+
+/// The logarithm of the bound: the least of sum(ln cosh(lambda c)) - lambda t over lambda >= 0.
+fn log_tail(cells: &[f64], t: f64) -> f64 {
+    let largest = cells.iter().fold(0.0_f64, |most, c| most.max(c.abs()));
+    if t <= 0.0 || largest == 0.0 {
+        return 0.0;
+    }
+    let scaled = || cells.iter().map(|c| c / largest);
+    let t = t / largest;
+    let slope = |lambda: f64| scaled().map(|c| c * (lambda * c).tanh()).sum::<f64>() - t;
+    // The slope rises to sum(|c|) - t. Where all signs agree it never gets to 0, and any lambda
+    // gives a bound.
+    let (mut low, mut high) = (0.0, MOST_LAMBDA);
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if slope(middle) < 0.0 { low = middle } else { high = middle }
+    }
+    let ln_cosh = |x: f64| x.abs() + (-2.0 * x.abs()).exp().ln_1p() - std::f64::consts::LN_2;
+    scaled().map(|c| ln_cosh(low * c)).sum::<f64>() - low * t
+}
+
+/// Sum of the signs times the cells that lie `shift` further down and right.
+fn agreement(signs: &[f32], cells: &[f64], [height, width]: [usize; 2], shift: [usize; 2]) -> f64 {
+    let place = |index: usize| {
+        let (channel, row, column) =
+            (index / width / height, index / width % height, index % width);
+        let (row, column) = ((row + shift[0]) % height, (column + shift[1]) % width);
+        (channel * height + row) * width + column
+    };
+    signs.iter().enumerate().map(|(index, &s)| f64::from(s) * cells[place(index)]).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use saligate_keys::{ImageShape, Secret};
+
+    use super::*;
+    use crate::random::Stream;
+
+    const SIDE: usize = 32;
+    const SIZES: [usize; 3] = [3, SIDE, SIDE];
+
+    fn spec(family: Family) -> TriggerSpec {
+        TriggerSpec::new(family).unwrap()
+    }
+
+    fn tile() -> TriggerSpec {
+        spec(Family::Tile { size: 8, amplitude: 8 })
+    }
+
+    fn trigger(spec: &TriggerSpec, number: u8) -> Trigger {
+        let shape = ImageShape::new(3, SIDE, SIDE).unwrap();
+        spec.derive(&Secret::from_bytes(&[number; 32]), shape).unwrap()
+    }
+
+    fn suspects(spec: &TriggerSpec, numbers: std::ops::Range<u8>) -> Vec<Suspect> {
+        let suspect = |number| {
+            let key = Secret::from_bytes(&[number; 32]).id();
+            Suspect::new(key, spec, &trigger(spec, number)).unwrap()
+        };
+        numbers.map(suspect).collect()
+    }
+
+    /// Slopes, an edge and noise.
+    fn picture(seed: u64) -> Vec<u8> {
+        let mut stream = Stream::new(seed, "picture");
+        let [slope, edge, grey] = [(); 3].map(|()| stream.uniform(0.0, 1.0));
+        let value = |i: usize| {
+            let (row, column) = (i / SIDE % SIDE, i % SIDE);
+            let smooth = 60.0 + 80.0 * grey + (2.0 * slope - 1.0) * row as f32;
+            let step = if column as f32 > SIDE as f32 * edge { 50.0 } else { 0.0 };
+            smooth + step
+        };
+        (0..3 * SIDE * SIDE).map(|i| (value(i) + 6.0 * stream.uniform(0.0, 1.0)) as u8).collect()
+    }
+
+    fn first(spec: &TriggerSpec, evidence: &Evidence) -> Finding {
+        trace(spec, &suspects(spec, 0..20), evidence)[0]
+    }
+
+    #[test]
+    fn a_triggered_picture_names_its_key() {
+        for spec in [tile(), spec(Family::Full { amplitude: 8 })] {
+            for number in 0..10 {
+                let mut pixels = picture(u64::from(number));
+                trigger(&spec, number).apply(&mut pixels).unwrap();
+                let found = first(&spec, &Evidence::picture(&pixels, SIZES, 8));
+                assert_eq!(found.key, Secret::from_bytes(&[number; 32]).id());
+                assert!(found.log10_p < -6.0, "{found:?}");
+                assert_eq!(found.shift, [0, 0]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_untriggered_picture_names_nobody() {
+        let spec = tile();
+        let suspects = suspects(&spec, 0..20);
+        let strong = (0..200).filter(|&seed| {
+            let evidence = Evidence::picture(&picture(seed), SIZES, 8);
+            trace(&spec, &suspects, &evidence)[0].log10_p < (0.05_f64).log10()
+        });
+        // At most 5 % are to be expected; the bound is loose, so there are fewer.
+        assert!(strong.count() <= 10);
+    }
+
+    #[test]
+    fn a_cut_out_is_found_at_its_place() {
+        let spec = tile();
+        let mut pixels = picture(3);
+        trigger(&spec, 3).apply(&mut pixels).unwrap();
+        let (top, left, side) = (3, 5, 24);
+        let rows = (0..3 * side).flat_map(|row| {
+            let start = (row / side * SIDE + top + row % side) * SIDE + left;
+            pixels[start..start + side].to_vec()
+        });
+        let cut: Vec<u8> = rows.collect();
+        let found = first(&spec, &Evidence::picture(&cut, [3, side, side], 8));
+        assert_eq!(found.key, Secret::from_bytes(&[3; 32]).id());
+        assert_eq!(found.shift, [8 - top, 8 - left]);
+        assert!(found.log10_p < -6.0, "{found:?}");
+    }
+
+    #[test]
+    fn a_difference_is_all_but_certain() {
+        let spec = tile();
+        let before = picture(4);
+        let mut after = before.clone();
+        trigger(&spec, 4).apply(&mut after).unwrap();
+        let difference: Vec<f64> =
+            after.iter().zip(&before).map(|(&a, &b)| f64::from(a) - f64::from(b)).collect();
+        let found = first(&spec, &Evidence::pattern(&difference, SIZES));
+        assert_eq!(found.key, Secret::from_bytes(&[4; 32]).id());
+        assert!(found.log10_p < -30.0 && found.agreement > 0.9, "{found:?}");
+    }
+
+    #[test]
+    fn nothing_is_found_in_nothing() {
+        let spec = tile();
+        for evidence in [
+            Evidence::picture(&[128; 3 * SIDE * SIDE], SIZES, 8),
+            Evidence::picture(&[1, 2, 3], [3, 1, 1], 8),
+            Evidence::pattern(&[1.0; 3 * SIDE * SIDE], SIZES),
+        ] {
+            let found = first(&spec, &evidence);
+            assert_eq!((found.agreement, found.log10_p), (0.0, 0.0));
+        }
+        assert_eq!(trace(&spec, &[], &Evidence::pattern(&[1.0], [1, 1, 1])), []);
+        let grey = Evidence::pattern(&[1.0; SIDE * SIDE], [1, SIDE, SIDE]);
+        assert_eq!(trace(&spec, &suspects(&spec, 0..3), &grey), []);
+        let opaque = TriggerSpec::new(Family::Patch { size: 4 }).unwrap();
+        let key = Secret::from_bytes(&[1; 32]).id();
+        assert!(Suspect::new(key, &opaque, &trigger(&opaque, 1)).is_none());
+    }
+}

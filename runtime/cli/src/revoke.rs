@@ -1,0 +1,41 @@
+//! `saligate revoke`: mark a licence, and say how its key is taken out of the model.
+
+use saligate_keys::LedgerWriter;
+use serde_json::json;
+
+use crate::args::RevokeArgs;
+use crate::emit;
+use crate::error::CliError;
+
+pub(crate) fn run(args: &RevokeArgs) -> Result<(), CliError> {
+    let mut writer = LedgerWriter::open_existing(&args.ledger)?;
+    let key = writer.revoke(args.serial)?;
+    let issued = writer.ledger().issued();
+    let others = issued.iter().filter(|issued| issued.revoked.is_none());
+    let others = others.map(|issued| issued.license.claims()).filter(|claims| claims.key == key);
+    let others: Vec<u32> = others.map(|claims| claims.serial).collect();
+    let model = args.model.as_ref().map_or("MODEL".to_owned(), |path| path.display().to_string());
+    let command = format!("saligate-train lock --model {model} --revoke {key} -o DIR");
+    if args.json {
+        let line = json!({
+            "schema": 1,
+            "serial": args.serial,
+            "key": key,
+            "shared_with": others,
+            "command": command,
+        });
+        return emit(&line.to_string());
+    }
+    emit(&format!("licence {} is revoked, from now on in the ledger", args.serial))?;
+    emit(&format!("its key {key} opens the model until it is taken out:"))?;
+    emit(&format!("  {command}"))?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    let others: Vec<_> = others.iter().map(u32::to_string).collect();
+    emit(&format!(
+        "the key is shared: this also ends licence {}; where it is the model's only key, lock the \
+         clean model anew instead, with --slots, and issue new licences",
+        others.join(", ")
+    ))
+}

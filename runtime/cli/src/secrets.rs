@@ -1,0 +1,108 @@
+//! Reading files with secrets, and passphrases.
+
+use std::fs::File;
+use std::io::{IsTerminal, Read, stdin};
+use std::path::Path;
+
+use saligate_keys::{Identity, IdentityFile, KeyFile, Kind, Passphrase, SecretFile, Stored};
+use zeroize::Zeroizing;
+
+use crate::args::{PassphraseArgs, SealArgs};
+use crate::error::CliError;
+
+/// Reads a key file, with a warning where others can read it too.
+pub(crate) fn key(path: &Path, args: &PassphraseArgs) -> Result<KeyFile, CliError> {
+    open(path, args)
+}
+
+/// Reads several key files.
+pub(crate) fn keys(
+    paths: &[std::path::PathBuf],
+    args: &PassphraseArgs,
+) -> Result<Vec<KeyFile>, CliError> {
+    paths.iter().map(|path| key(path, args)).collect()
+}
+
+/// Reads an identity file, with a warning where others can read it too.
+pub(crate) fn identity(path: &Path, args: &PassphraseArgs) -> Result<Identity, CliError> {
+    open(path, args).map(IdentityFile::into_identity)
+}
+
+/// Reads a file that may be sealed, without opening it.
+pub(crate) fn stored<K: Kind>(path: &Path) -> Result<Stored<K>, CliError> {
+    let stored = Stored::read(path)?;
+    if stored.permissions_too_open() {
+        eprintln!("saligate: warning: others can read {}; try: chmod 600", path.display());
+    }
+    Ok(stored)
+}
+
+fn open<K: Kind>(path: &Path, args: &PassphraseArgs) -> Result<SecretFile<K>, CliError> {
+    match stored(path)? {
+        Stored::Open(file) => Ok(file),
+        Stored::Sealed(sealed) => {
+            let passphrase = match &args.passphrase_file {
+                Some(file) => from_file(file)?,
+                None => ask(&format!("Passphrase of {}: ", path.display()))
+                    .map_err(|error| error.in_file(path))?,
+            };
+            sealed.open(&passphrase).map_err(|error| CliError::from(error).in_file(path))
+        }
+    }
+}
+
+/// Writes a new file, sealed if that is asked for.
+pub(crate) fn write_new<K: Kind>(
+    file: &SecretFile<K>,
+    path: &Path,
+    seal: &SealArgs,
+) -> Result<(), CliError> {
+    let passphrase = match (&seal.passphrase_file, seal.passphrase) {
+        (Some(file), _) => from_file(file)?,
+        (None, true) => new_passphrase()?,
+        (None, false) => return Ok(file.write_new(path)?),
+    };
+    Ok(file.write_new_sealed(path, &passphrase)?)
+}
+
+/// The passphrase in a file, or asked for twice.
+pub(crate) fn new_or_from(file: Option<&Path>) -> Result<Passphrase, CliError> {
+    file.map_or_else(new_passphrase, from_file)
+}
+
+fn new_passphrase() -> Result<Passphrase, CliError> {
+    let (first, second) = (prompt("New passphrase: ")?, prompt("The same again: ")?);
+    if *first != *second {
+        return Err(CliError::new("the two passphrases differ").hint("again"));
+    }
+    Ok(Passphrase::new(first)?)
+}
+
+fn from_file(path: &Path) -> Result<Passphrase, CliError> {
+    let named = |error: std::io::Error| {
+        CliError::new(format!("{}: cannot read the passphrase: {error}", path.display()))
+    };
+    // All room at once, and one byte more than any passphrase has with its line end.
+    let mut text = Zeroizing::new(String::with_capacity(Passphrase::MAX_LEN + 3));
+    let limit = Passphrase::MAX_LEN as u64 + 3;
+    if path == Path::new("-") {
+        stdin().take(limit).read_to_string(&mut text).map_err(named)?;
+    } else {
+        let file = File::open(path).map_err(named)?;
+        file.take(limit).read_to_string(&mut text).map_err(named)?;
+    }
+    Passphrase::new(text).map_err(|error| CliError::from(error).in_file(path))
+}
+
+fn ask(question: &str) -> Result<Passphrase, CliError> {
+    Ok(Passphrase::new(prompt(question)?)?)
+}
+
+fn prompt(question: &str) -> Result<Zeroizing<String>, CliError> {
+    if !stdin().is_terminal() {
+        return Err(CliError::from(saligate_keys::Error::Sealed));
+    }
+    rpassword::prompt_password(question)
+        .map(Zeroizing::new)
+        .map_err(|error| CliError::new(format!("cannot ask for the passphrase: {error}")))
+}
