@@ -168,23 +168,22 @@ pub fn trace(spec: &TriggerSpec, suspects: &[Suspect], evidence: &Evidence) -> V
     let elsewhere = (shifts[0] * shifts[1] - 1) as f64;
     let mut findings: Vec<Finding> = suspects
         .map(|suspect| {
-            let at = |shift: [usize; 2]| {
-                let sum = agreement(&suspect.signs, &cells, size, shift);
-                let places = match (shift, elsewhere > 0.0) {
-                    (_, false) => 1.0,
-                    ([0, 0], true) => 2.0,
-                    (_, true) => 2.0 * elsewhere,
-                };
+            let finding = |shift, sum: f64, places: f64| {
                 let log_p = (innocent * places).ln() + log_tail(&cells, sum);
                 let norm = (energy * cells.len() as f64).sqrt();
                 let agreement = if norm > 0.0 { sum / norm } else { 0.0 };
                 Finding { key: suspect.key, agreement, log10_p: log_p.min(0.0) / LN_10, shift }
             };
-            let first = at([0, 0]);
+            let sum = |shift| agreement(&suspect.signs, &cells, size, shift);
+            if elsewhere == 0.0 {
+                return finding([0, 0], sum([0, 0]), 1.0);
+            }
+            let whole = finding([0, 0], sum([0, 0]), 2.0);
             let places = (0..shifts[0]).flat_map(|row| (0..shifts[1]).map(move |c| [row, c]));
-            places.skip(1).map(at).fold(first, |best, finding| {
-                if finding.log10_p < best.log10_p { finding } else { best }
-            })
+            let moved = places.skip(1).map(|shift| (sum(shift), shift));
+            let best = moved.max_by(|a, b| a.0.total_cmp(&b.0));
+            let cut = best.map(|(sum, shift)| finding(shift, sum, 2.0 * elsewhere));
+            cut.filter(|cut| cut.log10_p < whole.log10_p).unwrap_or(whole)
         })
         .collect();
     findings
