@@ -1,6 +1,7 @@
 //! What the cross-crate tests share.
 
 mod folder;
+pub mod licensing;
 pub mod protobuf;
 pub mod zoo;
 

@@ -199,7 +199,6 @@ struct RunArgs {
 #[derive(Args)]
 struct GateRunArgs {
     /// Configuration of the run (TOML); without it everything but the trigger has its default
-    #[arg(required_unless_present = "data")]
     config: Option<PathBuf>,
     #[command(flatten)]
     how: HowArgs,

@@ -1,0 +1,222 @@
+//! Secrets stay where they belong: in key files and, while they are used, in memory.
+#![cfg(target_os = "linux")]
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use saligate_keys::{
+    Identity, IdentityFile, License, Pattern, Stored, Timestamp, Trigger, VendorKeys, VendorKind,
+};
+use saligate_runtime::picture::Picture;
+use saligate_runtime::{Model, Target, Use};
+use saligate_tests::licensing::{VendorFolder, secret, secret_byte};
+use saligate_tests::{parts, program};
+
+/// Bytes of a needle are computed one by one, so that the search itself leaves no copy of it.
+type Needle<'a> = &'a dyn Fn(usize) -> u8;
+
+/// Where the bytes stand in the data.
+fn places(data: &[u8], len: usize, needle: Needle<'_>) -> usize {
+    let fits = |start: &usize| (0..len).all(|i| data[start + i] == needle(i));
+    (0..(data.len() + 1).saturating_sub(len)).filter(fits).count()
+}
+
+/// How often the bytes stand in what this process can write to.
+fn in_memory(len: usize, needle: Needle<'_>) -> usize {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let mut memory = File::open("/proc/self/mem").unwrap();
+    // Reused, and never freed into what is searched later.
+    let mut buffer = vec![0; 1 << 20];
+    let mut found = 0;
+    for line in
+        maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|p| p.starts_with("rw")))
+    {
+        let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let [start, end] = [start, end].map(|text| u64::from_str_radix(text, 16).unwrap());
+        let own = buffer.as_ptr() as u64;
+        let mut at = start;
+        while at < end {
+            let size = (end - at).min(buffer.len() as u64) as usize;
+            // The buffer would find what was copied into it.
+            if at < own + buffer.len() as u64 && own < at + size as u64 {
+                at += size as u64;
+                continue;
+            }
+            memory.seek(SeekFrom::Start(at)).unwrap();
+            if memory.read_exact(&mut buffer[..size]).is_err() {
+                break;
+            }
+            found += places(&buffer[..size], len, needle);
+            // Over the seam between two parts.
+            at += if size > len && at + (size as u64) < end {
+                (size - len) as u64
+            } else {
+                size as u64
+            };
+        }
+    }
+    buffer.fill(0);
+    found
+}
+
+fn hex_digit(index: usize, byte: impl Fn(usize) -> u8) -> u8 {
+    let byte = byte(index / 2);
+    b"0123456789abcdef"[usize::from(if index % 2 == 0 { byte >> 4 } else { byte & 15 })]
+}
+
+/// In a process of its own, whose memory other tests do not touch.
+#[test]
+fn secrets_are_gone_from_memory_after_use() {
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--ignored", "--exact", "scan", "--test-threads", "1"]);
+    let (code, stdout, stderr) = parts(&child.output().unwrap());
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert!(stdout.contains("1 passed"), "{stdout}");
+}
+
+#[test]
+#[ignore = "run by secrets_are_gone_from_memory_after_use, in a process of its own"]
+fn scan() {
+    let folder = VendorFolder::new();
+    let ana = folder.identity("ana");
+    folder.done(&folder.issue(&ana, "-o ana.license"));
+    let model = Model::open(folder.path("model.onnx")).unwrap();
+    let picture = Picture::open(&folder.path("scene.png"), 3).unwrap();
+    let raw: Needle<'_> = &secret_byte;
+    let hex: Needle<'_> = &|index| hex_digit(index, secret_byte);
+
+    // The search finds what is there.
+    let key = Stored::<VendorKind>::read(folder.path("vendor.key")).unwrap();
+    assert!(in_memory(32, raw) > 0);
+    let Stored::Open(key) = key else { panic!("not sealed") };
+    let slot = VendorKeys::of(key.secret()).slot(1);
+    let _ = VendorKeys::of(key.secret()).public();
+    let mut text = vec![0; 4096];
+    key.write_to(text.as_mut_slice()).unwrap();
+    assert!(in_memory(64, hex) > 0);
+    text.fill(0);
+    drop((key, slot));
+    assert_eq!(in_memory(32, raw), 0, "the secret of a key file");
+    assert_eq!(in_memory(64, hex), 0, "the text of a key file");
+
+    // An identity, of which only a masked copy is kept.
+    let identity = IdentityFile::read(folder.path("ana.identity")).unwrap();
+    let mut bytes = Vec::with_capacity(4096);
+    identity.write_to(&mut bytes).unwrap();
+    let at = bytes.windows(8).position(|w| w == b"secret: ").unwrap() + 8;
+    let masked: Vec<u8> = bytes[at..at + 64].iter().map(|byte| byte ^ 0x5a).collect();
+    bytes.fill(0);
+    let digits: Needle<'_> = &|index| masked[index] ^ 0x5a;
+    let value = |digit: u8| if digit > b'9' { digit - b'a' + 10 } else { digit - b'0' };
+    let private: Needle<'_> = &|index| value(digits(2 * index)) << 4 | value(digits(2 * index + 1));
+    let identity: Identity = identity.into_identity();
+    assert!(in_memory(32, private) > 0);
+
+    // A trigger: as bits, as steps of an image, and on the pixels.
+    let license = License::read(folder.path("ana.license")).unwrap();
+    let usage = Use { now: Timestamp::now(), device: None, vendor: None, method: "gradient" };
+    let trigger = model.licensed_trigger(&license, &identity, &usage).unwrap();
+    let bits = masked_bits(&trigger);
+    let tile: Needle<'_> = &|index| bits[index] ^ 0x5a;
+    assert!(in_memory(24, tile) > 0);
+    let signed = |index: usize| -> u8 {
+        let (row, column) = (index / 32 % 32, index % 32);
+        let cell = row % 8 * 8 + column % 8;
+        if tile(cell / 8) & (0x80 >> (cell % 8)) != 0 { 8 } else { 8_u8.wrapping_neg() }
+    };
+    let steps: Needle<'_> = &signed;
+    let found = model.explain(&picture, Target::Predicted, Some(&trigger)).unwrap();
+    assert_eq!(found.map.len(), 32 * 32);
+    let plain = picture.pixels().to_vec();
+    let seen: Needle<'_> = &|index| plain[index].saturating_add_signed(signed(index) as i8);
+    drop((trigger, identity));
+    assert_eq!(in_memory(32, private), 0, "an X25519 key");
+    assert_eq!(in_memory(64, digits), 0, "the text of an identity file");
+    assert_eq!(in_memory(24, tile), 0, "a trigger");
+    assert_eq!(in_memory(512, steps), 0, "a trigger on an image");
+    assert_eq!(in_memory(512, seen), 0, "pixels with a trigger");
+}
+
+/// The signs of the tile of 8 x 8, as bits under a mask.
+fn masked_bits(trigger: &Trigger) -> Vec<u8> {
+    let Pattern::Additive(deltas) = &trigger.pattern() else { panic!("a tile") };
+    let byte = |byte: usize| {
+        let cell = |bit: usize| {
+            let cell = 8 * byte + bit;
+            deltas[(cell / 64 * 32 + cell / 8 % 8) * 32 + cell % 8] > 0
+        };
+        (0..8).fold(0, |all, bit| all << 1 | u8::from(cell(bit))) ^ 0x5a
+    };
+    (0..24).map(byte).collect()
+}
+
+/// Whether a file or an output holds the secret, as bytes or digits.
+fn holds_secret(data: &[u8]) -> bool {
+    places(data, 32, &secret_byte) > 0
+        || places(data, 64, &|index| hex_digit(index, secret_byte)) > 0
+}
+
+#[test]
+fn nothing_that_is_printed_or_written_holds_the_secret() {
+    let folder = VendorFolder::new();
+    let ana = folder.identity("ana");
+    fs::write(folder.path("words"), "correct horse").unwrap();
+    let issue = folder.issue(&ana, "");
+    let vendor = VendorKeys::of(&secret()).public();
+    for words in [
+        "key show vendor.key",
+        "key show vendor.key --json",
+        "key protect vendor.key sealed.key --passphrase-file words",
+        issue.as_str(),
+        &format!("{issue} --json"),
+        "license show 1.license --json",
+        "license verify 1.license --model model.onnx --identity ana.identity",
+        "explain model.onnx scene.png --key vendor.key --json -o map.png --raw map.npy --triggered t.png",
+        "explain model.onnx scene.png --license 1.license --identity ana.identity --json -o map.png",
+        "sign model.onnx --key vendor.key",
+        &format!("verify model.onnx --vendor {vendor}"),
+        "trace --image t.png --model model.onnx --ledger vendor.key.ledger --key vendor.key --json",
+        "revoke 1 --ledger vendor.key.ledger",
+        // And what fails.
+        "explain model.onnx scene.png --license vendor.key --identity ana.identity",
+        "explain model.onnx scene.png --license 1.license --identity vendor.key",
+        "explain vendor.key scene.png",
+        "explain model.onnx vendor.key",
+        "license show vendor.key",
+        "inspect vendor.key",
+        "key new vendor.key",
+        "trace --image vendor.key --model model.onnx --ledger vendor.key.ledger",
+        "revoke 1 --ledger vendor.key",
+    ] {
+        let output = folder.output(words);
+        assert!(!holds_secret(&output.stdout) && !holds_secret(&output.stderr), "{words}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{words}");
+    }
+    let mut files = 0;
+    for entry in fs::read_dir(folder.path("")).unwrap() {
+        let path = entry.unwrap().path();
+        files += 1;
+        let own = path.file_name().is_some_and(|name| name == "vendor.key");
+        assert_eq!(holds_secret(&fs::read(&path).unwrap()), own, "{}", path.display());
+    }
+    assert!(files > 10);
+}
+
+/// The demo's key is public, but a program that carried it would open the demo without being asked.
+#[test]
+fn the_programs_hold_no_key() {
+    let text = fs::read_to_string(saligate_tests::demo().join("demo.key")).unwrap();
+    let digits: String = text
+        .split(|c: char| !c.is_ascii_hexdigit())
+        .find(|word| word.len() == 64)
+        .expect("a secret of 64 digits")
+        .to_owned();
+    let bytes = |index: usize| u8::from_str_radix(&digits[2 * index..2 * index + 2], 16).unwrap();
+    let raw: Vec<u8> = (0..32).map(bytes).collect();
+    for name in ["saligate", "saligate-train"] {
+        let program = fs::read(Path::new(program(name).get_program())).unwrap();
+        assert_eq!(places(&program, 64, &|index| digits.as_bytes()[index]), 0, "{name}");
+        assert_eq!(places(&program, 32, &|index| raw[index]), 0, "{name}");
+    }
+}
