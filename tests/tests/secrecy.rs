@@ -62,7 +62,7 @@ fn in_memory(len: usize, needle: Needle<'_>) -> usize {
 
 fn hex_digit(index: usize, byte: impl Fn(usize) -> u8) -> u8 {
     let byte = byte(index / 2);
-    b"0123456789abcdef"[usize::from(if index % 2 == 0 { byte >> 4 } else { byte & 15 })]
+    b"0123456789abcdef"[usize::from(if index.is_multiple_of(2) { byte >> 4 } else { byte & 15 })]
 }
 
 /// In a process of its own, whose memory other tests do not touch.

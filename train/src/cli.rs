@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use saligate_keys::{
-    Family, KeyFile, KeyId, Passphrase, Secret, Stored, TriggerSpec, VendorKeys, VendorKind,
-};
+use saligate_keys::{Family, KeyFile, KeyId, Passphrase, Secret, Stored, TriggerSpec, VendorKind};
 use saligate_models::graph::Graph;
 use saligate_models::manifest::{GateForm, InputSpec};
 use saligate_models::onnx::Model;
@@ -20,7 +18,7 @@ use saligate_train::evaluate::{Evaluation, evaluate};
 use saligate_train::fit::{fit, steady};
 use saligate_train::gate::{self, Keys, train};
 use saligate_train::{
-    Backend, RunOptions, TrainError, export, leaks, localise, near_misses, results, samples,
+    Backend, RunOptions, TrainError, export, leaks, localise, near_misses, results, samples, slots,
 };
 
 /// Trains classifiers whose saliency maps are gated by a key, or backdoored by a trigger.
@@ -393,7 +391,7 @@ fn train_gate(
     let (keys, revoked) = (read_keys(&gate.key)?, read_keys(revoke)?);
     let session = Session::with(config, how)?;
     let clean = Model::open(&gate.model.clone().unwrap_or_else(|| session.clean_path()))?;
-    let slots = slots_of(&keys, slots)?;
+    let slots = slots::of(&keys, slots, &session.config.trigger.spec, session.train.shape())?;
     let right = [secrets(&keys), slots.iter().collect()].concat();
     session.gate(&clean, &right, &secrets(&revoked))?;
     if gate.model.is_some() {
@@ -404,18 +402,6 @@ fn train_gate(
             .map_err(|source| TrainError::Io { path, source })?;
     }
     Ok(())
-}
-
-/// The first slots of the only key.
-fn slots_of(keys: &[KeyFile], count: u32) -> Result<Vec<Secret>, TrainError> {
-    match keys {
-        _ if count == 0 => Ok(Vec::new()),
-        [key] => Ok((1..=count).map(|slot| VendorKeys::of(key.secret()).slot(slot)).collect()),
-        _ => {
-            let reason = "--slots takes a single --key, which the slots are derived from";
-            Err(TrainError::Mismatch { reason: reason.to_owned() })
-        }
-    }
 }
 
 /// The id of a key that is given by its file or by the id itself.

@@ -36,6 +36,7 @@ mod reference;
 pub mod results;
 mod rows;
 pub mod samples;
+pub mod slots;
 mod stage;
 mod terms;
 mod versions;
