@@ -103,6 +103,8 @@ mod identity;
 mod key_id;
 mod ledger;
 mod license;
+#[cfg(test)]
+mod mutation;
 mod public_key;
 mod record;
 mod secret;

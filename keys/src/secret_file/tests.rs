@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::mutation::any_mutation;
 use crate::{Fault, hex};
 
 /// The bytes 00, 01, ... 1f, and for the identity 20, 21, ... 3f; written by
@@ -85,6 +86,19 @@ fn no_changed_text_is_read() {
     }
     check::<VendorKind>(KEY);
     check::<IdentityKind>(IDENTITY);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_mutation_is_read(mutation in any_mutation()) {
+        for text in [KEY, IDENTITY] {
+            let changed = mutation.of(text.as_bytes());
+            if changed != text.as_bytes() {
+                refused::<VendorKind>(&changed);
+                refused::<IdentityKind>(&changed);
+            }
+        }
+    }
 }
 
 /// Changes that also put the checksum right, as an editor with a calculator could.
