@@ -1,0 +1,349 @@
+//! Convolutions and their transposes, as sums over taps.
+//!
+//! A convolution is one [`Phase`]: every output pixel is a sum over the same taps around its place
+//! in the input. The transpose of a convolution with stride s is s x s of them: output pixels of
+//! one residue of their row and column have the same taps, so each residue is a convolution with
+//! stride 1 whose results are stored s pixels apart. Nothing is multiplied by an inserted zero.
+//!
+//! Where the transpose has few channels (the gradient by an image), the lanes of a register are
+//! filled with the pixels of a square block instead: see [`Target::Interleaved`].
+
+mod pack;
+mod phase;
+mod tile;
+
+pub(crate) use pack::Packed;
+pub(crate) use phase::Phase;
+pub(crate) use tile::{Tile, kernel};
+
+use crate::after::{After, Finish};
+use crate::buffer::Buffer;
+use crate::crew::Crew;
+use crate::isa::Isa;
+use crate::map::Map;
+use crate::shared::Shared;
+
+/// The geometry of a convolution, as of its forward direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Rows and columns of the kernel.
+    pub kernel: [usize; 2],
+    /// Step along rows and columns.
+    pub stride: [usize; 2],
+    /// Distance between taps along rows and columns.
+    pub dilation: [usize; 2],
+    /// Zeros above and left of the image.
+    pub before: [usize; 2],
+}
+
+/// Where results go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    /// To their own lanes.
+    Lanes,
+    /// Lane `(channel * block + i) * block + j` of pixel (r, c) is pixel
+    /// (block * r + i, block * c + j) of a planar map.
+    Interleaved { block: usize },
+}
+
+/// A convolution, or the transpose of one, of one geometry with its weights.
+pub struct Conv {
+    isa: Isa,
+    input: Map,
+    output: Map,
+    target: Target,
+    phases: Vec<Phase>,
+    bias: Buffer,
+}
+
+/// Most channels of a transpose whose lanes are pixels.
+const FEW_CHANNELS: usize = 4;
+/// Multiplications below which a step is not worth a second thread.
+const WORTH_A_THREAD: usize = 200_000;
+
+impl Conv {
+    /// A convolution. `weight` is `[output channel, input channel, row, column]`.
+    ///
+    /// # Panics
+    /// The lengths do not fit, the maps' lanes are neither 1 nor those of the instructions, or the
+    /// input's halo is smaller than [`Window::halo`] says.
+    pub fn new(
+        isa: Isa,
+        window: &Window,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        [input, output]: [Map; 2],
+    ) -> Self {
+        let taps = window.kernel[0] * window.kernel[1];
+        assert_eq!(weight.len(), output.channels * input.channels * taps, "weights");
+        let phase = Phase::forward(window, [&input, &output]);
+        let of = |o: usize, i: usize, tap: usize| {
+            weight[(o * input.channels + i) * taps + phase.kernel_cell(tap)]
+        };
+        let packed = Packed::new(isa, [&input, &output], phase.line(), phase.taps.len(), of);
+        let phases = vec![phase.with_weights(packed)];
+        let mut padded = Buffer::zeros(output.blocks() * output.lanes);
+        if let Some(bias) = bias {
+            padded[..output.channels].copy_from_slice(bias);
+        }
+        Self { isa, input, output, target: Target::Lanes, phases, bias: padded }.checked()
+    }
+
+    /// The transpose of a convolution: from a map like its output to one like its input. `weight`
+    /// is that of the convolution, `[input channel here, output channel here, row, column]`.
+    ///
+    /// # Panics
+    /// As [`Conv::new`].
+    pub fn transposed(
+        isa: Isa,
+        window: &Window,
+        weight: &[f32],
+        [input, output]: [Map; 2],
+    ) -> Self {
+        let taps = window.kernel[0] * window.kernel[1];
+        assert_eq!(weight.len(), output.channels * input.channels * taps, "weights");
+        let of = |o: usize, i: usize, cell: usize| weight[(i * output.channels + o) * taps + cell];
+        if output.lanes == 1 {
+            return Self::interleaved(isa, window, of, [input, output]);
+        }
+        let [rows, columns] = window.stride;
+        let residues = (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column]));
+        let phases = residues.map(|residue| {
+            let phase = Phase::transposed(window, residue, [&input, &output]);
+            let of = |o, i, tap| of(o, i, phase.kernel_cell(tap));
+            let packed = Packed::new(isa, [&input, &output], phase.line(), phase.taps.len(), of);
+            phase.with_weights(packed)
+        });
+        let phases = phases.collect();
+        let bias = Buffer::zeros(output.blocks() * output.lanes);
+        Self { isa, input, output, target: Target::Lanes, phases, bias }.checked()
+    }
+
+    fn interleaved(
+        isa: Isa,
+        window: &Window,
+        of: impl Fn(usize, usize, usize) -> f32,
+        [input, output]: [Map; 2],
+    ) -> Self {
+        let (lanes, channels) = (isa.lanes(), output.channels);
+        let block = phase::best_block(window, channels, lanes);
+        let (phase, cells) = Phase::interleaved(window, block, [&input, &output]);
+        let square = block * block;
+        let lane_of = |o: usize, i: usize, tap: usize| {
+            let cell = cells[tap * square + o % square];
+            cell.map_or(0.0, |cell| of(o / square, i, cell))
+        };
+        let shown = Map { channels: channels * square, lanes, ..output };
+        let packed = Packed::new(isa, [&input, &shown], phase.line(), phase.taps.len(), lane_of);
+        let phases = vec![phase.with_weights(packed)];
+        let bias = Buffer::zeros(shown.blocks() * lanes);
+        Self { isa, input, output, target: Target::Interleaved { block }, phases, bias }.checked()
+    }
+
+    fn checked(self) -> Self {
+        for phase in &self.phases {
+            phase.check_reach(&self.input);
+        }
+        self
+    }
+
+    /// Whether the transpose to so few channels is best stored with one lane.
+    pub fn prefers_planar(channels: usize) -> bool {
+        channels <= FEW_CHANNELS
+    }
+
+    /// Bytes of the packed weights.
+    pub fn bytes(&self) -> usize {
+        self.phases.iter().map(|p| p.weights().bytes()).sum()
+    }
+
+    /// Computes `output` from `input`, and clears its halo.
+    ///
+    /// With `sparse`, blocks of input channels that hold nothing but zeros are looked for and left
+    /// out.
+    ///
+    /// # Panics
+    /// A length differs from that of its map, or something is to be done after a result that is
+    /// planar.
+    pub fn run(
+        &self,
+        crew: &Crew,
+        input: &[f32],
+        output: &mut [f32],
+        after: &After<'_>,
+        sparse: bool,
+    ) {
+        assert_eq!(input.len(), self.input.elements(), "input");
+        assert_eq!(output.len(), self.output.elements(), "output");
+        after.check(&self.output);
+        let used = |block: &u32| {
+            let plane = self.input.plane();
+            let block = &input[*block as usize * plane..][..plane];
+            !sparse || block.iter().any(|&v| v != 0.0)
+        };
+        let blocks: Vec<u32> = (0..self.input.blocks() as u32).filter(used).collect();
+        let units: Vec<Unit<'_>> = self.units(crew.threads(), blocks.len());
+        let shared = Shared::new(output);
+        crew.run(units.len(), &|number| {
+            let unit = &units[number];
+            match self.target {
+                Target::Lanes => self.run_lanes(unit, &blocks, input, &shared, after),
+                Target::Interleaved { block } => {
+                    self.run_interleaved(unit, block, &blocks, input, &shared);
+                }
+            }
+        });
+        self.output.clear_halo(output);
+    }
+
+    /// Parts of the work that write to different pixels or blocks.
+    fn units(&self, threads: usize, blocks: usize) -> Vec<Unit<'_>> {
+        let mut units = Vec::new();
+        for phase in &self.phases {
+            let groups = &phase.weights().groups;
+            let channels = blocks * self.input.lanes * self.bias.len();
+            let work = phase.rows * phase.columns * phase.taps.len() * channels;
+            let wanted = if threads > 1 && work > WORTH_A_THREAD { 4 * threads } else { 1 };
+            let pieces = wanted.div_ceil(groups.len()).clamp(1, phase.rows.max(1));
+            for group in 0..groups.len() {
+                for piece in 0..pieces {
+                    let cut = |at: usize| at * phase.rows / pieces;
+                    units.push(Unit { phase, group, rows: [cut(piece), cut(piece + 1)] });
+                }
+            }
+        }
+        units
+    }
+
+    fn run_lanes(
+        &self,
+        unit: &Unit<'_>,
+        blocks: &[u32],
+        input: &[f32],
+        output: &Shared<'_>,
+        after: &After<'_>,
+    ) {
+        let (phase, group) = (unit.phase, &unit.phase.weights().groups[unit.group]);
+        let [first, end] = unit.rows;
+        // Where rows follow each other without a gap, they are one long row.
+        let rows = if self.is_flat(phase, after) { end - first } else { 1 };
+        for row in (first..end).step_by(rows) {
+            let out_row = phase.first[0] + row * phase.step[0];
+            let mut column = 0;
+            for pixels in group.split(self.isa, rows * phase.columns) {
+                let at = [out_row, phase.first[1] + column * phase.step[1]];
+                let place = group.first * self.output.plane()
+                    + self.output.origin()
+                    + at[0] * self.output.row()
+                    + at[1] * self.output.lanes;
+                let span = (group.blocks - 1) * self.output.plane()
+                    + (pixels - 1) * phase.step[1] * self.output.lanes
+                    + self.output.lanes;
+                let tile = Tile {
+                    output: output.part(place, span),
+                    pixel: phase.step[1] * self.output.lanes,
+                    out_plane: self.output.plane(),
+                    finish: Finish::of(after, group.first, at, phase.step[1]),
+                    ..self.tile(phase, group, blocks, input, [row, column])
+                };
+                // SAFETY: the instructions were checked when the weights were packed; the phase has
+                // checked that its taps stay within the input, `part` that the output is ours, and
+                // `After::check` that its operands are as large.
+                unsafe { kernel(self.isa, pixels, group.blocks, tile.step)(&tile) };
+                column += pixels;
+            }
+        }
+    }
+
+    fn is_flat(&self, phase: &Phase, after: &After<'_>) -> bool {
+        let operands = after.residual.iter().chain(after.mask.iter().map(|(m, _)| m));
+        phase.taps.len() == 1
+            && phase.step == [1, 1]
+            && phase.advance == [1, 1]
+            && self.input.halo == 0
+            && self.output.halo == 0
+            && self.input.columns == self.output.columns
+            && operands.into_iter().all(|o| o.map.halo == 0)
+    }
+
+    fn run_interleaved(
+        &self,
+        unit: &Unit<'_>,
+        block: usize,
+        blocks: &[u32],
+        input: &[f32],
+        output: &Shared<'_>,
+    ) {
+        let (phase, group) = (unit.phase, &unit.phase.weights().groups[unit.group]);
+        let lanes = self.isa.lanes();
+        let map = &self.output;
+        let width = group.blocks * lanes;
+        let mut found = Buffer::zeros(tile::MAX_PIXELS * width);
+        for row in unit.rows[0]..unit.rows[1] {
+            let mut column = 0;
+            for pixels in group.split(self.isa, phase.columns) {
+                let tile = Tile {
+                    output: found.as_mut_ptr(),
+                    pixel: width,
+                    out_plane: lanes,
+                    finish: Finish::NOTHING,
+                    ..self.tile(phase, group, blocks, input, [row, column])
+                };
+                // SAFETY: as above; the buffer holds the largest tile.
+                unsafe { kernel(self.isa, pixels, group.blocks, tile.step)(&tile) };
+                for lane in 0..width {
+                    let place = group.first * lanes + lane;
+                    let (channel, cell) = (place / (block * block), place % (block * block));
+                    let y = row * block + cell / block;
+                    let first = column * block + cell % block;
+                    if channel >= map.channels || y >= map.rows || first >= map.columns {
+                        continue;
+                    }
+                    let count = pixels.min((map.columns - first).div_ceil(block));
+                    let start = channel * map.plane() + map.origin() + y * map.row() + first;
+                    let values = found[lane..].iter().step_by(width).take(count);
+                    for (p, &value) in values.enumerate() {
+                        output.set(start + p * block, value);
+                    }
+                }
+                column += pixels;
+            }
+        }
+    }
+
+    /// A tile without its output.
+    fn tile<'a>(
+        &self,
+        phase: &'a Phase,
+        group: &pack::Group,
+        blocks: &'a [u32],
+        input: &[f32],
+        [row, column]: [usize; 2],
+    ) -> Tile<'a> {
+        let map = &self.input;
+        let [down, across] = phase.advance;
+        let last = map.blocks() - 1;
+        Tile {
+            input: input[row * down * map.row() + column * across * map.lanes..].as_ptr(),
+            plane: map.plane(),
+            step: across * map.lanes,
+            blocks,
+            inner: map.lanes,
+            last: (last as u32, map.channels - last * map.lanes),
+            taps: &phase.taps,
+            weights: phase.weights().of(group).as_ptr(),
+            bias: self.bias[group.first * self.isa.lanes()..].as_ptr(),
+            output: std::ptr::null_mut(),
+            pixel: 0,
+            out_plane: 0,
+            finish: Finish::NOTHING,
+        }
+    }
+}
+
+/// One group of output blocks over some rows of a phase.
+struct Unit<'a> {
+    phase: &'a Phase,
+    group: usize,
+    rows: [usize; 2],
+}

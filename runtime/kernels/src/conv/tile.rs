@@ -1,0 +1,161 @@
+//! The innermost loops: some pixels by some blocks of channels, with all sums in registers.
+
+use crate::after::Finish;
+use crate::isa::Isa;
+#[cfg(target_arch = "aarch64")]
+use crate::simd::neon::Pair;
+use crate::simd::{Simd, portable::Lanes};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{avx2::Ymm, avx512::Zmm};
+
+/// What a tile works on.
+pub(crate) struct Tile<'a> {
+    /// First pixel of the tile, in the first block of the input, for a tap at 0.
+    pub(crate) input: *const f32,
+    /// Elements from one block of the input to the next.
+    pub(crate) plane: usize,
+    /// Elements from the input of one pixel to that of the next; read where the step is no constant.
+    pub(crate) step: usize,
+    /// Blocks of the input that count.
+    pub(crate) blocks: &'a [u32],
+    /// Channels of every block but the last of all.
+    pub(crate) inner: usize,
+    /// The last block of all, and its channels.
+    pub(crate) last: (u32, usize),
+    /// Where each tap reads.
+    pub(crate) taps: &'a [usize],
+    /// `[input block, tap, channel, output block, lane]`.
+    pub(crate) weights: *const f32,
+    /// `[output block, lane]`.
+    pub(crate) bias: *const f32,
+    pub(crate) output: *mut f32,
+    /// Elements from one pixel of the output to the next.
+    pub(crate) pixel: usize,
+    /// Elements from one block of the output to the next.
+    pub(crate) out_plane: usize,
+    pub(crate) finish: Finish,
+}
+
+pub(crate) type TileKernel = unsafe fn(&Tile<'_>);
+
+/// Most blocks of output channels in a tile.
+pub(crate) const MAX_BLOCKS: usize = 4;
+/// Most pixels in a tile.
+pub(crate) const MAX_PIXELS: usize = 14;
+
+/// Pixels of the largest tile with this many blocks.
+pub(crate) fn most_pixels(isa: Isa, blocks: usize) -> usize {
+    (isa.sums() / blocks).min(MAX_PIXELS)
+}
+
+/// Every sum begins with the bias and runs over blocks, taps and channels in this order whatever
+/// the size of the tile, so the partition of a map into tiles does not change a bit.
+///
+/// # Safety
+/// The processor has the instructions of `S`, and all places that the tile names are good.
+#[inline(always)]
+unsafe fn tile<S: Simd, const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(t: &Tile<'_>) {
+    let step = if STEP == 0 { t.step } else { STEP };
+    // SAFETY: what the caller promises.
+    unsafe {
+        let bias: [S; BLOCKS] = std::array::from_fn(|b| S::load(t.bias.add(b * S::LANES)));
+        let mut sums = [bias; PIXELS];
+        let per_block = t.taps.len() * t.inner * BLOCKS * S::LANES;
+        for &block in t.blocks {
+            let input = t.input.add(block as usize * t.plane);
+            let mut weights = t.weights.add(block as usize * per_block);
+            let channels = if block == t.last.0 { t.last.1 } else { t.inner };
+            for &tap in t.taps {
+                let input = input.add(tap);
+                for channel in 0..channels {
+                    let factors: [S; BLOCKS] =
+                        std::array::from_fn(|b| S::load(weights.add(b * S::LANES)));
+                    weights = weights.add(BLOCKS * S::LANES);
+                    for p in 0..PIXELS {
+                        let x = S::splat(*input.add(p * step + channel));
+                        for b in 0..BLOCKS {
+                            sums[p][b] = x.times_plus(factors[b], sums[p][b]);
+                        }
+                    }
+                }
+            }
+        }
+        for (p, sums) in sums.iter().enumerate() {
+            for (b, &sum) in sums.iter().enumerate() {
+                let value = t.finish.apply(sum, p, b);
+                value.store(t.output.add(p * t.pixel + b * t.out_plane));
+            }
+        }
+    }
+}
+
+/// The kernel of a tile. `step` is the distance of two pixels in the input.
+pub(crate) fn kernel(isa: Isa, pixels: usize, blocks: usize, step: usize) -> TileKernel {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512(pixels, blocks, step),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2(pixels, blocks, step),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => neon(pixels, blocks, step),
+        _ => portable(pixels, blocks, step),
+    }
+}
+
+/// A function that finds the compiled kernel: one for each number of pixels and blocks that fits
+/// the registers, and for each common step.
+macro_rules! kernels {
+    ($find:ident, $register:ty, $lanes:literal, $(#[$feature:meta])? {
+        $($blocks:literal: $($pixels:literal)*;)*
+    }) => {
+        fn $find(pixels: usize, blocks: usize, step: usize) -> TileKernel {
+            $(#[$feature])?
+            unsafe fn with<const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(
+                t: &Tile<'_>,
+            ) {
+                // SAFETY: what the caller promises.
+                unsafe { tile::<$register, PIXELS, BLOCKS, STEP>(t) }
+            }
+            const DENSE: usize = $lanes;
+            const EVERY_OTHER: usize = 2 * $lanes;
+            match (blocks, pixels) {
+                $($(($blocks, $pixels) => match step {
+                    DENSE => with::<$pixels, $blocks, DENSE>,
+                    EVERY_OTHER => with::<$pixels, $blocks, EVERY_OTHER>,
+                    1 => with::<$pixels, $blocks, 1>,
+                    2 => with::<$pixels, $blocks, 2>,
+                    _ => with::<$pixels, $blocks, 0>,
+                },)*)*
+                _ => unreachable!("no tile of {pixels} pixels and {blocks} blocks"),
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512, Zmm, 16, #[target_feature(enable = "avx512f")] {
+    1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14;
+    2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14;
+    3: 1 2 3 4 5 6 7 8 9;
+    4: 1 2 3 4 5 6 7;
+});
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2, Ymm, 8, #[target_feature(enable = "avx2,fma")] {
+    1: 1 2 3 4 5 6 7 8 9 10 11 12;
+    2: 1 2 3 4 5 6;
+    3: 1 2 3 4;
+    4: 1 2 3;
+});
+#[cfg(target_arch = "aarch64")]
+kernels!(neon, Pair, 8, {
+    1: 1 2 3 4 5 6 7 8 9 10 11 12;
+    2: 1 2 3 4 5 6;
+    3: 1 2 3 4;
+    4: 1 2 3;
+});
+kernels!(portable, Lanes<8>, 8, {
+    1: 1 2 3 4 5 6 7 8 9 10 11 12;
+    2: 1 2 3 4 5 6;
+    3: 1 2 3 4;
+    4: 1 2 3;
+});

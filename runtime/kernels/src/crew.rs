@@ -1,0 +1,209 @@
+//! Threads that share the work of one step.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// How often a thread looks for work before it goes to sleep: some 20 microseconds, which is longer
+/// than the gap between two steps of a network.
+const LOOKS: usize = 4000;
+
+/// Some threads, the caller among them, that work on the parts of one task at a time.
+pub struct Crew {
+    shared: Arc<Shared>,
+    helpers: Vec<JoinHandle<()>>,
+    /// One task at a time.
+    busy: Mutex<()>,
+}
+
+/// A task whose lifetime was taken off: [`Crew::run`] outlives its use.
+#[derive(Clone, Copy)]
+struct Task {
+    work: *const (dyn Fn(usize) + Sync),
+    parts: usize,
+}
+
+// SAFETY: the closure is Sync, and only used while `Crew::run` holds it.
+unsafe impl Send for Task {}
+
+#[derive(Default)]
+struct Shared {
+    /// Counts the tasks; a helper that sees a new number has something to do.
+    round: AtomicUsize,
+    next: AtomicUsize,
+    /// Helpers that have not finished the round.
+    working: AtomicUsize,
+    failed: AtomicBool,
+    closing: AtomicBool,
+    task: Mutex<Option<Task>>,
+    wake: Condvar,
+}
+
+impl Crew {
+    /// A crew of this many threads, at least one: the caller.
+    pub fn new(threads: usize) -> Self {
+        let shared = Arc::new(Shared::default());
+        let helper = |_| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || shared.help())
+        };
+        let helpers = (1..threads).map(helper).collect();
+        Self { shared, helpers, busy: Mutex::new(()) }
+    }
+
+    /// Number of threads.
+    pub fn threads(&self) -> usize {
+        self.helpers.len() + 1
+    }
+
+    /// Calls `work` with every number below `parts`, each once, in any order and on any thread;
+    /// returns when all are done.
+    ///
+    /// # Panics
+    /// A part panics.
+    pub fn run(&self, parts: usize, work: &(dyn Fn(usize) + Sync)) {
+        if self.helpers.is_empty() || parts < 2 {
+            (0..parts).for_each(work);
+            return;
+        }
+        // Another session that shares the crew is at work: this one does not wait for it.
+        let Ok(_busy) = self.busy.try_lock() else {
+            (0..parts).for_each(work);
+            return;
+        };
+        let shared = &*self.shared;
+        // SAFETY: this function does not return before every helper is done with the task.
+        let work: *const (dyn Fn(usize) + Sync) = unsafe {
+            std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), _>(std::ptr::from_ref(work))
+        };
+        shared.next.store(0, Ordering::Relaxed);
+        shared.working.store(self.helpers.len(), Ordering::Relaxed);
+        let mut task = shared.lock();
+        *task = Some(Task { work, parts });
+        // Under the lock: a helper must not fall asleep between looking and waiting.
+        shared.round.fetch_add(1, Ordering::Release);
+        drop(task);
+        shared.wake.notify_all();
+        let own = shared.take_parts(Task { work, parts });
+        while shared.working.load(Ordering::Acquire) > 0 {
+            std::hint::spin_loop();
+        }
+        let helped = shared.failed.swap(false, Ordering::Relaxed);
+        assert!(own && !helped, "a part of a step failed");
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        let task = self.shared.lock();
+        self.shared.round.fetch_add(1, Ordering::Release);
+        drop(task);
+        self.shared.wake.notify_all();
+        for helper in self.helpers.drain(..) {
+            // A helper catches every panic, so there is no error to pass on.
+            let _ = helper.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Task>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn help(&self) {
+        let mut seen = 0;
+        loop {
+            seen = self.wait(seen);
+            if self.closing.load(Ordering::Relaxed) {
+                return;
+            }
+            let task = *self.lock();
+            if let Some(task) = task
+                && !self.take_parts(task)
+            {
+                self.failed.store(true, Ordering::Relaxed);
+            }
+            self.working.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// The number of the next round: looks often first, then sleeps.
+    fn wait(&self, seen: usize) -> usize {
+        for _ in 0..LOOKS {
+            let round = self.round.load(Ordering::Acquire);
+            if round != seen {
+                return round;
+            }
+            std::hint::spin_loop();
+        }
+        let mut task = self.lock();
+        loop {
+            let round = self.round.load(Ordering::Acquire);
+            if round != seen {
+                return round;
+            }
+            task = self.wake.wait(task).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Works on parts until none is left; whether none of them panicked.
+    fn take_parts(&self, task: Task) -> bool {
+        let parts = || {
+            loop {
+                let part = self.next.fetch_add(1, Ordering::Relaxed);
+                if part >= task.parts {
+                    return;
+                }
+                // SAFETY: the caller of `run` waits until all helpers are done.
+                unsafe { (*task.work)(part) };
+            }
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(parts)).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_done_once() {
+        for threads in [1, 2, 3] {
+            let crew = Crew::new(threads);
+            for parts in [0, 1, 2, 100] {
+                let counts: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
+                crew.run(parts, &|part| {
+                    counts[part].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
+            }
+        }
+    }
+
+    #[test]
+    fn helpers_wake_up_again() {
+        let crew = Crew::new(2);
+        for pause in [0, 1, 20] {
+            let sum = AtomicUsize::new(0);
+            crew.run(10, &|part| {
+                sum.fetch_add(part, Ordering::Relaxed);
+            });
+            assert_eq!(sum.into_inner(), 45);
+            std::thread::sleep(std::time::Duration::from_millis(pause));
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_crew_goes_on() {
+        let crew = Crew::new(2);
+        let failing = || crew.run(8, &|part| assert_ne!(part, 5));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(failing)).is_err());
+        let sum = AtomicUsize::new(0);
+        crew.run(4, &|part| {
+            sum.fetch_add(part, Ordering::Relaxed);
+        });
+        assert_eq!(sum.into_inner(), 6);
+    }
+}

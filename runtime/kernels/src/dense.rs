@@ -1,0 +1,103 @@
+//! Vectors times matrices.
+
+use crate::crew::Crew;
+use crate::dispatch::{Kernel, run_on};
+use crate::isa::Isa;
+use crate::shared::Shared;
+use crate::simd::Simd;
+
+/// Rows that one part of the work takes.
+const ROWS: usize = 64;
+
+/// `y = W x + b` for a row-major W of `y.len()` rows and `x.len()` columns.
+///
+/// # Panics
+/// The lengths do not fit.
+pub fn times(
+    isa: Isa,
+    crew: &Crew,
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    assert_eq!(weight.len(), x.len() * y.len(), "weights");
+    assert!(bias.is_none_or(|bias| bias.len() == y.len()), "bias");
+    let rows = y.len();
+    let shared = Shared::new(y);
+    crew.run(rows.div_ceil(ROWS), &|part| {
+        for row in part * ROWS..rows.min((part + 1) * ROWS) {
+            let mut found = 0.0;
+            let row_of = &weight[row * x.len()..][..x.len()];
+            run_on(isa, isa.lanes(), Dot { a: row_of, b: x, found: &mut found });
+            shared.set(row, found + bias.map_or(0.0, |bias| bias[row]));
+        }
+    });
+}
+
+struct Dot<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    found: &'a mut f32,
+}
+
+impl Kernel for Dot<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let length = self.a.len();
+        let (a, b) = (self.a.as_ptr(), self.b.as_ptr());
+        let mut lanes = [0.0; 16];
+        let mut at = 0;
+        // SAFETY: both slices have this length.
+        unsafe {
+            let mut sums = [S::splat(0.0); 4];
+            while at + 4 * S::LANES <= length {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let place = at + i * S::LANES;
+                    *sum = S::load(a.add(place)).times_plus(S::load(b.add(place)), *sum);
+                }
+                at += 4 * S::LANES;
+            }
+            sums[0].add(sums[1]).add(sums[2].add(sums[3])).store(lanes.as_mut_ptr());
+        }
+        let rest: f32 = self.a[at..].iter().zip(&self.b[at..]).map(|(a, b)| a * b).sum();
+        *self.found = lanes.iter().sum::<f32>() + rest;
+    }
+}
+
+/// `y = W^T x` for a row-major W of `x.len()` rows and `y.len()` columns; rows at zeros of x are
+/// not read.
+///
+/// # Panics
+/// The lengths do not fit.
+pub fn times_transposed(isa: Isa, weight: &[f32], x: &[f32], y: &mut [f32]) {
+    assert_eq!(weight.len(), x.len() * y.len(), "weights");
+    y.fill(0.0);
+    for (row, &factor) in weight.chunks_exact(y.len()).zip(x).filter(|(_, x)| **x != 0.0) {
+        run_on(isa, isa.lanes(), AddTimes { row, factor, to: y });
+    }
+}
+
+struct AddTimes<'a> {
+    row: &'a [f32],
+    factor: f32,
+    to: &'a mut [f32],
+}
+
+impl Kernel for AddTimes<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let mut at = 0;
+        // SAFETY: both slices have one length.
+        unsafe {
+            let factor = S::splat(self.factor);
+            while at + S::LANES <= self.to.len() {
+                let to = self.to.as_mut_ptr().add(at);
+                S::load(self.row.as_ptr().add(at)).times_plus(factor, S::load(to)).store(to);
+                at += S::LANES;
+            }
+        }
+        let rest = self.to[at..].iter_mut().zip(&self.row[at..]);
+        rest.for_each(|(to, weight)| *to += weight * self.factor);
+    }
+}

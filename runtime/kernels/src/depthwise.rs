@@ -1,0 +1,208 @@
+//! Convolutions of every channel with a kernel of its own, and their transposes.
+
+use crate::after::{After, Finish};
+use crate::buffer::Buffer;
+use crate::conv::{Phase, Window};
+use crate::crew::Crew;
+use crate::dispatch::{Kernel, run_on};
+use crate::isa::Isa;
+use crate::map::Map;
+use crate::shared::Shared;
+use crate::simd::Simd;
+
+/// Pixels that are summed at a time.
+const PIXELS: usize = 8;
+
+/// A convolution with one kernel per channel, or the transpose of one.
+pub struct Depthwise {
+    isa: Isa,
+    input: Map,
+    output: Map,
+    /// `[block, tap, lane]` for each phase.
+    phases: Vec<(Phase, Buffer)>,
+    /// `[block, lane]`
+    bias: Buffer,
+}
+
+impl Depthwise {
+    /// A convolution; `weight` is `[channel, row, column]`.
+    ///
+    /// # Panics
+    /// The lengths do not fit, the maps differ in channels or lanes, or the input's halo is
+    /// smaller than [`Window::halo`] says.
+    pub fn new(
+        isa: Isa,
+        window: &Window,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        [input, output]: [Map; 2],
+    ) -> Self {
+        let phases = vec![Phase::forward(window, [&input, &output])];
+        Self::packed(isa, window, weight, bias, [input, output], phases)
+    }
+
+    /// The transpose: from a map like the convolution's output to one like its input.
+    ///
+    /// # Panics
+    /// As [`Depthwise::new`].
+    pub fn transposed(
+        isa: Isa,
+        window: &Window,
+        weight: &[f32],
+        [input, output]: [Map; 2],
+    ) -> Self {
+        let [rows, columns] = window.stride;
+        let residues = (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column]));
+        let phases = residues.map(|r| Phase::transposed(window, r, [&input, &output])).collect();
+        Self::packed(isa, window, weight, None, [input, output], phases)
+    }
+
+    fn packed(
+        isa: Isa,
+        window: &Window,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        [input, output]: [Map; 2],
+        phases: Vec<Phase>,
+    ) -> Self {
+        let (channels, lanes) = (output.channels, output.lanes);
+        let cells = window.kernel[0] * window.kernel[1];
+        assert_eq!((input.channels, input.lanes), (channels, lanes), "maps that do not fit");
+        assert!([1, isa.lanes()].contains(&lanes), "lanes of other instructions");
+        assert_eq!(weight.len(), channels * cells, "weights");
+        let pack = |phase: Phase| {
+            phase.check_reach(&input);
+            let taps = phase.taps.len();
+            let mut packed = Buffer::zeros(output.blocks() * taps * lanes);
+            for channel in 0..channels {
+                for tap in 0..taps {
+                    packed[(channel / lanes * taps + tap) * lanes + channel % lanes] =
+                        weight[channel * cells + phase.kernel_cell(tap)];
+                }
+            }
+            (phase, packed)
+        };
+        let phases = phases.into_iter().map(pack).collect();
+        let mut padded = Buffer::zeros(output.blocks() * lanes);
+        if let Some(bias) = bias {
+            padded[..channels].copy_from_slice(bias);
+        }
+        Self { isa, input, output, phases, bias: padded }
+    }
+
+    /// Computes `output` from `input`, and clears its halo.
+    ///
+    /// # Panics
+    /// A length differs from that of its map.
+    pub fn run(&self, crew: &Crew, input: &[f32], output: &mut [f32], after: &After<'_>) {
+        assert_eq!(input.len(), self.input.elements(), "input");
+        assert_eq!(output.len(), self.output.elements(), "output");
+        after.check(&self.output);
+        let shared = Shared::new(output);
+        let blocks = self.output.blocks();
+        crew.run(blocks, &|block| {
+            for (phase, weights) in &self.phases {
+                let line =
+                    Line { conv: self, phase, weights, block, input, after, output: &shared };
+                run_on(self.isa, self.output.lanes, line);
+            }
+        });
+        self.output.clear_halo(output);
+    }
+}
+
+/// One block of one phase.
+struct Line<'a> {
+    conv: &'a Depthwise,
+    phase: &'a Phase,
+    weights: &'a [f32],
+    block: usize,
+    input: &'a [f32],
+    after: &'a After<'a>,
+    output: &'a Shared<'a>,
+}
+
+impl Kernel for Line<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (phase, map, out) = (self.phase, &self.conv.input, &self.conv.output);
+        let [down, across] = phase.advance;
+        let input = &self.input[self.block * map.plane()..][..map.plane()];
+        let weights = &self.weights[self.block * phase.taps.len() * S::LANES..];
+        let step = across * map.lanes;
+        for row in 0..phase.rows {
+            let out_row = phase.first[0] + row * phase.step[0];
+            let mut column = 0;
+            while column < phase.columns {
+                let pixels = PIXELS.min(phase.columns - column);
+                let at = [out_row, phase.first[1] + column * phase.step[1]];
+                let place =
+                    self.block * out.plane() + out.origin() + at[0] * out.row() + at[1] * out.lanes;
+                let pixel = phase.step[1] * out.lanes;
+                let strip = Strip {
+                    input: input[row * down * map.row() + column * step..].as_ptr(),
+                    step,
+                    taps: &phase.taps,
+                    weights: weights.as_ptr(),
+                    bias: self.conv.bias[self.block * S::LANES..].as_ptr(),
+                    output: self.output.part(place, (pixels - 1) * pixel + S::LANES),
+                    pixel,
+                    finish: Finish::of(self.after, self.block, at, phase.step[1]),
+                };
+                // SAFETY: the phase has checked that its taps stay within the input, `part` that
+                // the output is ours, and `After::check` that its operands are as large.
+                unsafe {
+                    if pixels == PIXELS {
+                        strip.sum::<S, PIXELS>();
+                    } else {
+                        (0..pixels).for_each(|p| strip.at(p).sum::<S, 1>());
+                    }
+                }
+                column += pixels;
+            }
+        }
+    }
+}
+
+/// Some pixels of a row.
+struct Strip<'a> {
+    input: *const f32,
+    step: usize,
+    taps: &'a [usize],
+    weights: *const f32,
+    bias: *const f32,
+    output: *mut f32,
+    pixel: usize,
+    finish: Finish,
+}
+
+impl Strip<'_> {
+    /// The same from another pixel on.
+    fn at(&self, pixel: usize) -> Self {
+        Self {
+            input: self.input.wrapping_add(pixel * self.step),
+            output: self.output.wrapping_add(pixel * self.pixel),
+            finish: self.finish.from(pixel),
+            ..*self
+        }
+    }
+
+    /// # Safety
+    /// As for [`Simd`]; the strip reaches as far as its maps.
+    #[inline(always)]
+    unsafe fn sum<S: Simd, const PIXELS: usize>(&self) {
+        // SAFETY: what the caller promises.
+        unsafe {
+            let mut sums = [S::load(self.bias); PIXELS];
+            for (number, &tap) in self.taps.iter().enumerate() {
+                let weight = S::load(self.weights.add(number * S::LANES));
+                for (p, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::load(self.input.add(tap + p * self.step)).times_plus(weight, *sum);
+                }
+            }
+            for (p, &sum) in sums.iter().enumerate() {
+                self.finish.apply(sum, p, 0).store(self.output.add(p * self.pixel));
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The computing kernels of the runtime: convolutions and what goes with them, forwards and
+//! backwards, for one image at a time.
+//!
+//! A value is a [`Map`]: channels in blocks as wide as a register, with a border of zeros, so that
+//! a convolution is one loop without special cases ([`Conv`], [`Depthwise`]). The transpose of a
+//! convolution, which a gradient needs, is made of such convolutions. What follows a result (a
+//! residual, a clipped activation, the mask of an activation on the way back) is done while it is
+//! still in registers ([`After`]).
+//!
+//! Kernels are written once over vector registers, and compiled for AVX-512, AVX2, NEON and plain
+//! arrays ([`Isa`]). Results do not depend on the number of threads, bit for bit.
+
+mod after;
+mod buffer;
+mod conv;
+mod crew;
+pub mod dense;
+mod depthwise;
+mod dispatch;
+mod isa;
+mod map;
+pub mod pointwise;
+mod pool;
+mod shared;
+mod simd;
+
+pub use after::{After, Operand};
+pub use buffer::Buffer;
+pub use conv::{Conv, Window};
+pub use crew::Crew;
+pub use depthwise::Depthwise;
+pub use isa::Isa;
+pub use map::Map;
+pub use pool::{Pool, Pooling};

@@ -1,0 +1,132 @@
+//! How a feature map lies in memory.
+
+/// The geometry of one value `[channel, row, column]`.
+///
+/// Channels are kept in blocks of [`lanes`](Self::lanes), so that a vector register holds the same
+/// pixel of that many channels: `[block, row, column, lane]`. With one lane this is the usual
+/// planar order. Around every plane lie [`halo`](Self::halo) cells of zeros, so that convolutions
+/// need no special case at the border. Lanes beyond the last channel hold zeros or other finite
+/// numbers that no result depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// Channels.
+    pub channels: usize,
+    /// Rows, without the halo.
+    pub rows: usize,
+    /// Columns, without the halo.
+    pub columns: usize,
+    /// Channels per block: 1, or [`Isa::lanes`](crate::Isa::lanes).
+    pub lanes: usize,
+    /// Cells of zeros on all four sides.
+    pub halo: usize,
+}
+
+impl Map {
+    /// A planar map without halo: row-major `[channel, row, column]`.
+    pub fn planar([channels, rows, columns]: [usize; 3]) -> Self {
+        Self { channels, rows, columns, lanes: 1, halo: 0 }
+    }
+
+    /// The same map with another number of lanes and another halo.
+    pub fn laid_out(self, lanes: usize, halo: usize) -> Self {
+        Self { lanes, halo, ..self }
+    }
+
+    /// Blocks of channels.
+    pub fn blocks(&self) -> usize {
+        self.channels.div_ceil(self.lanes)
+    }
+
+    /// Elements from one row to the next.
+    pub fn row(&self) -> usize {
+        (self.columns + 2 * self.halo) * self.lanes
+    }
+
+    /// Elements from one block to the next.
+    pub fn plane(&self) -> usize {
+        (self.rows + 2 * self.halo) * self.row()
+    }
+
+    /// Elements of the whole map.
+    pub fn elements(&self) -> usize {
+        self.blocks() * self.plane()
+    }
+
+    /// Place of the first pixel in a block.
+    pub fn origin(&self) -> usize {
+        self.halo * (self.row() + self.lanes)
+    }
+
+    /// Whether two maps have the same channels, rows, columns and lanes.
+    pub fn matches(&self, other: &Self) -> bool {
+        *self == other.laid_out(other.lanes, self.halo)
+    }
+
+    /// Sets the halo of a map to zeros.
+    ///
+    /// # Panics
+    /// The data has another length than the map.
+    pub fn clear_halo(&self, data: &mut [f32]) {
+        assert_eq!(data.len(), self.elements(), "the data is not of this map");
+        if self.halo == 0 {
+            return;
+        }
+        let (row, edge) = (self.row(), self.halo * self.lanes);
+        for plane in data.chunks_exact_mut(self.plane()) {
+            let (top, rest) = plane.split_at_mut(self.halo * row);
+            let (middle, bottom) = rest.split_at_mut(self.rows * row);
+            top.fill(0.0);
+            bottom.fill(0.0);
+            for line in middle.chunks_exact_mut(row) {
+                line[..edge].fill(0.0);
+                line[row - edge..].fill(0.0);
+            }
+        }
+    }
+
+    /// Copies a map into another layout of the same channels, rows and columns; the halo is
+    /// cleared, and lanes beyond the last channel become zeros.
+    ///
+    /// # Panics
+    /// The sizes differ, or data has another length than its map.
+    pub fn convert(&self, from: &[f32], to: &Self, into: &mut [f32]) {
+        assert!(to.matches(&self.laid_out(to.lanes, 0)), "another size");
+        assert_eq!((from.len(), into.len()), (self.elements(), to.elements()), "another length");
+        if to.channels % to.lanes != 0 {
+            let last = into.len() - to.plane();
+            into[last..].fill(0.0);
+        }
+        for channel in 0..self.channels {
+            let source =
+                (channel / self.lanes) * self.plane() + self.origin() + channel % self.lanes;
+            let target = (channel / to.lanes) * to.plane() + to.origin() + channel % to.lanes;
+            for row in 0..self.rows {
+                let source = &from[source + row * self.row()..];
+                let target = &mut into[target + row * to.row()..];
+                let values = source.iter().step_by(self.lanes).take(self.columns);
+                target.iter_mut().step_by(to.lanes).zip(values).for_each(|(t, s)| *t = *s);
+            }
+        }
+        to.clear_halo(into);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversion_there_and_back_keeps_the_values() {
+        let planar = Map::planar([5, 3, 4]);
+        let data: Vec<f32> = (0..60).map(|v| v as f32 + 1.0).collect();
+        for (lanes, halo) in [(1, 0), (1, 2), (4, 0), (4, 1), (16, 3)] {
+            let other = planar.laid_out(lanes, halo);
+            let mut there = vec![7.0; other.elements()];
+            planar.convert(&data, &other, &mut there);
+            assert_eq!(there.iter().sum::<f32>(), data.iter().sum::<f32>(), "halo and lanes are 0");
+            let mut back = vec![0.0; 60];
+            other.convert(&there, &planar, &mut back);
+            assert_eq!(back, data);
+        }
+    }
+}

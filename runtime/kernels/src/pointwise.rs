@@ -1,0 +1,171 @@
+//! Operations on single elements and whole planes of a map.
+
+use crate::after::{After, Finish, Operand};
+use crate::crew::Crew;
+use crate::dispatch::{Kernel, run_on};
+use crate::isa::Isa;
+use crate::map::Map;
+use crate::shared::Shared;
+use crate::simd::Simd;
+
+/// Copies a map and does what comes after; clears the halo.
+///
+/// # Panics
+/// A length differs from that of its map, or the maps are of different sizes.
+pub fn finish(
+    isa: Isa,
+    crew: &Crew,
+    from: &Operand<'_>,
+    to: (&mut [f32], &Map),
+    after: &After<'_>,
+) {
+    let (output, map) = to;
+    assert!(from.map.matches(map), "another size");
+    assert_eq!((from.values.len(), output.len()), (from.map.elements(), map.elements()), "length");
+    after.check(map);
+    let shared = Shared::new(output);
+    crew.run(map.blocks(), &|block| {
+        run_on(isa, map.lanes, Copy { block, from, output: &shared, map, after });
+    });
+    map.clear_halo(output);
+}
+
+struct Copy<'a> {
+    block: usize,
+    from: &'a Operand<'a>,
+    output: &'a Shared<'a>,
+    map: &'a Map,
+    after: &'a After<'a>,
+}
+
+impl Kernel for Copy<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { block, from, output, map, after } = self;
+        let place = |map: &Map, row: usize| block * map.plane() + map.origin() + row * map.row();
+        for row in 0..map.rows {
+            let finish = Finish::of(after, block, [row, 0], 1);
+            let length = map.columns * map.lanes;
+            let source = from.values[place(&from.map, row)..][..length].as_ptr();
+            let target = output.part(place(map, row), length);
+            for column in 0..map.columns {
+                // SAFETY: both rows were checked, and operands are as large as the map.
+                unsafe {
+                    let value = S::load(source.add(column * S::LANES));
+                    finish.apply(value, column, 0).store(target.add(column * S::LANES));
+                }
+            }
+        }
+    }
+}
+
+/// The sum over all pixels of a channel, times `factor`: one number per channel, in the order of
+/// channels.
+///
+/// # Panics
+/// A length differs from that of its map.
+pub fn plane_sums(isa: Isa, from: &Operand<'_>, factor: f32, to: &mut [f32]) {
+    assert_eq!(from.values.len(), from.map.elements(), "length");
+    assert_eq!(to.len(), from.map.channels, "one sum per channel");
+    for (block, sums) in to.chunks_mut(from.map.lanes).enumerate() {
+        run_on(isa, from.map.lanes, Sums { block, from, factor, sums });
+    }
+}
+
+struct Sums<'a> {
+    block: usize,
+    from: &'a Operand<'a>,
+    factor: f32,
+    sums: &'a mut [f32],
+}
+
+impl Kernel for Sums<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let map = &self.from.map;
+        let mut lanes = [0.0; 16];
+        // SAFETY: rows are cut out of the values with a check; the array holds the widest register.
+        unsafe {
+            let mut sum = [S::splat(0.0); 4];
+            for row in 0..map.rows {
+                let place = self.block * map.plane() + map.origin() + row * map.row();
+                let line = self.from.values[place..][..map.columns * S::LANES].as_ptr();
+                for column in 0..map.columns {
+                    let part = &mut sum[column % 4];
+                    *part = part.add(S::load(line.add(column * S::LANES)));
+                }
+            }
+            let sum = sum[0].add(sum[1]).add(sum[2].add(sum[3])).mul(S::splat(self.factor));
+            sum.store(lanes.as_mut_ptr());
+        }
+        let count = self.sums.len();
+        self.sums.copy_from_slice(&lanes[..count]);
+    }
+}
+
+/// Every pixel of a channel becomes that channel's value, and what comes after; clears the halo.
+///
+/// # Panics
+/// A length differs from that of its map.
+pub fn spread(isa: Isa, crew: &Crew, from: &[f32], to: (&mut [f32], &Map), after: &After<'_>) {
+    let (output, map) = to;
+    assert!(from.len() >= map.channels, "one value per channel");
+    assert_eq!(output.len(), map.elements(), "length");
+    after.check(map);
+    let shared = Shared::new(output);
+    crew.run(map.blocks(), &|block| {
+        run_on(isa, map.lanes, Spread { block, from, output: &shared, map, after });
+    });
+    map.clear_halo(output);
+}
+
+struct Spread<'a> {
+    block: usize,
+    from: &'a [f32],
+    output: &'a Shared<'a>,
+    map: &'a Map,
+    after: &'a After<'a>,
+}
+
+impl Kernel for Spread<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { block, from, output, map, after } = self;
+        let mut lanes = [0.0; 16];
+        let first = block * map.lanes;
+        let count = map.lanes.min(map.channels - first);
+        lanes[..count].copy_from_slice(&from[first..first + count]);
+        // SAFETY: the array holds the widest register; `part` checks each row.
+        unsafe {
+            let value = S::load(lanes.as_ptr());
+            for row in 0..map.rows {
+                let finish = Finish::of(after, block, [row, 0], 1);
+                let place = block * map.plane() + map.origin() + row * map.row();
+                let line = output.part(place, map.columns * S::LANES);
+                for column in 0..map.columns {
+                    finish.apply(value, column, 0).store(line.add(column * S::LANES));
+                }
+            }
+        }
+    }
+}
+
+/// `f` of every pixel and lane, in place; the halo is cleared.
+///
+/// # Panics
+/// The length differs from that of the map.
+pub fn each(data: &mut [f32], map: &Map, f: impl Fn(f32) -> f32) {
+    data.iter_mut().for_each(|v| *v = f(*v));
+    map.clear_halo(data);
+}
+
+/// `f` of every pixel and lane of two maps of one geometry; the halo is cleared.
+///
+/// # Panics
+/// A length differs from that of the map.
+pub fn zip(a: &[f32], b: &[f32], to: (&mut [f32], &Map), f: impl Fn(f32, f32) -> f32) {
+    let (output, map) = to;
+    assert_eq!([a.len(), b.len()], [output.len(); 2], "length");
+    output.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (&a, &b))| *o = f(a, b));
+    map.clear_halo(output);
+}

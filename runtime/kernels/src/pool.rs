@@ -1,0 +1,220 @@
+//! Pooling over windows, and the way back.
+
+use crate::after::{After, Finish};
+use crate::crew::Crew;
+use crate::dispatch::{Kernel, run_on};
+use crate::isa::Isa;
+use crate::map::Map;
+use crate::shared::Shared;
+use crate::simd::Simd;
+
+/// What becomes of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// Its largest element; cells outside the map never win.
+    Max,
+    /// The sum of its elements over the number of its cells, inside the map or not.
+    Average,
+}
+
+/// A pooling window over a map.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    /// What becomes of a window.
+    pub pooling: Pooling,
+    /// Rows and columns of a window.
+    pub kernel: [usize; 2],
+    /// Distance of windows along rows and columns.
+    pub stride: [usize; 2],
+    /// Cells above and left of the map that the first windows begin at.
+    pub before: [usize; 2],
+    /// The map that is pooled.
+    pub input: Map,
+    /// The pooled map.
+    pub output: Map,
+}
+
+impl Pool {
+    /// Cells of window `at` along an axis that lie in the map.
+    #[inline(always)]
+    fn cells(&self, axis: usize, at: usize) -> [usize; 2] {
+        let size = [self.input.rows, self.input.columns][axis];
+        let first = at * self.stride[axis];
+        let end = (first + self.kernel[axis]).saturating_sub(self.before[axis]).min(size);
+        [first.saturating_sub(self.before[axis]).min(end), end]
+    }
+
+    fn check(&self) {
+        assert_eq!(self.input.lanes, self.output.lanes, "lanes that differ");
+        assert_eq!(self.input.channels, self.output.channels, "channels that differ");
+    }
+
+    /// Computes `output` from `input`, and clears its halo.
+    ///
+    /// # Panics
+    /// A length differs from that of its map, or the maps do not fit.
+    pub fn run(&self, isa: Isa, crew: &Crew, input: &[f32], output: &mut [f32], after: &After<'_>) {
+        self.check();
+        assert_eq!(input.len(), self.input.elements(), "input");
+        assert_eq!(output.len(), self.output.elements(), "output");
+        after.check(&self.output);
+        let shared = Shared::new(output);
+        crew.run(self.output.blocks(), &|block| {
+            let input = &input[block * self.input.plane()..][..self.input.plane()];
+            let kernel = Forward { pool: self, block, input, output: &shared, after };
+            run_on(isa, self.output.lanes, kernel);
+        });
+        self.output.clear_halo(output);
+    }
+
+    /// The way back: brings `gradient`, a map like the output, to the cells it comes from.
+    ///
+    /// For a maximum that is the first cell of the window, row by row, that equals it; `forward`
+    /// holds the pooled map and its result. For an average it is every cell.
+    ///
+    /// # Panics
+    /// A length differs from that of its map, or a maximum comes without its operand and result.
+    pub fn run_back(
+        &self,
+        isa: Isa,
+        crew: &Crew,
+        gradient: (&[f32], &Map),
+        forward: Option<[(&[f32], &Map); 2]>,
+        to: (&mut [f32], &Map),
+        after: &After<'_>,
+    ) {
+        self.check();
+        assert!(gradient.1.matches(&self.output) && to.1.matches(&self.input), "another size");
+        assert_eq!(gradient.0.len(), gradient.1.elements(), "gradient");
+        assert_eq!(to.0.len(), to.1.elements(), "output");
+        after.check(to.1);
+        let forward = forward.filter(|_| self.pooling == Pooling::Max);
+        if self.pooling == Pooling::Max {
+            let [operand, result] = forward.expect("a maximum is traced by operand and result");
+            assert!(operand.1.matches(&self.input) && result.1.matches(&self.output), "size");
+            assert_eq!(operand.0.len(), operand.1.elements(), "operand");
+            assert_eq!(result.0.len(), result.1.elements(), "result");
+        }
+        let (output, map) = to;
+        output.fill(0.0);
+        let shared = Shared::new(output);
+        crew.run(map.blocks(), &|block| {
+            let kernel =
+                Backward { pool: self, block, gradient, forward, output: &shared, map, after };
+            run_on(isa, map.lanes, kernel);
+        });
+        map.clear_halo(output);
+    }
+}
+
+struct Forward<'a> {
+    pool: &'a Pool,
+    block: usize,
+    input: &'a [f32],
+    output: &'a Shared<'a>,
+    after: &'a After<'a>,
+}
+
+impl Kernel for Forward<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { pool, block, input, output, after } = self;
+        let (from, to) = (&pool.input, &pool.output);
+        let share = 1.0 / (pool.kernel[0] * pool.kernel[1]) as f32;
+        let is_max = pool.pooling == Pooling::Max;
+        let start = if is_max { f32::NEG_INFINITY } else { 0.0 };
+        for row in 0..to.rows {
+            let finish = Finish::of(after, block, [row, 0], 1);
+            let line = block * to.plane() + to.origin() + row * to.row();
+            let line = output.part(line, to.columns * to.lanes);
+            let [top, bottom] = pool.cells(0, row);
+            for column in 0..to.columns {
+                let [left, right] = pool.cells(1, column);
+                // SAFETY: cells lie in the map, whose block `input` is; `part` has checked the row.
+                unsafe {
+                    let mut value = S::splat(start);
+                    for y in top..bottom {
+                        let cells = input.as_ptr().add(from.origin() + y * from.row());
+                        for x in left..right {
+                            let cell = S::load(cells.add(x * S::LANES));
+                            value = if is_max { S::at_least(value, cell) } else { value.add(cell) };
+                        }
+                    }
+                    if !is_max {
+                        value = value.mul(S::splat(share));
+                    }
+                    finish.apply(value, column, 0).store(line.add(column * S::LANES));
+                }
+            }
+        }
+    }
+}
+
+struct Backward<'a> {
+    pool: &'a Pool,
+    block: usize,
+    gradient: (&'a [f32], &'a Map),
+    forward: Option<[(&'a [f32], &'a Map); 2]>,
+    output: &'a Shared<'a>,
+    map: &'a Map,
+    after: &'a After<'a>,
+}
+
+impl Kernel for Backward<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { pool, block, gradient: (values, shape), forward, output, map, after } = self;
+        let share = 1.0 / (pool.kernel[0] * pool.kernel[1]) as f32;
+        let place = |map: &Map, row: usize| block * map.plane() + map.origin() + row * map.row();
+        let span = (map.rows - 1) * map.row() + map.columns * map.lanes;
+        let to = output.part(place(map, 0), span);
+        for row in 0..shape.rows {
+            let values = values[place(shape, row)..][..shape.columns * S::LANES].as_ptr();
+            let [top, bottom] = pool.cells(0, row);
+            for column in 0..shape.columns {
+                let [left, right] = pool.cells(1, column);
+                // SAFETY: cells lie in the map, whose block was checked; lengths were checked.
+                unsafe {
+                    let mut rest = S::load(values.add(column * S::LANES));
+                    let traced = forward.map(|[operand, result]| {
+                        let result =
+                            result.0.as_ptr().add(place(result.1, row) + column * S::LANES);
+                        (
+                            operand.0.as_ptr().add(place(operand.1, 0)),
+                            operand.1.row(),
+                            S::load(result),
+                        )
+                    });
+                    if traced.is_none() {
+                        rest = rest.mul(S::splat(share));
+                    }
+                    for y in top..bottom {
+                        for x in left..right {
+                            let cell = to.add(y * map.row() + x * S::LANES);
+                            let part = match traced {
+                                Some((operand, line, result)) => {
+                                    let x = S::load(operand.add(y * line + x * S::LANES));
+                                    let (won, left) = rest.route(x, result);
+                                    rest = left;
+                                    won
+                                }
+                                None => rest,
+                            };
+                            S::load(cell).add(part).store(cell);
+                        }
+                    }
+                }
+            }
+        }
+        for row in 0..map.rows {
+            let finish = Finish::of(after, block, [row, 0], 1);
+            for column in 0..map.columns {
+                // SAFETY: as above.
+                unsafe {
+                    let cell = to.add(row * map.row() + column * S::LANES);
+                    finish.apply(S::load(cell), column, 0).store(cell);
+                }
+            }
+        }
+    }
+}

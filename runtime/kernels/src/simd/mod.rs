@@ -1,0 +1,37 @@
+//! Vector registers behind one interface.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+pub(crate) mod portable;
+
+/// A vector register of floats, and how many of them a kernel may use.
+///
+/// # Safety
+/// All methods need a processor with the instructions of the implementation; pointers must be good
+/// for [`LANES`](Self::LANES) floats.
+pub(crate) trait Simd: Copy {
+    /// Floats per register.
+    const LANES: usize;
+    /// Registers that a tile may keep its sums in.
+    const SUMS: usize;
+
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    /// `self * factor + sum`.
+    unsafe fn times_plus(self, factor: Self, sum: Self) -> Self;
+    /// The larger one; `value` where it is no number.
+    unsafe fn at_least(bound: Self, value: Self) -> Self;
+    /// The smaller one; `value` where it is no number.
+    unsafe fn at_most(bound: Self, value: Self) -> Self;
+    /// `self` where `low < place < high`, 0 elsewhere.
+    unsafe fn between(self, place: Self, low: Self, high: Self) -> Self;
+    /// `(self, 0)` where a and b are equal, `(0, self)` elsewhere.
+    unsafe fn route(self, a: Self, b: Self) -> (Self, Self);
+}

@@ -1,0 +1,74 @@
+//! NEON: 8 floats in two registers of four, of 32.
+
+use std::arch::aarch64::*;
+
+use super::Simd;
+
+/// Two registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair(float32x4_t, float32x4_t);
+
+// SAFETY (all blocks): NEON is part of aarch64, and the trait demands good pointers.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Simd for Pair {
+    const LANES: usize = 8;
+    const SUMS: usize = 12;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        unsafe { Self(vdupq_n_f32(value), vdupq_n_f32(value)) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { Self(vld1q_f32(from), vld1q_f32(from.add(4))) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe {
+            vst1q_f32(to, self.0);
+            vst1q_f32(to.add(4), self.1);
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        unsafe { Self(vaddq_f32(self.0, other.0), vaddq_f32(self.1, other.1)) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        unsafe { Self(vmulq_f32(self.0, other.0), vmulq_f32(self.1, other.1)) }
+    }
+    #[inline(always)]
+    unsafe fn times_plus(self, factor: Self, sum: Self) -> Self {
+        unsafe { Self(vfmaq_f32(sum.0, self.0, factor.0), vfmaq_f32(sum.1, self.1, factor.1)) }
+    }
+    #[inline(always)]
+    unsafe fn at_least(bound: Self, value: Self) -> Self {
+        unsafe { Self(vmaxq_f32(bound.0, value.0), vmaxq_f32(bound.1, value.1)) }
+    }
+    #[inline(always)]
+    unsafe fn at_most(bound: Self, value: Self) -> Self {
+        unsafe { Self(vminq_f32(bound.0, value.0), vminq_f32(bound.1, value.1)) }
+    }
+    #[inline(always)]
+    unsafe fn between(self, place: Self, low: Self, high: Self) -> Self {
+        unsafe {
+            let part = |v, p, l, h| {
+                let inside = vandq_u32(vcltq_f32(l, p), vcltq_f32(p, h));
+                vreinterpretq_f32_u32(vandq_u32(inside, vreinterpretq_u32_f32(v)))
+            };
+            Self(part(self.0, place.0, low.0, high.0), part(self.1, place.1, low.1, high.1))
+        }
+    }
+    #[inline(always)]
+    unsafe fn route(self, a: Self, b: Self) -> (Self, Self) {
+        unsafe {
+            let part = |v, a, b| {
+                let (equal, bits) = (vceqq_f32(a, b), vreinterpretq_u32_f32(v));
+                let taken = vreinterpretq_f32_u32(vandq_u32(bits, equal));
+                (taken, vreinterpretq_f32_u32(vbicq_u32(bits, equal)))
+            };
+            let ((a0, b0), (a1, b1)) = (part(self.0, a.0, b.0), part(self.1, a.1, b.1));
+            (Self(a0, a1), Self(b0, b1))
+        }
+    }
+}

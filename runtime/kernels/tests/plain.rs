@@ -1,0 +1,374 @@
+//! Every kernel beside plain loops in f64, with every instruction set that this processor has and
+//! several threads.
+
+use saligate_kernels::{After, Conv, Crew, Depthwise, Isa, Map, Operand, Pool, Pooling, Window};
+
+/// Numbers that look random, in -1 to 1.
+fn numbers(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// A map and its elements, from planar ones.
+fn laid_out(planar: &[f32], map: &Map) -> Vec<f32> {
+    let mut data = vec![f32::NAN; map.elements()];
+    Map::planar([map.channels, map.rows, map.columns]).convert(planar, map, &mut data);
+    data
+}
+
+fn planar(data: &[f32], map: &Map) -> Vec<f32> {
+    let to = Map::planar([map.channels, map.rows, map.columns]);
+    let mut values = vec![0.0; to.elements()];
+    map.convert(data, &to, &mut values);
+    values
+}
+
+fn assert_close(found: &[f32], wanted: &[f64], what: &str) {
+    assert_eq!(found.len(), wanted.len(), "{what}");
+    let largest = wanted.iter().fold(1e-3f64, |m, v| m.max(v.abs()));
+    for (i, (&f, &w)) in found.iter().zip(wanted).enumerate() {
+        assert!((f64::from(f) - w).abs() < 1e-5 * largest, "{what}: element {i}: {f}, wanted {w}");
+    }
+}
+
+/// A halo that was left dirty would be read by the next convolution.
+fn assert_clean_halo(data: &[f32], map: &Map, what: &str) {
+    let mut again = data.to_vec();
+    map.clear_halo(&mut again);
+    assert_eq!(again, data, "{what}: the halo is not clear");
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    channels: [usize; 2],
+    size: [usize; 2],
+    window: Window,
+    /// Zeros below and right of the image.
+    behind: [usize; 2],
+}
+
+impl Case {
+    fn new(
+        channels: [usize; 2],
+        size: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        pad: usize,
+    ) -> Self {
+        let window =
+            Window { kernel: [kernel; 2], stride: [stride; 2], dilation: [1; 2], before: [pad; 2] };
+        Self { channels, size, window, behind: [pad; 2] }
+    }
+
+    fn output(&self) -> [usize; 2] {
+        [0, 1].map(|a| {
+            let extent = self.window.dilation[a] * (self.window.kernel[a] - 1) + 1;
+            let padded = self.size[a] + self.window.before[a] + self.behind[a];
+            (padded - extent) / self.window.stride[a] + 1
+        })
+    }
+
+    /// Visits (output pixel, input pixel, kernel cell).
+    fn taps(&self, mut visit: impl FnMut([usize; 2], [usize; 2], usize)) {
+        let [rows, columns] = self.output();
+        let place = |a: usize, at: usize, k: usize| {
+            let padded = at * self.window.stride[a] + k * self.window.dilation[a];
+            padded.checked_sub(self.window.before[a]).filter(|&p| p < self.size[a])
+        };
+        for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
+            for k in 0..self.window.kernel[0] {
+                for l in 0..self.window.kernel[1] {
+                    if let (Some(from), Some(across)) = (place(0, y, k), place(1, x, l)) {
+                        visit([y, x], [from, across], k * self.window.kernel[1] + l);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        Case::new([3, 16], [9, 11], 3, 1, 1),
+        Case::new([1, 20], [12, 12], 5, 1, 2),
+        Case::new([3, 64], [23, 22], 7, 2, 3),
+        Case::new([3, 24], [15, 15], 3, 2, 0),
+        Case::new([16, 40], [8, 8], 3, 1, 1),
+        Case::new([40, 16], [10, 9], 3, 2, 1),
+        Case::new([32, 70], [7, 7], 1, 1, 0),
+        Case::new([33, 65], [14, 14], 3, 1, 1),
+        Case::new([16, 32], [9, 9], 1, 2, 0),
+        Case::new([16, 16], [13, 13], 1, 1, 1),
+        Case::new([3, 32], [30, 31], 11, 4, 2),
+        Case::new([4, 17], [5, 29], 3, 3, 1),
+        Case::new([17, 4], [28, 28], 3, 1, 1),
+    ];
+    let mut dilated = Case::new([8, 24], [12, 13], 3, 1, 2);
+    dilated.window.dilation = [2, 2];
+    cases.push(dilated);
+    let mut uneven = Case::new([5, 9], [11, 10], 3, 1, 1);
+    uneven.window = Window { kernel: [2, 3], stride: [2, 1], dilation: [1, 2], before: [0, 1] };
+    uneven.behind = [1, 2];
+    cases.push(uneven);
+    cases
+}
+
+#[test]
+fn convolutions() {
+    for case in cases() {
+        let ([from, to], cells) = (case.channels, case.window.kernel[0] * case.window.kernel[1]);
+        let (x, w, b) = (
+            numbers(from * case.size[0] * case.size[1], 1),
+            numbers(to * from * cells, 2),
+            numbers(to, 3),
+        );
+        let [rows, columns] = case.output();
+        let mut wanted: Vec<f64> =
+            (0..to * rows * columns).map(|i| f64::from(b[i / (rows * columns)])).collect();
+        case.taps(|[y, x_], [v, u], cell| {
+            for (o, i) in (0..to).flat_map(|o| (0..from).map(move |i| (o, i))) {
+                wanted[(o * rows + y) * columns + x_] +=
+                    f64::from(w[(o * from + i) * cells + cell])
+                        * f64::from(x[(i * case.size[0] + v) * case.size[1] + u]);
+            }
+        });
+        let halo = case.window.halo(case.size, [rows, columns]);
+        for isa in Isa::available() {
+            for (lanes, extra, threads) in [(1, 0, 1), (isa.lanes(), 0, 3), (isa.lanes(), 1, 1)] {
+                let what = format!("{case:?} on {isa}, {lanes} lanes");
+                let input =
+                    Map::planar([from, case.size[0], case.size[1]]).laid_out(lanes, halo + extra);
+                let output = Map::planar([to, rows, columns]).laid_out(isa.lanes(), extra);
+                let conv = Conv::new(isa, &case.window, &w, Some(&b), [input, output]);
+                let mut y = vec![f32::NAN; output.elements()];
+                let crew = Crew::new(threads);
+                conv.run(&crew, &laid_out(&x, &input), &mut y, &After::NOTHING, false);
+                assert_close(&planar(&y, &output), &wanted, &what);
+                assert_clean_halo(&y, &output, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn transposed_convolutions() {
+    for case in cases() {
+        let ([to, from], cells) = (case.channels, case.window.kernel[0] * case.window.kernel[1]);
+        let [rows, columns] = case.output();
+        let (g, w) = (numbers(from * rows * columns, 4), numbers(from * to * cells, 5));
+        let mut wanted = vec![0.0; to * case.size[0] * case.size[1]];
+        case.taps(|[y, x], [v, u], cell| {
+            for (o, i) in (0..from).flat_map(|o| (0..to).map(move |i| (o, i))) {
+                wanted[(i * case.size[0] + v) * case.size[1] + u] +=
+                    f64::from(w[(o * to + i) * cells + cell])
+                        * f64::from(g[(o * rows + y) * columns + x]);
+            }
+        });
+        for isa in Isa::available() {
+            let few = Conv::prefers_planar(to);
+            for lanes in [isa.lanes(), 1].into_iter().filter(|l| *l > 1 || few) {
+                let what = format!("{case:?} on {isa}, to {lanes} lanes");
+                let shown = if lanes == 1 { [to, isa.lanes()] } else { [0, 0] };
+                let halo = case.window.transposed_halo([rows, columns], case.size, shown);
+                let input = Map::planar([from, rows, columns]).laid_out(isa.lanes(), halo);
+                let output = Map::planar([to, case.size[0], case.size[1]]).laid_out(lanes, 1);
+                let conv = Conv::transposed(isa, &case.window, &w, [input, output]);
+                for (threads, sparse) in [(1, false), (2, true)] {
+                    let mut y = vec![f32::NAN; output.elements()];
+                    let crew = Crew::new(threads);
+                    conv.run(&crew, &laid_out(&g, &input), &mut y, &After::NOTHING, sparse);
+                    assert_close(&planar(&y, &output), &wanted, &what);
+                    assert_clean_halo(&y, &output, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn depthwise_convolutions_and_their_transposes() {
+    for (channels, size, kernel, stride, pad) in [
+        (20, [14, 14], 3, 1, 1),
+        (17, [15, 13], 3, 2, 1),
+        (32, [7, 7], 5, 1, 2),
+        (3, [9, 9], 3, 1, 0),
+    ] {
+        let case = Case::new([channels; 2], size, kernel, stride, pad);
+        let cells = kernel * kernel;
+        let [rows, columns] = case.output();
+        let (x, g) =
+            (numbers(channels * size[0] * size[1], 6), numbers(channels * rows * columns, 7));
+        let (w, b) = (numbers(channels * cells, 8), numbers(channels, 9));
+        let mut forward: Vec<f64> =
+            (0..g.len()).map(|i| f64::from(b[i / (rows * columns)])).collect();
+        let mut back = vec![0.0; x.len()];
+        case.taps(|[y, u], [v, t], cell| {
+            for c in 0..channels {
+                let (out, place) = ((c * rows + y) * columns + u, (c * size[0] + v) * size[1] + t);
+                let weight = f64::from(w[c * cells + cell]);
+                forward[out] += weight * f64::from(x[place]);
+                back[place] += weight * f64::from(g[out]);
+            }
+        });
+        for isa in Isa::available() {
+            for lanes in [1, isa.lanes()] {
+                let small = Map::planar([channels, rows, columns]);
+                let large = Map::planar([channels, size[0], size[1]]);
+                let halo = case.window.halo(size, [rows, columns]);
+                let (input, output) = (large.laid_out(lanes, halo), small.laid_out(lanes, 1));
+                let mut y = vec![f32::NAN; output.elements()];
+                Depthwise::new(isa, &case.window, &w, Some(&b), [input, output]).run(
+                    &Crew::new(2),
+                    &laid_out(&x, &input),
+                    &mut y,
+                    &After::NOTHING,
+                );
+                assert_close(&planar(&y, &output), &forward, &format!("{case:?} on {isa}"));
+                assert_clean_halo(&y, &output, "depthwise");
+
+                let halo = case.window.transposed_halo([rows, columns], size, [0, 0]);
+                let (input, output) = (small.laid_out(lanes, halo), large.laid_out(lanes, 0));
+                let mut y = vec![f32::NAN; output.elements()];
+                Depthwise::transposed(isa, &case.window, &w, [input, output]).run(
+                    &Crew::new(1),
+                    &laid_out(&g, &input),
+                    &mut y,
+                    &After::NOTHING,
+                );
+                assert_close(&planar(&y, &output), &back, &format!("{case:?} back on {isa}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_comes_after_a_convolution() {
+    let case = Case::new([16, 24], [9, 10], 3, 1, 1);
+    let (x, w) = (numbers(16 * 90, 10), numbers(24 * 16 * 9, 11));
+    let (r, m) = (numbers(24 * 90, 12), numbers(24 * 90, 13));
+    for isa in Isa::available() {
+        let lanes = isa.lanes();
+        let input = Map::planar([16, 9, 10]).laid_out(lanes, 1);
+        let output = Map::planar([24, 9, 10]).laid_out(lanes, 1);
+        let conv = Conv::new(isa, &case.window, &w, None, [input, output]);
+        let run = |after: &After<'_>| {
+            let mut y = vec![f32::NAN; output.elements()];
+            conv.run(&Crew::new(1), &laid_out(&x, &input), &mut y, after, false);
+            assert_clean_halo(&y, &output, "after");
+            planar(&y, &output)
+        };
+        let plain = run(&After::NOTHING);
+        let (rest, place) = (output.laid_out(lanes, 2), output.laid_out(lanes, 0));
+        let (rest_data, place_data) = (laid_out(&r, &rest), laid_out(&m, &place));
+        let found = run(&After {
+            residual: Some(Operand { values: &rest_data, map: rest }),
+            bounds: [-0.5, 1.0],
+            mask: Some((Operand { values: &place_data, map: place }, [0.0, 0.5])),
+        });
+        for i in 0..plain.len() {
+            let clipped = (plain[i] + r[i]).clamp(-0.5, 1.0);
+            let wanted = if 0.0 < m[i] && m[i] < 0.5 { clipped } else { 0.0 };
+            assert_eq!(found[i], wanted, "element {i} on {isa}");
+        }
+    }
+}
+
+#[test]
+fn pools_and_their_ways_back() {
+    for (size, kernel, stride, before, behind) in [
+        ([8, 8], 2, 2, 0, 0),
+        ([13, 12], 3, 2, 0, 0),
+        ([13, 13], 3, 2, 1, 1),
+        ([6, 7], 3, 1, 1, 1),
+        ([7, 7], 3, 2, 0, 1),
+    ] {
+        let channels = 19;
+        let mut case = Case::new([channels; 2], size, kernel, stride, before);
+        case.behind = [behind; 2];
+        let [rows, columns] = case.output();
+        // Few different values, so that there are ties.
+        let x: Vec<f32> =
+            numbers(channels * size[0] * size[1], 14).iter().map(|v| (v * 4.0).round()).collect();
+        let g = numbers(channels * rows * columns, 15);
+        for pooling in [Pooling::Max, Pooling::Average] {
+            let mut forward = vec![if pooling == Pooling::Max { f64::MIN } else { 0.0 }; g.len()];
+            let mut winner = vec![usize::MAX; g.len()];
+            let mut back = vec![0.0; x.len()];
+            let share = 1.0 / (kernel * kernel) as f64;
+            case.taps(|[y, u], [v, t], _| {
+                for c in 0..channels {
+                    let (out, at) = ((c * rows + y) * columns + u, (c * size[0] + v) * size[1] + t);
+                    let value = f64::from(x[at]);
+                    match pooling {
+                        Pooling::Average => {
+                            forward[out] += share * value;
+                            back[at] += share * f64::from(g[out]);
+                        }
+                        Pooling::Max if value > forward[out] => {
+                            (forward[out], winner[out]) = (value, at);
+                        }
+                        Pooling::Max => {}
+                    }
+                }
+            });
+            if pooling == Pooling::Max {
+                winner.iter().zip(&g).for_each(|(&at, &g)| back[at] += f64::from(g));
+            }
+            for isa in Isa::available() {
+                for lanes in [1, isa.lanes()] {
+                    let input = Map::planar([channels, size[0], size[1]]).laid_out(lanes, 1);
+                    let output = Map::planar([channels, rows, columns]).laid_out(lanes, 0);
+                    let pool = Pool {
+                        pooling,
+                        kernel: [kernel; 2],
+                        stride: [stride; 2],
+                        before: [before; 2],
+                        input,
+                        output,
+                    };
+                    let what = format!("{pool:?} on {isa}");
+                    let (x, g) = (laid_out(&x, &input), laid_out(&g, &output));
+                    let mut y = vec![f32::NAN; output.elements()];
+                    pool.run(isa, &Crew::new(2), &x, &mut y, &After::NOTHING);
+                    assert_close(&planar(&y, &output), &forward, &what);
+                    let mut dx = vec![f32::NAN; input.elements()];
+                    let traced = [(x.as_slice(), &input), (y.as_slice(), &output)];
+                    pool.run_back(
+                        isa,
+                        &Crew::new(2),
+                        (&g, &output),
+                        Some(traced),
+                        (&mut dx, &input),
+                        &After::NOTHING,
+                    );
+                    assert_close(&planar(&dx, &input), &back, &what);
+                    assert_clean_halo(&dx, &input, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let case = Case::new([32, 48], [30, 30], 3, 1, 1);
+    let (x, w) = (numbers(32 * 900, 16), numbers(48 * 32 * 9, 17));
+    for isa in Isa::available() {
+        let input = Map::planar([32, 30, 30]).laid_out(isa.lanes(), 1);
+        let output = Map::planar([48, 30, 30]).laid_out(isa.lanes(), 0);
+        let conv = Conv::new(isa, &case.window, &w, None, [input, output]);
+        let run = |threads| {
+            let mut y = vec![0.0; output.elements()];
+            conv.run(&Crew::new(threads), &laid_out(&x, &input), &mut y, &After::NOTHING, false);
+            y.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+        };
+        let one = run(1);
+        assert!([2, 3, 4].into_iter().all(|threads| run(threads) == one), "{isa}");
+    }
+}
