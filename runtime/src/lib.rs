@@ -4,7 +4,8 @@
 //! [`passes`] holds the methods that run the network many times on perturbed pictures.
 //! Raw results ([`Explanation`]) and what is shown of them ([`render`]) are kept apart.
 //!
-//! tract stands behind one private module; no type of it is part of this interface.
+//! Networks are run by this project's own engine or, with the feature `tract`, by tract; both stand
+//! behind one private module ([`Backend`]).
 
 mod engine;
 mod error;
@@ -16,8 +17,9 @@ pub mod passes;
 pub mod picture;
 pub mod render;
 
-pub use engine::{EngineError, Optimization};
+pub use engine::{Backend, EngineError};
 pub use error::RuntimeError;
 pub use explanation::{Attribution, Explanation, Prediction, Target};
 pub use license::Use;
 pub use model::Model;
+pub use saligate_kernels::Isa;

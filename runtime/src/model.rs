@@ -1,8 +1,10 @@
 //! An open model file.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use saligate_kernels::Crew;
 use saligate_keys::{ImageShape, KeyId, Licensed, ModelDigest, Secret, Trigger};
 use saligate_models::licensing;
 use saligate_models::manifest::{Manifest, MethodSpec};
@@ -11,15 +13,11 @@ use saligate_models::saliency::{Method, saliency_map};
 
 use zeroize::Zeroizing;
 
-use crate::engine::{Engine, EngineError, Optimization, Outputs, Source};
+use crate::engine::{Backend, Engine, EngineError, Outputs, Source};
 use crate::error::RuntimeError;
 use crate::explanation::{Attribution, Explanation, Prediction, Target};
 use crate::picture::Picture;
 
-/// Images that the methods of many passes run at once, unless told otherwise. On the demo model
-/// batches of 8 need as much processor time as single images (gradients: a tenth less), more memory
-/// and plans of their own.
-const DEFAULT_BATCH: usize = 1;
 /// Most images at once: 147 MiB of pixels at 224 x 224 RGB.
 const MAX_BATCH: usize = 256;
 
@@ -32,12 +30,10 @@ pub struct Model {
     /// Which model licences name; only gated models are licensed.
     digest: Option<ModelDigest>,
     source: Source,
-    optimization: Optimization,
     predictor: OnceLock<Engine>,
     explainers: Vec<Explainer>,
+    crew: Crew,
     batch: usize,
-    batch_predictor: OnceLock<Engine>,
-    batch_explainer: OnceLock<Engine>,
 }
 
 /// What the methods of many passes read.
@@ -63,8 +59,18 @@ impl Model {
     /// The file cannot be read, is no ONNX model, has no manifest or one that contradicts the
     /// network, or holds weights that are not finite.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RuntimeError> {
+        Self::open_on(path, Backend::Native)
+    }
+
+    /// [`Model::open`] with an engine of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Model::open`], or the engine cannot run the network.
+    pub fn open_on(path: impl AsRef<Path>, backend: Backend) -> Result<Self, RuntimeError> {
         let path = path.as_ref();
-        let opened = read_file(path).map_err(RuntimeError::from).and_then(|b| Self::from_bytes(&b));
+        // The bytes are let go before the plan is made.
+        let model = read_file(path).and_then(|bytes| onnx::Model::from_bytes(&bytes));
+        let opened = model.map_err(RuntimeError::from).and_then(|m| Self::loaded(m, backend));
         opened.map_err(|error| error.in_file(path))
     }
 
@@ -73,7 +79,7 @@ impl Model {
     /// # Errors
     /// As [`Model::open`], except for reading.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RuntimeError> {
-        Self::loaded(onnx::Model::from_bytes(bytes)?, bytes)
+        Self::loaded(onnx::Model::from_bytes(bytes)?, Backend::Native)
     }
 
     /// A model that is in memory: one that was just imported or trained.
@@ -81,12 +87,19 @@ impl Model {
     /// # Errors
     /// Its manifest contradicts the network.
     pub fn new(model: onnx::Model) -> Result<Self, RuntimeError> {
-        model.check()?;
-        let bytes = model.to_bytes();
-        Self::loaded(model, &bytes)
+        Self::new_on(model, Backend::Native)
     }
 
-    fn loaded(model: onnx::Model, bytes: &[u8]) -> Result<Self, RuntimeError> {
+    /// [`Model::new`] with an engine of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Model::new`], or the engine cannot run the network.
+    pub fn new_on(model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
+        model.check()?;
+        Self::loaded(model, backend)
+    }
+
+    fn loaded(model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
         let explainer = |method: &MethodSpec| {
             let shape = model.attribution_shape(&method.output)?;
             Ok(Explainer { shape, engine: OnceLock::new() })
@@ -95,35 +108,27 @@ impl Model {
         let explainers = explainers.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
             digest: model.manifest.gate.as_ref().map(|_| licensing::digest(&model)),
+            source: Source::new(&model, backend)?,
             manifest: model.manifest,
-            source: Source::new(bytes)?,
-            optimization: Optimization::Full,
             predictor: OnceLock::new(),
             explainers,
-            batch: DEFAULT_BATCH,
-            batch_predictor: OnceLock::new(),
-            batch_explainer: OnceLock::new(),
+            crew: Crew::new(1),
+            batch: 1,
         })
     }
 
-    /// The same model with another level of optimization; for comparing engines.
-    pub fn with_optimization(self, optimization: Optimization) -> Self {
-        let explainers = self.explainers.into_iter();
-        let explainers = explainers.map(|e| Explainer { engine: OnceLock::new(), ..e }).collect();
-        let batch = self.batch;
-        Self { optimization, predictor: OnceLock::new(), explainers, ..self }.with_batch(batch)
+    /// The same model with some threads to run on, 1 by default: they share the work on one image,
+    /// and the images of methods of many [`passes`](crate::passes). Results do not depend on their
+    /// number, bit for bit.
+    pub fn with_threads(self, threads: NonZero<usize>) -> Self {
+        Self { crew: Crew::new(threads.get()), ..self }
     }
 
     /// The same model with another number of images that the methods of many
-    /// [`passes`](crate::passes) run at once, 1 by default; brought into 1 to 256. It decides time
-    /// and memory; results change in their last bits only.
+    /// [`passes`](crate::passes) keep in memory at once, 1 by default; brought into 1 to 256.
+    /// Threads share the images of a batch. Results do not depend on it.
     pub fn with_batch(self, images: usize) -> Self {
-        Self {
-            batch: images.clamp(1, MAX_BATCH),
-            batch_predictor: OnceLock::new(),
-            batch_explainer: OnceLock::new(),
-            ..self
-        }
+        Self { batch: images.clamp(1, MAX_BATCH), ..self }
     }
 
     /// What the file says of itself.
@@ -244,8 +249,8 @@ impl Model {
         if let Target::Class(class) = target {
             *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
         }
-        let engine = self.engine(&explainer.engine, Outputs::LogitsAnd(&method.output), 1)?;
-        let mut outputs = engine.run(&self.pixels(picture, trigger)?, &row)?;
+        let engine = self.engine(&explainer.engine, Outputs::LogitsAnd(&method.output))?;
+        let mut outputs = engine.run(&self.crew, &self.pixels(picture, trigger)?, &row)?;
         let values = outputs.pop().unwrap_or_default();
         finite("attribution", &values)?;
         let prediction = self.prediction(&outputs)?;
@@ -265,15 +270,11 @@ impl Model {
         &self,
         slot: &'a OnceLock<Engine>,
         outputs: Outputs<'_>,
-        batch: usize,
     ) -> Result<&'a Engine, EngineError> {
         if let Some(engine) = slot.get() {
             return Ok(engine);
         }
-        let input = &self.manifest.input;
-        let image = [batch, input.channels, input.height, input.width];
-        let classes = self.manifest.labels.len();
-        let engine = Engine::new(&self.source, outputs, image, classes, self.optimization)?;
+        let engine = Engine::new(&self.source, outputs)?;
         // Where two threads came here at once, the first one's engine stays.
         Ok(slot.get_or_init(|| engine))
     }
@@ -307,13 +308,13 @@ impl Model {
 
     /// Predicts one image of float pixels `[channel, row, column]`, of the input's size.
     pub(crate) fn predict_pixels(&self, pixels: &[f32]) -> Result<Prediction, RuntimeError> {
-        let engine = self.engine(&self.predictor, Outputs::Logits, 1)?;
-        self.prediction(&engine.run(pixels, &[])?)
+        let engine = self.engine(&self.predictor, Outputs::Logits)?;
+        self.prediction(&engine.run(&self.crew, pixels, &[])?)
     }
 
-    /// Images that one [`run_batch`](Self::run_batch) takes.
+    /// Images that one [`run_batch`](Self::run_batch) takes: enough for all threads.
     pub(crate) fn batch(&self) -> usize {
-        self.batch
+        self.batch.max(self.crew.threads())
     }
 
     /// Runs a full batch of float pixels `[batch, channel, row, column]`; `target` is one row of
@@ -325,25 +326,33 @@ impl Model {
         pixels: &[f32],
         target: &[f32],
     ) -> Result<Vec<Vec<f32>>, RuntimeError> {
-        let single = self.batch == 1;
-        let found = match reads {
-            Reads::Logits => {
-                let slot = if single { &self.predictor } else { &self.batch_predictor };
-                self.engine(slot, Outputs::Logits, self.batch)?
-            }
+        let engine = match reads {
+            Reads::Logits => self.engine(&self.predictor, Outputs::Logits)?,
             Reads::Gradient => {
                 let position = self.position(Method::Gradient.name())?;
-                let own = &self.explainers[position].engine;
-                let slot = if single { own } else { &self.batch_explainer };
                 let output = &self.manifest.methods[position].output;
-                self.engine(slot, Outputs::LogitsAnd(output), self.batch)?
+                self.engine(&self.explainers[position].engine, Outputs::LogitsAnd(output))?
             }
         };
-        let found = found.run(pixels, target)?;
-        for (name, values) in ["logits", "attribution"].into_iter().zip(&found) {
+        let alone = Crew::new(1);
+        let images: Vec<&[f32]> = pixels.chunks_exact(pixels.len() / self.batch()).collect();
+        let answers: Vec<OnceLock<_>> = images.iter().map(|_| OnceLock::new()).collect();
+        self.crew.run(images.len(), &|at| {
+            answers[at].get_or_init(|| engine.run(&alone, images[at], target));
+        });
+        let mut joined: Vec<Vec<f32>> = Vec::new();
+        for outputs in answers.into_iter().filter_map(OnceLock::into_inner) {
+            for (number, output) in outputs?.into_iter().enumerate() {
+                match joined.get_mut(number) {
+                    Some(joined) => joined.extend(output),
+                    None => joined.push(output),
+                }
+            }
+        }
+        for (name, values) in ["logits", "attribution"].into_iter().zip(&joined) {
             finite(name, values)?;
         }
-        Ok(found)
+        Ok(joined)
     }
 }
 

@@ -13,7 +13,7 @@ use saligate_models::saliency::{Explained, LOGITS, Method, attach};
 use saligate_models::zoo::{Architecture, Task, build};
 use saligate_runtime::npy::{read_npy, write_npy};
 use saligate_runtime::picture::Picture;
-use saligate_runtime::{Optimization, Target};
+use saligate_runtime::{Isa, Target};
 use saligate_tests::{all_methods, demo, root, shared, with_all_methods};
 use saligate_train::data::{Dataset, LoadOptions, Source};
 use saligate_train::weights::{Head, load};
@@ -91,10 +91,10 @@ fn pictures(trigger: Option<&Trigger>) -> Vec<Vec<u8>> {
     (0..COUNT).map(picture).collect()
 }
 
-/// A model file's answers in tract.
-fn tract(model: &Model, pictures: &[Vec<u8>], optimization: Optimization) -> Answers {
-    let runtime = saligate_runtime::Model::from_bytes(&model.to_bytes()).unwrap();
-    let runtime = runtime.with_optimization(optimization);
+/// A model file's answers in the runtime.
+fn runtime(model: &Model, pictures: &[Vec<u8>], backend: saligate_runtime::Backend) -> Answers {
+    let model_read = Model::from_bytes(&model.to_bytes()).unwrap();
+    let runtime = saligate_runtime::Model::new_on(model_read, backend).unwrap();
     let methods = &model.manifest.methods;
     let mut answers = vec![Vec::new(); 1 + methods.len()];
     for pixels in pictures {
@@ -168,9 +168,11 @@ fn check(model: &Model, pictures: &[Vec<u8>], level: f64) {
         let answers = Answers::of_batch(&outputs);
         answers.assert_close(backend.name(), &expected, level);
     }
-    for optimization in [Optimization::None, Optimization::Full] {
-        let answers = tract(model, pictures, optimization);
-        answers.assert_close(&format!("tract {optimization:?}"), &expected, level);
+    let native = Isa::available().into_iter().map(saligate_runtime::Backend::NativeOn);
+    let tract = [saligate_runtime::Backend::TractPlain, saligate_runtime::Backend::Tract];
+    for backend in native.chain(tract) {
+        let answers = runtime(model, pictures, backend);
+        answers.assert_close(&format!("{backend:?}"), &expected, level);
     }
     if let Some(answers) = onnxruntime(model, &images, None) {
         answers.assert_close("ONNX Runtime", &expected, level);

@@ -28,12 +28,16 @@
 //! | Sign, Round, OneHotArgMax | none: steps, flat almost everywhere | 0 at the steps |
 
 mod elementwise;
+mod found;
 mod layout;
 mod linear;
 mod pool;
 #[cfg(test)]
 mod tests;
 
+pub use found::{Found, find_rules};
+
+use self::found::Index;
 use crate::graph::{Graph, GraphError, Op, Source, ValueId};
 
 /// What an activation lets through on the way back.
@@ -84,7 +88,8 @@ pub fn gradient_with(
     for &result in forward.iter().rev() {
         let Source::Node { op, operands } = graph.value(result).source.clone() else { continue };
         let Some(g) = cotangents[result.index()] else { continue };
-        let mut tape = Tape { rules, node: graph.value(result).name.clone(), graph };
+        let node = graph.value(result).name.clone();
+        let mut tape = Tape { rules, node, pen: Pen::Append(graph) };
         for (position, &operand) in operands.iter().enumerate() {
             if !depends[operand.index()] {
                 continue;
@@ -126,25 +131,48 @@ struct At<'a> {
     operand: ValueId,
 }
 
-/// Appends the nodes of one rule, named after the node that is differentiated.
+/// Appends the nodes of one rule, named after the node that is differentiated; or follows them in
+/// a graph that they were appended to before.
 struct Tape<'a> {
     rules: Rules,
-    graph: &'a mut Graph,
+    pen: Pen<'a>,
     node: String,
+}
+
+enum Pen<'a> {
+    Append(&'a mut Graph),
+    Follow(&'a Index<'a>),
 }
 
 impl Tape<'_> {
     fn add(&mut self, part: &str, op: Op, operands: &[ValueId]) -> Result<ValueId, GraphError> {
-        let name = self.graph.fresh_name(&format!("grad/{}/{part}", self.node));
-        self.graph.node(&name, op, operands)
+        match &mut self.pen {
+            Pen::Append(graph) => {
+                let name = graph.fresh_name(&format!("grad/{}/{part}", self.node));
+                graph.node(&name, op, operands)
+            }
+            Pen::Follow(index) => {
+                let found = index.node(&op, operands);
+                found.ok_or_else(|| self.no_rule(&op, "is not written here"))
+            }
+        }
     }
 
     fn shape(&self, id: ValueId) -> &[usize] {
-        self.graph.shape(id)
+        match &self.pen {
+            Pen::Append(graph) => graph.shape(id),
+            Pen::Follow(index) => index.graph.shape(id),
+        }
     }
 
     fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
-        self.graph.constant(shape, value)
+        match &mut self.pen {
+            Pen::Append(graph) => graph.constant(shape, value),
+            Pen::Follow(index) => {
+                let found = index.constant(shape, value);
+                found.ok_or_else(|| GraphError::Size { value: value.to_string(), shape: shape.to_vec() })
+            }
+        }
     }
 
     /// What the rules let an activation see of an incoming gradient.

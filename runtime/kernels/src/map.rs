@@ -84,6 +84,28 @@ impl Map {
         }
     }
 
+    /// Copies a map into another one that differs in nothing but the halo, which is cleared.
+    ///
+    /// # Panics
+    /// The maps differ otherwise, or data has another length than its map.
+    pub fn convert_like(&self, from: &[f32], to: &Self, into: &mut [f32]) {
+        assert!(to.matches(self), "another size");
+        assert_eq!((from.len(), into.len()), (self.elements(), to.elements()), "another length");
+        if self.halo == to.halo {
+            return into.copy_from_slice(from);
+        }
+        let length = self.columns * self.lanes;
+        for line in 0..self.blocks() * self.rows {
+            let place = |map: &Self| {
+                let (block, row) = (line / map.rows, line % map.rows);
+                block * map.plane() + map.origin() + row * map.row()
+            };
+            let source = &from[place(self)..][..length];
+            into[place(to)..][..length].copy_from_slice(source);
+        }
+        to.clear_halo(into);
+    }
+
     /// Copies a map into another layout of the same channels, rows and columns; the halo is
     /// cleared, and lanes beyond the last channel become zeros.
     ///

@@ -12,7 +12,6 @@ pub(crate) struct Ymm(__m256);
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Ymm {
     const LANES: usize = 8;
-    const SUMS: usize = 12;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

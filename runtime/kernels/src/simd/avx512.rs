@@ -12,7 +12,6 @@ pub(crate) struct Zmm(__m512);
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Zmm {
     const LANES: usize = 16;
-    const SUMS: usize = 28;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

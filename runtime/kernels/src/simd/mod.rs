@@ -8,7 +8,7 @@ pub(crate) mod avx512;
 pub(crate) mod neon;
 pub(crate) mod portable;
 
-/// A vector register of floats, and how many of them a kernel may use.
+/// A vector register of floats.
 ///
 /// # Safety
 /// All methods need a processor with the instructions of the implementation; pointers must be good
@@ -16,8 +16,6 @@ pub(crate) mod portable;
 pub(crate) trait Simd: Copy {
     /// Floats per register.
     const LANES: usize;
-    /// Registers that a tile may keep its sums in.
-    const SUMS: usize;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;

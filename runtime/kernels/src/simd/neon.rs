@@ -12,7 +12,6 @@ pub(crate) struct Pair(float32x4_t, float32x4_t);
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Pair {
     const LANES: usize = 8;
-    const SUMS: usize = 12;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

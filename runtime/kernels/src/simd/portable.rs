@@ -15,7 +15,6 @@ impl<const N: usize> Lanes<N> {
 
 impl<const N: usize> Simd for Lanes<N> {
     const LANES: usize = N;
-    const SUMS: usize = 12;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

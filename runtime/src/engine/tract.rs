@@ -1,66 +1,44 @@
 //! The one module that knows tract.
 //!
-//! An [`Engine`] is a plan with concrete shapes for a batch of fixed size. Runs share the plan and
-//! take a state each from a pool, so one engine serves any number of threads.
+//! An [`Engine`] is a plan with concrete shapes for one image. Runs share the plan and take a state
+//! each from a pool, so one engine serves any number of threads.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use saligate_models::onnx::Model;
 use saligate_models::saliency::{IMAGE, LOGITS, TARGET};
 use tract_core::plan::SimpleState;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
+use super::{EngineError, Outputs};
+
 type State = SimpleState<TypedFact, Box<dyn TypedOp>>;
-
-/// What an engine computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outputs<'a> {
-    /// The logits alone: half the work.
-    Logits,
-    /// The logits and the attribution of this name.
-    LogitsAnd(&'a str),
-}
-
-/// How far tract may rewrite the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Optimization {
-    /// As it stands in the file; for comparison.
-    None,
-    /// Everything that tract knows.
-    Full,
-}
-
-/// An error inside the inference engine.
-#[derive(Debug)]
-pub struct EngineError(TractError);
-
-impl fmt::Display for EngineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the inference engine failed: {:#}", self.0)
-    }
-}
-
-impl std::error::Error for EngineError {}
 
 impl From<TractError> for EngineError {
     fn from(error: TractError) -> Self {
-        Self(error)
+        Self(error.into())
     }
 }
 
-/// Decoded bytes of an ONNX file.
-pub(crate) struct Source(ModelProto);
+/// A decoded ONNX file.
+pub(crate) struct Source {
+    proto: ModelProto,
+    image: [usize; 4],
+    classes: usize,
+    optimize: bool,
+}
 
 impl Source {
-    pub(crate) fn new(bytes: &[u8]) -> Result<Self, EngineError> {
-        let mut proto = onnx().proto_model_for_read(&mut &*bytes)?;
+    pub(super) fn new(model: &Model, optimize: bool) -> Result<Self, EngineError> {
+        let mut proto = onnx().proto_model_for_read(&mut model.to_bytes().as_slice())?;
         // tract takes an input with an initializer for a constant; here it is a default.
         if let Some(graph) = &mut proto.graph {
             graph.initializer.retain(|tensor| tensor.name != TARGET);
         }
-        Ok(Self(proto))
+        let input = &model.manifest.input;
+        let image = [1, input.channels, input.height, input.width];
+        Ok(Self { proto, image, classes: model.manifest.labels.len(), optimize })
     }
 }
 
@@ -74,16 +52,10 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Plans the network for `image`: batch, channels, rows and columns, all positive.
-    pub(crate) fn new(
-        source: &Source,
-        outputs: Outputs<'_>,
-        image: [usize; 4],
-        classes: usize,
-        optimization: Optimization,
-    ) -> Result<Self, EngineError> {
+    pub(super) fn new(source: &Source, outputs: Outputs<'_>) -> Result<Self, EngineError> {
+        let &Source { ref proto, image, classes, optimize } = source;
         let reader = onnx().with_ignore_output_shapes(true);
-        let mut model = reader.model_for_proto_model(&source.0)?;
+        let mut model = reader.model_for_proto_model(proto)?;
         let explains = outputs != Outputs::Logits;
         match outputs {
             Outputs::Logits => {
@@ -99,18 +71,13 @@ impl Engine {
         if explains {
             model.set_input_fact(1, f32::fact([1, classes]).into())?;
         }
-        let typed = match optimization {
-            Optimization::None => model.into_typed()?,
-            Optimization::Full => model.into_optimized()?,
-        };
+        let typed = if optimize { model.into_optimized()? } else { model.into_typed()? };
         let plan = TypedSimplePlan::new(typed)?;
         Ok(Self { plan, explains, image, classes, states: Mutex::new(Vec::new()) })
     }
 
-    /// Runs a full batch of images `[batch, channel, row, column]`, meant for [0, 1], with one row
-    /// of class weights for all of them; returns the outputs `[batch, ...]` in the order of
-    /// [`Outputs`], row-major.
-    pub(crate) fn run(&self, pixels: &[f32], target: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
+    /// As [`super::Engine::run`].
+    pub(super) fn run(&self, pixels: &[f32], target: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
         let mut inputs = tvec![Tensor::from_shape(&self.image, pixels)?.into_tvalue()];
         if self.explains {
             inputs.push(Tensor::from_shape(&[1, self.classes], target)?.into_tvalue());

@@ -1,0 +1,245 @@
+//! How every value lies in memory, and which values lie within others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saligate_kernels::{Conv, Isa, Map};
+
+use super::node::{Id, Kind, Linear, Node, Then};
+
+/// Nodes with their maps.
+pub(super) struct Laid {
+    pub(super) nodes: Vec<Node>,
+    pub(super) maps: Vec<Map>,
+    /// For a value that lies within another one: which, and from which element on.
+    pub(super) within: Vec<Option<(Id, usize)>>,
+    /// Outputs, as planar values.
+    pub(super) outputs: Vec<Id>,
+}
+
+/// The form of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Form {
+    /// As many channels side by side as a register holds.
+    Blocked,
+    /// Planar, for a convolution: with a halo.
+    Padded,
+    /// Planar, without a halo.
+    Flat,
+}
+
+/// Chooses maps, and adds conversions where a node and what uses it need different ones.
+pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
+    let lanes = isa.lanes();
+    let mut forms: Vec<Form> = Vec::new();
+    for node in &nodes {
+        forms.push(form(node, &nodes, &forms, lanes));
+    }
+    let mut builder = Builder { nodes: Vec::new(), forms: Vec::new(), made: HashMap::new() };
+    let mut moved: Vec<Id> = Vec::new();
+    for (old, mut node) in nodes.into_iter().enumerate() {
+        let own = forms[old];
+        let inputs = node.inputs.iter().map(|&input| {
+            let (input, found) = (moved[input], forms[input]);
+            let wanted = match &node.kind {
+                Kind::Conv(_) if found == Form::Blocked => Form::Blocked,
+                Kind::Conv(_) => Form::Padded,
+                Kind::Depthwise(_) if own == Form::Flat => Form::Padded,
+                Kind::Mean => found,
+                Kind::Dense { .. } | Kind::Plain(_) | Kind::Spread(_) => Form::Flat,
+                _ => own,
+            };
+            builder.in_form(input, wanted)
+        });
+        let inputs: Vec<Id> = inputs.collect();
+        node.inputs = inputs;
+        let mut operand = |id: Id| builder.in_form(moved[id], own);
+        node.then = Then {
+            residual: node.then.residual.map(&mut operand),
+            mask: node.then.mask.map(|(id, bounds)| (operand(id), bounds)),
+            ..node.then
+        };
+        moved.push(builder.push(node, own));
+    }
+    let outputs: Vec<Id> =
+        outputs.iter().map(|&o| builder.in_form(moved[o], Form::Flat)).collect();
+    let Builder { nodes, forms, .. } = builder;
+    let within = views(&nodes, &forms, &outputs, lanes);
+    let maps = maps(isa, &nodes, &forms, &within);
+    let offset = |id: Id, (parent, start): (Id, usize)| {
+        let parent_map: &Map = &maps[parent];
+        debug_assert_eq!(parent_map.halo, maps[id].halo);
+        (parent, start / parent_map.lanes * parent_map.plane())
+    };
+    let within = within.iter().enumerate().map(|(id, w)| w.map(|w| offset(id, w))).collect();
+    let mut laid = Laid { nodes, maps, within, outputs };
+    share_weights(&mut laid);
+    laid
+}
+
+fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
+    let [channels, rows, columns] = node.size();
+    let blocked = |yes: bool| if yes { Form::Blocked } else { Form::Flat };
+    let first = || forms[node.inputs[0]];
+    if node.shape.len() != 4 {
+        return Form::Flat;
+    }
+    match &node.kind {
+        Kind::Conv(linear) => blocked(
+            !(linear.transposed && Conv::prefers_planar(channels) && node.then == Then::NOTHING),
+        ),
+        Kind::Depthwise(_) => blocked(channels >= 4),
+        Kind::Spread(_) => blocked(channels >= 4 && rows * columns > 1),
+        Kind::PoolBack(_) if node.inputs.len() > 1 => forms[node.inputs[1]],
+        Kind::Pool(_) | Kind::PoolBack(_) | Kind::Finish | Kind::Each(_) => first(),
+        Kind::Zip(_) => blocked(node.inputs.iter().all(|&i| forms[i] == Form::Blocked)),
+        Kind::Channels(start) => {
+            let whole = nodes[node.inputs[0]].size()[0];
+            let ends = start + channels == whole || channels.is_multiple_of(lanes);
+            blocked(first() == Form::Blocked && start.is_multiple_of(lanes) && ends)
+        }
+        Kind::Concat => {
+            let parts = node.inputs.iter().enumerate();
+            let last = node.inputs.len() - 1;
+            let fits = |(number, &part): (usize, &Id)| {
+                let whole = number == last || nodes[part].size()[0].is_multiple_of(lanes);
+                whole && forms[part] == Form::Blocked
+            };
+            blocked(parts.into_iter().all(fits))
+        }
+        _ => Form::Flat,
+    }
+}
+
+struct Builder {
+    nodes: Vec<Node>,
+    forms: Vec<Form>,
+    /// Conversions by value and form.
+    made: HashMap<(Id, Form), Id>,
+}
+
+impl Builder {
+    fn push(&mut self, node: Node, form: Form) -> Id {
+        self.nodes.push(node);
+        self.forms.push(form);
+        self.nodes.len() - 1
+    }
+
+    fn in_form(&mut self, id: Id, wanted: Form) -> Id {
+        if self.forms[id] == wanted {
+            return id;
+        }
+        if let Some(&made) = self.made.get(&(id, wanted)) {
+            return made;
+        }
+        let shape = self.nodes[id].shape.clone();
+        let node = Node { kind: Kind::Convert, inputs: vec![id], then: Then::NOTHING, shape };
+        let made = self.push(node, wanted);
+        self.made.insert((id, wanted), made);
+        made
+    }
+}
+
+/// Values that lie within others, from a channel on: parts that are concatenated, and parts that
+/// are taken out.
+fn views(nodes: &[Node], forms: &[Form], outputs: &[Id], lanes: usize) -> Vec<Option<(Id, usize)>> {
+    let mut within: Vec<Option<(Id, usize)>> = vec![None; nodes.len()];
+    for (id, node) in nodes.iter().enumerate() {
+        if forms[id] != Form::Blocked {
+            continue;
+        }
+        match node.kind {
+            Kind::Channels(start) => within[id] = Some((node.inputs[0], start)),
+            Kind::Concat => {
+                let mut start = 0;
+                for &part in &node.inputs {
+                    let computed = !matches!(
+                        nodes[part].kind,
+                        Kind::Channels(_) | Kind::Input(_) | Kind::Constant(_)
+                    );
+                    let aligned = start % lanes == 0;
+                    if computed && aligned && within[part].is_none() && !outputs.contains(&part) {
+                        within[part] = Some((id, start));
+                    }
+                    start += nodes[part].size()[0];
+                }
+            }
+            _ => {}
+        }
+    }
+    within
+}
+
+fn maps(isa: Isa, nodes: &[Node], forms: &[Form], within: &[Option<(Id, usize)>]) -> Vec<Map> {
+    let mut halos = vec![0; nodes.len()];
+    for (id, node) in nodes.iter().enumerate() {
+        let halo = match &node.kind {
+            Kind::Conv(linear) => reach(linear, nodes, id, [isa.lanes(), lanes_of(forms[id], isa)]),
+            Kind::Depthwise(linear) => reach(linear, nodes, id, [isa.lanes(); 2]),
+            _ => continue,
+        };
+        let halo_of_input = &mut halos[node.inputs[0]];
+        *halo_of_input = halo.max(*halo_of_input);
+    }
+    // Parts and wholes have one halo: the widest that any of them needs.
+    loop {
+        let mut changed = false;
+        for id in 0..nodes.len() {
+            let Some((parent, _)) = within[id] else { continue };
+            let widest = halos[id].max(halos[parent]);
+            changed |= halos[id] != widest || halos[parent] != widest;
+            (halos[id], halos[parent]) = (widest, widest);
+        }
+        if !changed {
+            break;
+        }
+    }
+    let map = |id: Id| nodes[id].planar().laid_out(lanes_of(forms[id], isa), halos[id]);
+    (0..nodes.len()).map(map).collect()
+}
+
+fn lanes_of(form: Form, isa: Isa) -> usize {
+    if form == Form::Blocked { isa.lanes() } else { 1 }
+}
+
+/// The halo that the input of a convolution needs.
+fn reach<K>(linear: &Linear<K>, nodes: &[Node], id: Id, [lanes, shown]: [usize; 2]) -> usize {
+    let size = |id: Id| {
+        let [_, rows, columns] = nodes[id].size();
+        [rows, columns]
+    };
+    let (from, to) = (size(nodes[id].inputs[0]), size(id));
+    if !linear.transposed {
+        return linear.window.halo(from, to);
+    }
+    let channels = nodes[id].size()[0];
+    linear.window.transposed_halo(from, to, if shown == 1 { [channels, lanes] } else { [0, 0] })
+}
+
+/// Lets nodes share packed weights where they would be the same: methods of one graph go back
+/// through the same convolutions.
+fn share_weights(laid: &mut Laid) {
+    let mut known: Vec<(Id, *const f32)> = Vec::new();
+    for id in 0..laid.nodes.len() {
+        let Kind::Conv(linear) = &laid.nodes[id].kind else { continue };
+        let Some(address) = linear.weights.address() else { continue };
+        let maps = |id: Id| (laid.maps[laid.nodes[id].inputs[0]], laid.maps[id]);
+        let is_same = |other: Id| match &laid.nodes[other].kind {
+            Kind::Conv(found) => {
+                (found.window, found.transposed) == (linear.window, linear.transposed)
+                    && found.bias == linear.bias
+                    && maps(other) == maps(id)
+            }
+            _ => false,
+        };
+        let same = known.iter().find(|(other, at)| *at == address && is_same(*other));
+        let shared = same.and_then(|(other, _)| match &laid.nodes[*other].kind {
+            Kind::Conv(found) => Some(Arc::clone(&found.weights)),
+            _ => None,
+        });
+        match (shared, &mut laid.nodes[id].kind) {
+            (Some(shared), Kind::Conv(linear)) => linear.weights = shared,
+            _ => known.push((id, address)),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! From a graph to nodes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saligate_kernels::{Pooling, Window};
+use saligate_models::calculus::{Found, find_rules};
+use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, Source, ValueId};
+use saligate_models::saliency::TARGET;
+
+use super::node::{Id, Kind, Linear, Node, Pooled, Then, Weights};
+
+/// Widest border of zeros that a convolution may ask for; others are computed by plain loops.
+const WIDEST_HALO: usize = 16;
+
+/// The nodes of a graph, and which of them are its outputs, in order.
+pub(super) fn lower(graph: &Graph) -> (Vec<Node>, Vec<Id>) {
+    let reader = Reader::new(graph);
+    let meanings = reader.needed();
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut ids: HashMap<ValueId, Id> = HashMap::new();
+    let mut uses = vec![0usize; meanings.len()];
+    for operand in meanings.iter().flatten().flat_map(Meaning::operands) {
+        uses[operand.index()] += 1;
+    }
+    graph.outputs().iter().for_each(|o| uses[o.index()] += 1);
+
+    for (value, meaning) in meanings.into_iter().enumerate().filter_map(|(i, m)| Some((i, m?))) {
+        let (value, shape) = reader.value(value);
+        let id = |v: &ValueId| ids[v];
+        let then = Then {
+            residual: meaning.residual.as_ref().map(id),
+            bounds: meaning.bounds,
+            mask: meaning.mask.as_ref().map(|(v, bounds)| (id(v), *bounds)),
+        };
+        let single = |v: &ValueId| uses[v.index()] == 1;
+        let merged = match meaning.kind {
+            Kind::Finish => {
+                let x = &meaning.inputs[0];
+                let swapped = Then { residual: Some(id(x)), ..then };
+                let other = meaning.residual.filter(|r| r != x);
+                let pairs = [(Some(*x), then), (other, swapped)];
+                // The later one first: the earlier one is there by then, and need not wait.
+                let mut pairs: Vec<_> = pairs.into_iter().filter_map(|(v, t)| Some((v?, t))).collect();
+                pairs.sort_by_key(|(v, _)| std::cmp::Reverse(ids[v]));
+                pairs.into_iter().find_map(|(v, then)| {
+                    let made = &nodes[ids[&v]];
+                    let both = made.then.followed_by(&then).filter(|_| single(&v))?;
+                    made.takes_more().then_some((ids[&v], both))
+                })
+            }
+            _ => None,
+        };
+        let node = match merged {
+            Some((first, then)) => {
+                // What made the operand makes this one instead.
+                let gone = Node { kind: Kind::Finish, inputs: vec![], then: Then::NOTHING, shape: shape.clone() };
+                Node { then, ..std::mem::replace(&mut nodes[first], gone) }
+            }
+            None => Node { kind: meaning.kind, inputs: meaning.inputs.iter().map(id).collect(), then, shape },
+        };
+        ids.insert(value, nodes.len());
+        nodes.push(node);
+    }
+    let outputs = graph.outputs().iter().map(|o| ids[o]).collect();
+    mark_sparse(&mut nodes);
+    compact(nodes, outputs)
+}
+
+/// Takes out what was merged into later nodes.
+fn compact(nodes: Vec<Node>, outputs: Vec<Id>) -> (Vec<Node>, Vec<Id>) {
+    let mut moved = vec![usize::MAX; nodes.len()];
+    let mut kept: Vec<Node> = Vec::new();
+    for (old, mut node) in nodes.into_iter().enumerate() {
+        if matches!(node.kind, Kind::Finish) && node.inputs.is_empty() {
+            continue;
+        }
+        node.inputs.iter_mut().for_each(|id| *id = moved[*id]);
+        node.then.residual = node.then.residual.map(|id| moved[id]);
+        node.then.mask = node.then.mask.map(|(id, bounds)| (moved[id], bounds));
+        moved[old] = kept.len();
+        kept.push(node);
+    }
+    let outputs = outputs.into_iter().map(|id| moved[id]).collect();
+    (kept, outputs)
+}
+
+/// Marks convolutions whose input comes from the class weights channel by channel: all but the
+/// explained class are zeros.
+fn mark_sparse(nodes: &mut [Node]) {
+    let mut sparse = vec![false; nodes.len()];
+    for id in 0..nodes.len() {
+        let from_sparse = nodes[id].inputs.iter().any(|&i| sparse[i]);
+        let is_row = nodes[id].shape.len() == 2;
+        sparse[id] = match &mut nodes[id].kind {
+            Kind::Input(_) => is_row,
+            Kind::Conv(linear) => {
+                linear.sparse = from_sparse;
+                false
+            }
+            Kind::Plain(Op::OneHotArgMax) => true,
+            Kind::Plain(Op::Reshape { .. } | Op::Flatten) | Kind::Spread(_) | Kind::Finish => from_sparse,
+            Kind::Zip(_) | Kind::Each(_) | Kind::Plain(Op::Mul | Op::Add | Op::Sub) => is_row && from_sparse,
+            _ => false,
+        };
+    }
+}
+
+/// What a value is, over other values of the graph.
+struct Meaning {
+    kind: Kind,
+    inputs: Vec<ValueId>,
+    residual: Option<ValueId>,
+    bounds: [f32; 2],
+    mask: Option<(ValueId, [f32; 2])>,
+}
+
+impl Meaning {
+    fn new(kind: Kind, inputs: Vec<ValueId>) -> Self {
+        Self { kind, inputs, residual: None, bounds: Then::NOTHING.bounds, mask: None }
+    }
+
+    fn operands(&self) -> impl Iterator<Item = ValueId> {
+        let then = self.residual.into_iter().chain(self.mask.map(|(id, _)| id));
+        self.inputs.iter().copied().chain(then)
+    }
+}
+
+struct Reader<'a> {
+    graph: &'a Graph,
+    values: Vec<ValueId>,
+    rules: HashMap<ValueId, Found>,
+    /// The first of equal nodes, for every node.
+    first: Vec<ValueId>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        let wanted = |op: &Op| {
+            matches!(
+                op,
+                Op::MaxPool(_)
+                    | Op::AveragePool(_)
+                    | Op::GlobalAveragePool
+                    | Op::Clip { .. }
+                    | Op::Concat
+            )
+        };
+        let rules = find_rules(graph, wanted).into_iter().map(|found| (found.outgoing, found));
+        Self {
+            graph,
+            values: graph.values().map(|(id, _)| id).collect(),
+            rules: rules.collect(),
+            first: first_of_equals(graph),
+        }
+    }
+
+    fn value(&self, index: usize) -> (ValueId, Vec<usize>) {
+        let id = self.values[index];
+        (id, self.graph.shape(id).to_vec())
+    }
+
+    /// What the outputs need, by the index of the value.
+    fn needed(&self) -> Vec<Option<Meaning>> {
+        let mut wanted = vec![false; self.values.len()];
+        self.graph.outputs().iter().for_each(|o| wanted[o.index()] = true);
+        let mut meanings: Vec<Option<Meaning>> = wanted.iter().map(|_| None).collect();
+        for index in (0..self.values.len()).rev() {
+            if !wanted[index] {
+                continue;
+            }
+            let mut meaning = self.meaning(self.values[index]);
+            let first = |id: &mut ValueId| *id = self.first[id.index()];
+            meaning.inputs.iter_mut().for_each(first);
+            meaning.residual.iter_mut().for_each(first);
+            meaning.mask.iter_mut().for_each(|(id, _)| first(id));
+            meaning.operands().for_each(|o| wanted[o.index()] = true);
+            meanings[index] = Some(meaning);
+        }
+        meanings
+    }
+
+    fn shape(&self, id: ValueId) -> &'a [usize] {
+        self.graph.shape(id)
+    }
+
+    fn param(&self, id: ValueId) -> Option<&'a Arc<[f32]>> {
+        match &self.graph.value(id).source {
+            Source::Param(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    fn node(&self, id: ValueId) -> Option<(&'a Op, &'a [ValueId])> {
+        match &self.graph.value(id).source {
+            Source::Node { op, operands } => Some((op, operands)),
+            _ => None,
+        }
+    }
+
+    fn meaning(&self, id: ValueId) -> Meaning {
+        if let Some(meaning) = self.rules.get(&id).and_then(|found| self.rule(found)) {
+            return meaning;
+        }
+        match &self.graph.value(id).source {
+            Source::Input => {
+                let is_target = self.graph.value(id).name == TARGET;
+                Meaning::new(Kind::Input(usize::from(is_target)), vec![])
+            }
+            Source::Param(data) => Meaning::new(Kind::Constant(Arc::clone(data)), vec![]),
+            Source::Node { op, operands } => self.operation(id, op, operands),
+        }
+    }
+
+    fn rule(&self, found: &Found) -> Option<Meaning> {
+        let g = found.incoming;
+        let (op, operands) = self.node(found.node)?;
+        let meaning = match op {
+            Op::MaxPool(attrs) => {
+                let kind = Kind::PoolBack(pooled(Pooling::Max, attrs));
+                Meaning::new(kind, vec![g, operands[0], found.node])
+            }
+            Op::AveragePool(attrs) => {
+                Meaning::new(Kind::PoolBack(pooled(Pooling::Average, attrs)), vec![g])
+            }
+            Op::GlobalAveragePool => {
+                let &[_, _, rows, columns] = self.shape(operands[0]) else { return None };
+                Meaning::new(Kind::Spread(1.0 / (rows * columns) as f32), vec![g])
+            }
+            Op::Clip { low, high } => {
+                let mask = Some((found.node, [*low, *high]));
+                Meaning { mask, ..Meaning::new(Kind::Finish, vec![g]) }
+            }
+            Op::Concat if self.shape(g).len() == 4 => {
+                let before = &operands[..found.position];
+                let start = before.iter().map(|&o| self.shape(o)[1]).sum();
+                Meaning::new(Kind::Channels(start), vec![g])
+            }
+            _ => return None,
+        };
+        Some(meaning)
+    }
+
+    fn operation(&self, id: ValueId, op: &Op, operands: &[ValueId]) -> Meaning {
+        let same = |i: usize| self.shape(operands[i]) == self.shape(id);
+        let is_image = self.shape(id).len() == 4;
+        let finish = |x: ValueId| Meaning::new(Kind::Finish, vec![x]);
+        match op {
+            Op::Conv(attrs) => {
+                let linear = self.linear(attrs, operands, [operands[0], id], false);
+                linear.unwrap_or_else(|| plain(op, operands))
+            }
+            Op::ConvTranspose { conv, .. } => {
+                let linear = self.linear(conv, operands, [operands[0], id], true);
+                linear.unwrap_or_else(|| plain(op, operands))
+            }
+            Op::Gemm { transposed } => self
+                .dense(*transposed, operands)
+                .unwrap_or_else(|| plain(op, operands)),
+            Op::Relu => Meaning { bounds: [0.0, f32::INFINITY], ..finish(operands[0]) },
+            Op::Clip { low, high } => Meaning { bounds: [*low, *high], ..finish(operands[0]) },
+            Op::Add if same(0) && same(1) && operands[0] != operands[1] => {
+                Meaning { residual: Some(operands[1]), ..finish(operands[0]) }
+            }
+            Op::Mul if same(0) && same(1) => match self.relu_behind_sign(operands[1]) {
+                Some(relu) => Meaning {
+                    mask: Some((relu, [0.0, f32::INFINITY])),
+                    ..finish(operands[0])
+                },
+                None => Meaning::new(Kind::Zip(op.clone()), operands.to_vec()),
+            },
+            Op::Sub | Op::Add if same(0) && same(1) => {
+                Meaning::new(Kind::Zip(op.clone()), operands.to_vec())
+            }
+            Op::LeakyRelu { .. }
+            | Op::Silu
+            | Op::HardSigmoid { .. }
+            | Op::HardSwish
+            | Op::Softplus { .. }
+            | Op::Sigmoid { .. }
+            | Op::Sign
+            | Op::Round => Meaning::new(Kind::Each(op.clone()), operands.to_vec()),
+            Op::MaxPool(attrs) => {
+                Meaning::new(Kind::Pool(pooled(Pooling::Max, attrs)), operands.to_vec())
+            }
+            Op::AveragePool(attrs) => {
+                Meaning::new(Kind::Pool(pooled(Pooling::Average, attrs)), operands.to_vec())
+            }
+            Op::GlobalAveragePool => Meaning::new(Kind::Mean, operands.to_vec()),
+            Op::Concat if is_image => Meaning::new(Kind::Concat, operands.to_vec()),
+            _ => plain(op, operands),
+        }
+    }
+
+    /// The result of a Relu whose sign this is.
+    fn relu_behind_sign(&self, id: ValueId) -> Option<ValueId> {
+        let (Op::Sign, operands) = self.node(id)? else { return None };
+        let (Op::Relu, _) = self.node(operands[0])? else { return None };
+        Some(operands[0])
+    }
+
+    fn dense(&self, transposed: bool, operands: &[ValueId]) -> Option<Meaning> {
+        let weight = Arc::clone(self.param(operands[1])?);
+        let bias = match operands.get(2) {
+            Some(&bias) => Some(Arc::clone(self.param(bias)?)),
+            None => None,
+        };
+        (self.shape(operands[0])[0] == 1)
+            .then(|| Meaning::new(Kind::Dense { weight, bias, transposed }, vec![operands[0]]))
+    }
+
+    fn linear(
+        &self,
+        attrs: &ConvAttrs,
+        operands: &[ValueId],
+        [x, y]: [ValueId; 2],
+        transposed: bool,
+    ) -> Option<Meaning> {
+        let weight = Arc::clone(self.param(operands[1])?);
+        let bias = match operands.get(2) {
+            Some(&bias) => Some(Arc::clone(self.param(bias)?)),
+            None => None,
+        };
+        let &[outputs, per_group, rows, columns] = self.shape(operands[1]) else { return None };
+        let [top, left, ..] = attrs.pads;
+        let window = Window {
+            kernel: [rows, columns],
+            stride: attrs.stride,
+            dilation: attrs.dilation,
+            before: [top, left],
+        };
+        let &[_, channels, h, w] = self.shape(x) else { return None };
+        let &[_, shown, height, width] = self.shape(y) else { return None };
+        let halo = if transposed {
+            window.transposed_halo([h, w], [height, width], [0, 0])
+        } else {
+            window.halo([h, w], [height, width])
+        };
+        if halo > WIDEST_HALO {
+            return None;
+        }
+        let kind = if attrs.groups == 1 {
+            Kind::Conv(Linear::new(window, weight, bias, transposed))
+        } else if attrs.groups == outputs && per_group == 1 && channels == shown {
+            Kind::Depthwise(Linear::new(window, weight, bias, transposed))
+        } else {
+            return None;
+        };
+        Some(Meaning::new(kind, vec![x]))
+    }
+}
+
+impl<K> Linear<K> {
+    fn new(
+        window: Window,
+        weight: Arc<[f32]>,
+        bias: Option<Arc<[f32]>>,
+        transposed: bool,
+    ) -> Box<Self> {
+        let weights = Arc::new(Weights::new(weight));
+        Box::new(Self { window, bias, transposed, sparse: false, weights })
+    }
+}
+
+fn plain(op: &Op, operands: &[ValueId]) -> Meaning {
+    Meaning::new(Kind::Plain(op.clone()), operands.to_vec())
+}
+
+fn pooled(pooling: Pooling, attrs: &PoolAttrs) -> Pooled {
+    let [top, left, ..] = attrs.pads;
+    Pooled { pooling, kernel: attrs.kernel, stride: attrs.stride, before: [top, left] }
+}
+
+/// For every value the first one that is the same operation of the same operands: methods that are
+/// attached to one graph repeat parts of each other.
+fn first_of_equals(graph: &Graph) -> Vec<ValueId> {
+    let mut seen: HashMap<Vec<ValueId>, Vec<ValueId>> = HashMap::new();
+    let mut first: Vec<ValueId> = Vec::new();
+    for (id, value) in graph.values() {
+        let Source::Node { op, operands } = &value.source else {
+            first.push(id);
+            continue;
+        };
+        let operands: Vec<ValueId> = operands.iter().map(|o| first[o.index()]).collect();
+        let known = seen.entry(operands).or_default();
+        let is_same = |other: &&ValueId| {
+            matches!(&graph.value(**other).source, Source::Node { op: found, .. } if found == op)
+        };
+        match known.iter().find(is_same).copied() {
+            Some(other) => first.push(other),
+            None => {
+                known.push(id);
+                first.push(id);
+            }
+        }
+    }
+    first
+}

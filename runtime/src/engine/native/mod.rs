@@ -1,0 +1,73 @@
+//! The project's own engine: a graph becomes a list of large operations on values whose places in
+//! memory are fixed before the first run.
+//!
+//! | step | where | what it does |
+//! |---|---|---|
+//! | lower | [`lower`](self::lower) | operations with what follows them, gradient rules as one operation each, nothing twice |
+//! | lay out | [`layout`] | channels in blocks, halos, parts that lie within wholes, conversions between |
+//! | schedule | [`schedule`] | for some outputs: what is needed, in which buffers |
+//! | run | [`run`] | one kernel per node |
+//!
+//! One plan serves all outputs of a graph: predicting and every method share weights. The graph
+//! itself is not needed any more once a plan is made.
+
+mod layout;
+mod lower;
+mod node;
+mod plain;
+mod run;
+mod schedule;
+
+use std::collections::HashMap;
+
+use saligate_kernels::{Buffer, Crew, Isa};
+use saligate_models::graph::Graph;
+
+use self::layout::{Laid, lay_out};
+pub(super) use self::schedule::Schedule;
+
+/// All that some outputs of a graph take.
+pub(super) struct Plan {
+    isa: Isa,
+    laid: Laid,
+    /// Position of each output.
+    names: HashMap<String, usize>,
+}
+
+impl Plan {
+    /// A plan for all outputs of a graph.
+    pub(super) fn new(graph: &Graph, isa: Isa) -> Self {
+        let names = graph.outputs().iter().enumerate();
+        let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
+        let (nodes, outputs) = lower::lower(graph);
+        Self { isa, laid: lay_out(isa, nodes, outputs), names }
+    }
+
+    /// What is needed for some outputs; `None` where there is no output of a name.
+    pub(super) fn schedule(&self, outputs: &[&str]) -> Option<Schedule> {
+        let ids = outputs.iter().map(|name| Some(self.laid.outputs[*self.names.get(*name)?]));
+        Some(Schedule::new(&self.laid, ids.collect::<Option<_>>()?))
+    }
+
+    /// Computes the outputs of a schedule for one image. `inputs` are the image and the target.
+    pub(super) fn run(
+        &self,
+        schedule: &Schedule,
+        state: &mut State,
+        crew: &Crew,
+        inputs: &[&[f32]],
+    ) -> Vec<Vec<f32>> {
+        run::Run { plan: self, schedule, crew, inputs, buffers: &mut state.buffers }.all()
+    }
+}
+
+/// The memory of one run at a time.
+pub(super) struct State {
+    buffers: Vec<Buffer>,
+}
+
+impl State {
+    pub(super) fn new(schedule: &Schedule) -> Self {
+        Self { buffers: schedule.buffers.iter().map(|&size| Buffer::zeros(size)).collect() }
+    }
+}

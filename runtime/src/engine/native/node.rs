@@ -1,0 +1,160 @@
+//! What the native engine computes: fewer and larger operations than those of a graph.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use saligate_kernels::{Conv, Depthwise, Map, Pooling, Window};
+use saligate_models::graph::Op;
+
+/// Position of a node in the list of nodes; operands come before what uses them.
+pub(super) type Id = usize;
+
+/// One operation and what is done to its result.
+pub(super) struct Node {
+    pub(super) kind: Kind,
+    pub(super) inputs: Vec<Id>,
+    pub(super) then: Then,
+    /// Shape of the result as in the graph, with a batch of one.
+    pub(super) shape: Vec<usize>,
+}
+
+pub(super) enum Kind {
+    /// Given by the caller: 0 is the image, 1 the target.
+    Input(usize),
+    Constant(Arc<[f32]>),
+    Conv(Box<Linear<Conv>>),
+    Depthwise(Box<Linear<Depthwise>>),
+    Pool(Pooled),
+    /// Inputs: gradient, and for a maximum operand and result.
+    PoolBack(Pooled),
+    /// Means over rows and columns.
+    Mean,
+    /// The same number for every pixel of a channel, times this factor.
+    Spread(f32),
+    /// Channels from this one on.
+    Channels(usize),
+    Concat,
+    /// Nothing but what comes after.
+    Finish,
+    Dense { weight: Arc<[f32]>, bias: Option<Arc<[f32]>>, transposed: bool },
+    /// An operation on single elements.
+    Each(Op),
+    /// An operation on pairs of elements of two values of one shape.
+    Zip(Op),
+    /// An operation on planar values.
+    Plain(Op),
+    /// The same value in another layout.
+    Convert,
+}
+
+/// A convolution or the transpose of one.
+pub(super) struct Linear<K> {
+    pub(super) window: Window,
+    pub(super) bias: Option<Arc<[f32]>>,
+    pub(super) transposed: bool,
+    /// Whether most channels of the input may be zeros.
+    pub(super) sparse: bool,
+    /// Shared between nodes that differ in nothing but their operands.
+    pub(super) weights: Arc<Weights<K>>,
+}
+
+/// Weights that are packed when they are first used. The unpacked ones are let go then.
+pub(super) struct Weights<K> {
+    unpacked: Mutex<Option<Arc<[f32]>>>,
+    packed: OnceLock<K>,
+}
+
+impl<K> Weights<K> {
+    pub(super) fn new(weights: Arc<[f32]>) -> Self {
+        Self { unpacked: Mutex::new(Some(weights)), packed: OnceLock::new() }
+    }
+
+    /// The packed weights; `pack` makes them.
+    pub(super) fn packed(&self, pack: impl FnOnce(&[f32]) -> K) -> &K {
+        self.packed.get_or_init(|| {
+            let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+            let weights = unpacked.take().expect("weights are packed once");
+            pack(&weights)
+        })
+    }
+
+    /// Where the unpacked weights lie, which tells whether two are the same.
+    pub(super) fn address(&self) -> Option<*const f32> {
+        let unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        unpacked.as_ref().map(|weights| weights.as_ptr())
+    }
+}
+
+/// A pooling window.
+#[derive(Clone, Copy)]
+pub(super) struct Pooled {
+    pub(super) pooling: Pooling,
+    pub(super) kernel: [usize; 2],
+    pub(super) stride: [usize; 2],
+    pub(super) before: [usize; 2],
+}
+
+/// What is done to a result before it is stored, in this order.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Then {
+    pub(super) residual: Option<Id>,
+    pub(super) bounds: [f32; 2],
+    pub(super) mask: Option<(Id, [f32; 2])>,
+}
+
+impl Then {
+    pub(super) const NOTHING: Self =
+        Self { residual: None, bounds: [f32::NEG_INFINITY, f32::INFINITY], mask: None };
+
+    fn is_bounded(&self) -> bool {
+        self.bounds != Self::NOTHING.bounds
+    }
+
+    /// Both, one after the other, where the order of the three stages allows it.
+    pub(super) fn followed_by(&self, next: &Self) -> Option<Self> {
+        let fits = self.mask.is_none()
+            && !(self.is_bounded() && (next.residual.is_some() || next.is_bounded()))
+            && !(self.residual.is_some() && next.residual.is_some());
+        fits.then(|| Self {
+            residual: self.residual.or(next.residual),
+            bounds: if self.is_bounded() { self.bounds } else { next.bounds },
+            mask: next.mask,
+        })
+    }
+
+    pub(super) fn operands(&self) -> impl Iterator<Item = Id> {
+        self.residual.into_iter().chain(self.mask.map(|(id, _)| id))
+    }
+}
+
+impl Node {
+    /// All nodes that must be computed before this one.
+    pub(super) fn operands(&self) -> impl Iterator<Item = Id> {
+        self.inputs.iter().copied().chain(self.then.operands())
+    }
+
+    /// Channels, rows and columns; values of other ranks are rows of channels.
+    pub(super) fn size(&self) -> [usize; 3] {
+        match self.shape[..] {
+            [_, channels, rows, columns] => [channels, rows, columns],
+            _ => [self.shape.iter().product(), 1, 1],
+        }
+    }
+
+    /// The planar map of the result.
+    pub(super) fn planar(&self) -> Map {
+        Map::planar(self.size())
+    }
+
+    /// Whether something can be done to the result while it is made.
+    pub(super) fn takes_more(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Conv(_)
+                | Kind::Depthwise(_)
+                | Kind::Pool(_)
+                | Kind::PoolBack(_)
+                | Kind::Spread(_)
+                | Kind::Finish
+        )
+    }
+}

@@ -1,0 +1,309 @@
+//! Operations on planar values, for all that has no kernel of its own: gates, and what surrounds
+//! the convolutions.
+
+use saligate_models::graph::{ConvAttrs, Op, Range};
+
+/// Values and their shape.
+type Value<'a> = (&'a [f32], &'a [usize]);
+
+/// Computes one operation.
+///
+/// Shapes are those of the graph, which has checked that they fit.
+pub(super) fn run(op: &Op, operands: &[Value<'_>], (out, shape): (&mut [f32], &[usize])) {
+    let (x, from) = operands[0];
+    match op {
+        Op::Add => broadcast(operands[0], operands[1], (out, shape), |a, b| a + b),
+        Op::Sub => broadcast(operands[0], operands[1], (out, shape), |a, b| a - b),
+        Op::Mul => broadcast(operands[0], operands[1], (out, shape), |a, b| a * b),
+        Op::Flatten | Op::Reshape { .. } => out.copy_from_slice(x),
+        Op::Transpose { order } => transpose(x, from, order, (out, shape)),
+        Op::Pad { pads, value } => pad(operands[0], pads, *value, (out, shape)),
+        Op::Slice { ranges } => slice(operands[0], ranges, (out, shape)),
+        Op::DepthToSpace { block } => depth_to_space(operands[0], *block, (out, shape)),
+        Op::ReduceSum { axes } => reduce_sum(operands[0], axes, out),
+        Op::OneHotArgMax => one_hot_arg_max(x, out),
+        Op::Concat => concat(operands, out, shape),
+        Op::Conv(attrs) => {
+            conv(attrs, operands, (out, shape));
+        }
+        Op::ConvTranspose { conv, .. } => conv_transpose(conv, operands, (out, shape)),
+        Op::Gemm { transposed } => gemm(*transposed, operands, out),
+        Op::BatchNorm { epsilon } => batch_norm(*epsilon, operands, out),
+        other => {
+            out.copy_from_slice(x);
+            each(other, out);
+        }
+    }
+}
+
+/// An operation on single elements, in place.
+pub(super) fn each(op: &Op, data: &mut [f32]) {
+    fn all(data: &mut [f32], f: impl Fn(f32) -> f32) {
+        data.iter_mut().for_each(|v| *v = f(*v));
+    }
+    match *op {
+        Op::Relu => all(data, |v| if 0.0 > v { 0.0 } else { v }),
+        Op::Clip { low, high } => all(data, |v| if v < low { low } else if v > high { high } else { v }),
+        Op::LeakyRelu { alpha } => all(data, |v| if v > 0.0 { v } else { alpha * v }),
+        Op::Silu => all(data, |v| v * sigmoid(v)),
+        Op::HardSigmoid { alpha, beta } => all(data, |v| (alpha * v + beta).clamp(0.0, 1.0)),
+        Op::HardSwish => all(data, |v| v * (v / 6.0 + 0.5).clamp(0.0, 1.0)),
+        Op::Softplus { beta } => all(data, |v| {
+            let scaled = beta * v;
+            (scaled.max(0.0) + (-scaled.abs()).exp().ln_1p()) / beta
+        }),
+        Op::Sigmoid { beta } => all(data, |v| sigmoid(beta * v)),
+        Op::Sign => all(data, |v| if v == 0.0 { 0.0 } else { v.signum() }),
+        Op::Round => all(data, f32::round_ties_even),
+        ref other => unreachable!("{} is no operation on single elements", other.name()),
+    }
+}
+
+fn sigmoid(v: f32) -> f32 {
+    1.0 / (1.0 + (-v).exp())
+}
+
+/// Elements from one index of an axis to the next; 0 along axes that are repeated.
+fn strides(shape: &[usize], repeated_to: &[usize]) -> Vec<usize> {
+    let mut step = 1;
+    let mut strides: Vec<usize> = shape
+        .iter()
+        .zip(repeated_to)
+        .rev()
+        .map(|(&size, &wanted)| {
+            let own = if size == wanted { step } else { 0 };
+            step *= size;
+            own
+        })
+        .collect();
+    strides.reverse();
+    strides
+}
+
+fn broadcast(
+    a: Value<'_>,
+    b: Value<'_>,
+    (out, shape): (&mut [f32], &[usize]),
+    f: impl Fn(f32, f32) -> f32,
+) {
+    // The innermost axes along which each operand is whole, or one element, make one long axis.
+    let whole = |v: Value<'_>, from: usize| v.1[from..] == shape[from..];
+    let single = |v: Value<'_>, from: usize| v.1[from..].iter().all(|&d| d == 1);
+    let simple = |from: usize| [a, b].iter().all(|&v| whole(v, from) || single(v, from));
+    let from = (0..=shape.len()).find(|&from| simple(from)).unwrap_or(shape.len());
+    let run: usize = shape[from..].iter().product();
+    let outer = &shape[..from];
+    let steps = [a, b].map(|v| {
+        let inner: usize = v.1[from..].iter().product();
+        strides(&v.1[..from], outer).into_iter().map(|s| s * inner).collect::<Vec<_>>()
+    });
+    let lengths = [a, b].map(|v| v.1[from..].iter().product::<usize>());
+    for (number, out) in out.chunks_exact_mut(run).enumerate() {
+        let mut rest = number;
+        let mut starts = [0; 2];
+        for axis in (0..from).rev() {
+            let at = rest % outer[axis];
+            rest /= outer[axis];
+            starts[0] += at * steps[0][axis];
+            starts[1] += at * steps[1][axis];
+        }
+        let a = &a.0[starts[0]..][..lengths[0]];
+        let b = &b.0[starts[1]..][..lengths[1]];
+        match (a, b) {
+            (&[a], &[b]) => out.fill(f(a, b)),
+            (&[a], b) => out.iter_mut().zip(b).for_each(|(o, &b)| *o = f(a, b)),
+            (a, &[b]) => out.iter_mut().zip(a).for_each(|(o, &a)| *o = f(a, b)),
+            (a, b) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (&a, &b))| *o = f(a, b)),
+        }
+    }
+}
+
+/// Calls `visit` with the place in x of every element of the result, in order.
+fn gather(
+    shape: &[usize],
+    steps: &[usize],
+    start: usize,
+    mut visit: impl FnMut(usize),
+) {
+    let Some((&inner, outer)) = shape.split_last() else { return };
+    let (&step, steps) = steps.split_last().expect("as many steps as axes");
+    for number in 0..outer.iter().product() {
+        let (mut rest, mut place): (usize, usize) = (number, start);
+        for axis in (0..outer.len()).rev() {
+            place += rest % outer[axis] * steps[axis];
+            rest /= outer[axis];
+        }
+        (0..inner).for_each(|i| visit(place + i * step));
+    }
+}
+
+fn transpose(x: &[f32], from: &[usize], order: &[usize], (out, shape): (&mut [f32], &[usize])) {
+    let own = strides(from, from);
+    let steps: Vec<usize> = std::iter::once(0).chain(order.iter().map(|&axis| own[axis])).collect();
+    let mut out = out.iter_mut();
+    gather(shape, &steps, 0, |place| {
+        if let Some(o) = out.next() {
+            *o = x[place];
+        }
+    });
+}
+
+fn slice((x, from): Value<'_>, ranges: &[Range; 3], (out, shape): (&mut [f32], &[usize])) {
+    let own = strides(from, from);
+    let start = ranges.iter().zip(&own[1..]).map(|(range, step)| range.start * step).sum();
+    let steps = ranges.iter().zip(&own[1..]).map(|(range, step)| range.step * step);
+    let steps: Vec<usize> = std::iter::once(0).chain(steps).collect();
+    let mut out = out.iter_mut();
+    gather(shape, &steps, start, |place| {
+        if let Some(o) = out.next() {
+            *o = x[place];
+        }
+    });
+}
+
+fn pad(
+    (x, from): Value<'_>,
+    pads: &[[usize; 2]; 3],
+    value: f32,
+    (out, shape): (&mut [f32], &[usize]),
+) {
+    out.fill(value);
+    let (rows, columns) = (from[2], from[3]);
+    for (line, row) in x.chunks_exact(columns).enumerate() {
+        let (channel, y) = (line / rows, line % rows);
+        let place = (channel + pads[0][0]) * shape[2] + y + pads[1][0];
+        out[place * shape[3] + pads[2][0]..][..columns].copy_from_slice(row);
+    }
+}
+
+fn depth_to_space((x, from): Value<'_>, block: usize, (out, shape): (&mut [f32], &[usize])) {
+    let (channels, rows, columns) = (shape[1], from[2], from[3]);
+    for (plane, cells) in x.chunks_exact(rows * columns).enumerate() {
+        let (phase, channel) = (plane / channels, plane % channels);
+        let [i, j] = [phase / block, phase % block];
+        for (y, row) in cells.chunks_exact(columns).enumerate() {
+            let start = (channel * shape[2] + y * block + i) * shape[3] + j;
+            out[start..].iter_mut().step_by(block).zip(row).for_each(|(o, v)| *o = *v);
+        }
+    }
+}
+
+fn reduce_sum((x, from): Value<'_>, axes: &[usize], out: &mut [f32]) {
+    out.fill(0.0);
+    let kept: Vec<usize> =
+        from.iter().enumerate().map(|(i, &d)| if axes.contains(&i) { 1 } else { d }).collect();
+    let steps = strides(&kept, from);
+    let mut values = x.iter();
+    gather(from, &steps, 0, |place| {
+        if let Some(value) = values.next() {
+            out[place] += value;
+        }
+    });
+}
+
+fn one_hot_arg_max(x: &[f32], out: &mut [f32]) {
+    out.fill(0.0);
+    let mut best = 0;
+    for (i, score) in x.iter().enumerate() {
+        if *score > x[best] {
+            best = i;
+        }
+    }
+    out[best] = 1.0;
+}
+
+fn concat(operands: &[Value<'_>], out: &mut [f32], _: &[usize]) {
+    let mut start = 0;
+    for (part, _) in operands {
+        out[start..start + part.len()].copy_from_slice(part);
+        start += part.len();
+    }
+}
+
+/// The output pixels of a row for which a tap reads a pixel of the input: first, end, and the
+/// input pixel of the first.
+fn reached(
+    count: usize,
+    size: usize,
+    stride: usize,
+    tap: usize,
+    before: usize,
+) -> Option<(usize, usize, usize)> {
+    let first = before.saturating_sub(tap).div_ceil(stride);
+    let end = (size + before).checked_sub(tap + 1).map(|last| last / stride + 1)?.min(count);
+    (first < end).then(|| (first, end, first * stride + tap - before))
+}
+
+/// Visits every pair of rows of a convolution that a tap joins: (output channel, input channel,
+/// output row, input row, weight, columns as in [`reached`]).
+fn row_pairs(
+    attrs: &ConvAttrs,
+    [x, y]: [&[usize]; 2],
+    (weight, w): Value<'_>,
+    mut visit: impl FnMut(usize, usize, f32, (usize, usize, usize)),
+) {
+    let (outs, per_group) = (w[0] / attrs.groups, w[1]);
+    let [top, left, ..] = attrs.pads;
+    for (number, &factor) in weight.iter().enumerate() {
+        let (column, rest) = (number % w[3], number / w[3]);
+        let (row, rest) = (rest % w[2], rest / w[2]);
+        let (i, o) = (rest % per_group, rest / per_group);
+        let channel = o / outs * per_group + i;
+        let [down, across] = [row * attrs.dilation[0], column * attrs.dilation[1]];
+        let Some((first, end, at)) = reached(y[2], x[2], attrs.stride[0], down, top) else { continue };
+        let Some(columns) = reached(y[3], x[3], attrs.stride[1], across, left) else { continue };
+        for line in first..end {
+            let from = at + (line - first) * attrs.stride[0];
+            visit((o * y[2] + line) * y[3], (channel * x[2] + from) * x[3], factor, columns);
+        }
+    }
+}
+
+fn conv(attrs: &ConvAttrs, operands: &[Value<'_>], (out, shape): (&mut [f32], &[usize])) {
+    let (x, from) = operands[0];
+    let plane = shape[2] * shape[3];
+    match operands.get(2) {
+        Some((bias, _)) => out.chunks_exact_mut(plane).zip(*bias).for_each(|(o, b)| o.fill(*b)),
+        None => out.fill(0.0),
+    }
+    row_pairs(attrs, [from, shape], operands[1], |to, at, factor, (first, end, column)| {
+        let source = x[at + column..].iter().step_by(attrs.stride[1]);
+        out[to + first..to + end].iter_mut().zip(source).for_each(|(o, v)| *o += factor * v);
+    });
+}
+
+fn conv_transpose(attrs: &ConvAttrs, operands: &[Value<'_>], (out, shape): (&mut [f32], &[usize])) {
+    let (x, from) = operands[0];
+    out.fill(0.0);
+    row_pairs(attrs, [shape, from], operands[1], |at, to, factor, (first, end, column)| {
+        let target = out[to + column..].iter_mut().step_by(attrs.stride[1]);
+        target.zip(&x[at + first..at + end]).for_each(|(o, v)| *o += factor * v);
+    });
+}
+
+fn gemm(transposed: bool, operands: &[Value<'_>], out: &mut [f32]) {
+    let ((x, _), (weight, w)) = (operands[0], operands[1]);
+    out.fill(0.0);
+    for (o, row) in weight.chunks_exact(w[1]).enumerate() {
+        if transposed {
+            out.iter_mut().zip(row).for_each(|(to, v)| *to += v * x[o]);
+        } else {
+            out[o] = row.iter().zip(x).map(|(a, b)| a * b).sum();
+        }
+    }
+    if let Some((bias, _)) = operands.get(2) {
+        out.iter_mut().zip(*bias).for_each(|(to, b)| *to += b);
+    }
+}
+
+fn batch_norm(epsilon: f32, operands: &[Value<'_>], out: &mut [f32]) {
+    let [(x, from), scale, shift, mean, variance] = operands else {
+        unreachable!("the graph has checked the number of operands")
+    };
+    let plane: usize = from[2..].iter().product();
+    for (channel, (to, x)) in out.chunks_exact_mut(plane).zip(x.chunks_exact(plane)).enumerate() {
+        let factor = scale.0[channel] / (variance.0[channel] + epsilon).sqrt();
+        let of = |v: &f32| factor * (v - mean.0[channel]) + shift.0[channel];
+        to.iter_mut().zip(x).for_each(|(to, v)| *to = of(v));
+    }
+}
