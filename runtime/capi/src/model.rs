@@ -1,0 +1,223 @@
+//! Opening a model, predicting and explaining.
+
+use std::ffi::c_char;
+use std::num::NonZero;
+
+use saligate_runtime::picture::Picture;
+use saligate_runtime::{Model, Target};
+
+use crate::access::SaligateAccess;
+use crate::call::{
+    Failure, SaligateStatus, call, copy_out, give, optional, path, reference,
+};
+
+/// An open model.
+pub struct SaligateModel(pub(crate) Model);
+
+/// What a model takes and answers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct SaligateShape {
+    /// Channels of a picture: 1 for grey, 3 for red, green, blue.
+    pub channels: usize,
+    /// Rows of a picture.
+    pub height: usize,
+    /// Columns of a picture.
+    pub width: usize,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+/// How the pixels of a picture follow each other.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaligateOrder {
+    /// `[channel][row][column]`
+    Planar = 0,
+    /// `[row][column][channel]`, as cameras give them.
+    Interleaved = 1,
+}
+
+/// A picture of a model's size, 8 bits per value.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct SaligatePicture {
+    /// The values.
+    pub pixels: *const u8,
+    /// Number of values: channels times height times width.
+    pub length: usize,
+    /// Their order.
+    pub order: SaligateOrder,
+}
+
+/// Version of the library.
+#[unsafe(no_mangle)]
+pub extern "C" fn saligate_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// Opens a model file. `threads` share the work on a picture; 1 is a good number for small models.
+///
+/// # Safety
+/// `file` is a text, `model` a place for a pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn saligate_open(
+    file: *const c_char,
+    threads: usize,
+    model: *mut *mut SaligateModel,
+) -> SaligateStatus {
+    // SAFETY: what the caller promises.
+    call(|| unsafe {
+        let threads = NonZero::new(threads).ok_or_else(|| Failure::misuse("threads is 0"))?;
+        if model.is_null() {
+            return Err(Failure::misuse("model is null"));
+        }
+        let opened = Model::open(path(file, "file")?)?.with_threads(threads);
+        give(model, Box::into_raw(Box::new(SaligateModel(opened))), "model")
+    })
+}
+
+/// Frees a model; null is nothing to do.
+///
+/// # Safety
+/// `model` is null, or came from [`saligate_open`] and was not freed before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn saligate_free(model: *mut SaligateModel) {
+    if !model.is_null() {
+        // SAFETY: what the caller promises.
+        drop(unsafe { Box::from_raw(model) });
+    }
+}
+
+/// What a model takes and answers.
+///
+/// # Safety
+/// `model` is one of [`saligate_open`]'s, `shape` a place for the result.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn saligate_shape(
+    model: *const SaligateModel,
+    shape: *mut SaligateShape,
+) -> SaligateStatus {
+    // SAFETY: what the caller promises.
+    call(|| unsafe {
+        let manifest = reference(model, "model")?.0.manifest();
+        let input = &manifest.input;
+        let found = SaligateShape {
+            channels: input.channels,
+            height: input.height,
+            width: input.width,
+            classes: manifest.labels.len(),
+        };
+        give(shape, found, "shape")
+    })
+}
+
+/// Copies the name of a class, cut off where `room` bytes are too few; it always ends with a zero.
+///
+/// # Safety
+/// `model` is one of [`saligate_open`]'s, `name` has room for so many bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn saligate_label(
+    model: *const SaligateModel,
+    class_: usize,
+    name: *mut c_char,
+    room: usize,
+) -> SaligateStatus {
+    // SAFETY: what the caller promises.
+    call(|| unsafe {
+        let labels = &reference(model, "model")?.0.manifest().labels;
+        let label = labels.get(class_);
+        let label = label.ok_or_else(|| Failure::misuse(format!("there is no class {class_}")))?;
+        if name.is_null() || room == 0 {
+            return Err(Failure::misuse("name has no room"));
+        }
+        let length = label.floor_char_boundary(room - 1);
+        std::ptr::copy_nonoverlapping(label.as_ptr().cast(), name, length);
+        name.add(length).write(0);
+        Ok(())
+    })
+}
+
+/// Predicts the class of a picture. `logits`, one per class, may be null.
+///
+/// # Safety
+/// `model` is one of [`saligate_open`]'s, the picture holds as many pixels as it says, `logits` has
+/// room for `classes` floats, `predicted` is a place for the result.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn saligate_predict(
+    model: *const SaligateModel,
+    picture: SaligatePicture,
+    logits: *mut f32,
+    classes: usize,
+    predicted: *mut usize,
+) -> SaligateStatus {
+    // SAFETY: what the caller promises.
+    call(|| unsafe {
+        let model = &reference(model, "model")?.0;
+        let found = model.predict(&seen(model, &picture)?)?;
+        copy_out(&found.logits, logits, classes, "logits")?;
+        give(predicted, found.class, "predicted")
+    })
+}
+
+/// Explains a picture: `map` becomes the saliency map `[row][column]` of the picture's size, not
+/// scaled for display.
+///
+/// `method` is one of the model's, null for the first. `class_` is explained, or the predicted one
+/// where it is negative; `explained`, which may be null, tells which it was. Without `access`
+/// (null) a locked model shows its decoy.
+///
+/// # Safety
+/// `model` is one of [`saligate_open`]'s, the picture holds as many pixels as it says, `method` is
+/// a text or null, `access` is null or of a function of this library, `map` has room for `length`
+/// floats.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn saligate_explain(
+    model: *const SaligateModel,
+    picture: SaligatePicture,
+    method: *const c_char,
+    class_: i64,
+    access: *const SaligateAccess,
+    map: *mut f32,
+    length: usize,
+    explained: *mut usize,
+) -> SaligateStatus {
+    // SAFETY: what the caller promises.
+    call(|| unsafe {
+        let model = &reference(model, "model")?.0;
+        if map.is_null() {
+            return Err(Failure::misuse("map is null"));
+        }
+        let method = optional(method, "method")?.unwrap_or(&model.manifest().method().name);
+        let target = usize::try_from(class_).map_or(Target::Predicted, Target::Class);
+        let trigger = access.as_ref().map(|access| &access.0);
+        let found = model.explain_by(method, &seen(model, &picture)?, target, trigger)?;
+        copy_out(&found.map, map, length, "map")?;
+        if explained.is_null() { Ok(()) } else { give(explained, found.class, "explained") }
+    })
+}
+
+/// # Safety
+/// The picture holds as many pixels as it says.
+unsafe fn seen(model: &Model, picture: &SaligatePicture) -> Result<Picture, Failure> {
+    let input = &model.manifest().input;
+    let (channels, height, width) = (input.channels, input.height, input.width);
+    let wanted = channels * height * width;
+    if picture.pixels.is_null() {
+        return Err(Failure::misuse("pixels is null"));
+    }
+    if picture.length != wanted {
+        let message = format!("the picture has {} values, not {wanted}", picture.length);
+        return Err(Failure::misuse(message));
+    }
+    // SAFETY: what the caller promises.
+    let given = unsafe { std::slice::from_raw_parts(picture.pixels, wanted) };
+    let planar = match picture.order {
+        SaligateOrder::Planar => given.to_vec(),
+        SaligateOrder::Interleaved => {
+            let channel = |c: usize| given[c..].iter().step_by(channels).copied();
+            (0..channels).flat_map(channel).collect()
+        }
+    };
+    Picture::from_planar(channels, height, width, planar).map_err(|e| Failure::misuse(e.to_string()))
+}
