@@ -1,0 +1,198 @@
+"""saligate beside PyTorch with Captum and pytorch-grad-cam, and ONNX Runtime, in one run.
+
+All contenders take turns in every round, so that what else the machine does hits them alike; the
+table gives medians. ONNX Runtime runs the very files that saligate runs.
+
+    python3 -m venv target/peers-venv
+    target/peers-venv/bin/pip install -r benches/peers/requirements.txt
+    target/peers-venv/bin/pip install --no-deps captum==0.9.0
+    cargo build --release -p saligate-cli -p saligate-capi
+    target/peers-venv/bin/python benches/peers/run.py --threads 1 --rounds 30
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--net", action="append", help="only this network; may be repeated")
+    parser.add_argument("--folder", type=Path, default=ROOT / "target/peers",
+                        help="where the networks are written")
+    parser.add_argument("--saligate", type=Path, default=ROOT / "target/release/saligate")
+    parser.add_argument("--library", type=Path, default=ROOT / "target/release/libsaligate.so")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    return parser.parse_args()
+
+
+def export(args, torch, name, net, image):
+    """The network as a model file of saligate, through ONNX; made once."""
+    model = args.folder / f"{name}.onnx"
+    if model.exists():
+        return model
+    args.folder.mkdir(parents=True, exist_ok=True)
+    exported = args.folder / f"{name}.exported.onnx"
+    torch.onnx.export(net, torch.zeros(1, *image), str(exported), dynamo=False)
+    channels = image[0]
+    listed = [",".join(str(v) for v in values[:channels]) for values in (MEAN, STD)]
+    subprocess.run([args.saligate, "import", exported, "-o", model, "--method",
+                    "gradient,grad-cam", "--mean", listed[0], "--std", listed[1]],
+                   check=True, stdout=subprocess.DEVNULL)
+    return model
+
+
+def contenders(args, torch, name, constructor, image, layer):
+    import captum.attr
+    import numpy
+    import onnxruntime
+    from pytorch_grad_cam import GradCAM
+    from nets import build
+    from saligate import Library
+
+    net = build(constructor)
+    model = export(args, torch, name, net, image)
+    channels = image[0]
+    mean = torch.tensor(MEAN[:channels]).view(1, -1, 1, 1)
+    std = torch.tensor(STD[:channels]).view(1, -1, 1, 1)
+
+    class Standardized(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def forward(self, x):
+            return self.net((x - mean) / std)
+
+    whole = Standardized()
+    pixels = numpy.random.default_rng(0).integers(0, 256, image, dtype=numpy.uint8)
+    scaled = (pixels.astype(numpy.float32) / 255)[None]
+    given = torch.from_numpy(scaled)
+    with torch.no_grad():
+        predicted = int(whole(given).argmax())
+
+    def torch_forward():
+        with torch.no_grad():
+            return whole(given)
+
+    saliency = captum.attr.Saliency(whole)
+
+    def captum_gradient():
+        return saliency.attribute(given, target=predicted, abs=False)
+
+    cam = GradCAM(whole, [layer(net)])
+
+    def grad_cam_package():
+        return cam(input_tensor=given, targets=None)
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = args.threads
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(model), options, ["CPUExecutionProvider"])
+    feed = {"image": scaled}
+
+    # A session of its own for the logits: what feeds other outputs would be computed too.
+    import onnx
+    forward_only = args.folder / f"{name}.logits.onnx"
+    if not forward_only.exists():
+        onnx.utils.extract_model(str(model), str(forward_only), ["image"], ["logits"])
+    logits_session = onnxruntime.InferenceSession(
+        str(forward_only), options, ["CPUExecutionProvider"])
+
+    saliency_only = args.folder / f"{name}.gradient.onnx"
+    if not saliency_only.exists():
+        onnx.utils.extract_model(
+            str(model), str(saliency_only), ["image", "target"], ["logits", "attribution"])
+    gradient_session = onnxruntime.InferenceSession(
+        str(saliency_only), options, ["CPUExecutionProvider"])
+
+    ours = Library(args.library).open(model, args.threads)
+    room = numpy.empty(image[1:], dtype=numpy.float32)
+    runs = {
+        "PyTorch forward": torch_forward,
+        "Captum gradient": captum_gradient,
+        "grad-cam package": grad_cam_package,
+        "ORT forward": lambda: logits_session.run(["logits"], feed),
+        "ORT gradient": lambda: gradient_session.run(["logits", "attribution"], feed),
+        "saligate forward": lambda: ours.predict(pixels),
+        "saligate gradient": lambda: ours.explain(pixels, "gradient", room),
+        "saligate grad-cam": lambda: ours.explain(pixels, "grad-cam", room),
+    }
+    return check(numpy, runs, room), runs
+
+
+def check(numpy, runs, room):
+    """How far the maps are apart: 1 - cosine of ours with Captum's."""
+    theirs = runs["Captum gradient"]().abs().amax(dim=(0, 1)).numpy().ravel()
+    runs["saligate gradient"]()
+    ours = room.ravel()
+    return 1 - float(numpy.dot(ours, theirs) / numpy.linalg.norm(ours) / numpy.linalg.norm(theirs))
+
+
+def medians(runs, rounds):
+    times = {name: [] for name in runs}
+    for number in range(rounds + 3):
+        for name, run in runs.items():
+            run()
+            start = time.perf_counter()
+            run()
+            if number >= 3:
+                times[name].append(time.perf_counter() - start)
+    return {name: 1000 * statistics.median(found) for name, found in times.items()}
+
+
+def main():
+    args = arguments()
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(args.threads)
+    import torch
+    from nets import NETS
+
+    torch.set_num_threads(args.threads)
+    rows = []
+    for name, constructor, image, layer in NETS:
+        if args.net and name not in args.net:
+            continue
+        off, runs = contenders(args, torch, name, constructor, image, layer)
+        ms = medians(runs, args.rounds)
+        forward, gradient = ms["saligate forward"], ms["saligate gradient"]
+        rows.append({
+            "net": name, "threads": args.threads, "ms": ms, "map off by": off,
+            "ratios": {
+                "gradient / ORT": gradient / ms["ORT gradient"],
+                "gradient / Captum": gradient / ms["Captum gradient"],
+                "gradient / forward": gradient / forward,
+                "grad-cam / forward": ms["saligate grad-cam"] / forward,
+                "forward / ORT": forward / ms["ORT forward"],
+            },
+        })
+        if args.json:
+            print(json.dumps(rows[-1]), flush=True)
+    if not args.json:
+        table(rows)
+
+
+def table(rows):
+    for key, digits in (("ms", 2), ("ratios", 2)):
+        names = list(rows[0][key])
+        print("| net | " + " | ".join(names) + " |")
+        print("|---" * (len(names) + 1) + "|")
+        for row in rows:
+            cells = [f"{row[key][name]:.{digits}f}" for name in names]
+            print(f"| {row['net']} | " + " | ".join(cells) + " |")
+        print()
+    for row in rows:
+        print(f"{row['net']}: 1 - cosine to Captum's map {row['map off by']:.1e}")
+
+
+if __name__ == "__main__":
+    main()
