@@ -23,19 +23,23 @@ pub struct Found {
 }
 
 /// All places where the exact gradient of a node that `wanted` names is written out, in the order
-/// of the nodes.
+/// of the nodes; of values that are computed twice, the first are named
+/// ([`Graph::first_of_equals`]).
 pub fn find_rules(graph: &Graph, wanted: impl Fn(&Op) -> bool) -> Vec<Found> {
     let index = Index::new(graph);
     let mut found = Vec::new();
     for (node, value) in graph.values() {
         let Source::Node { op, operands } = &value.source else { continue };
-        if !wanted(op) {
+        if !wanted(op) || index.first[node.index()] != node {
             continue;
         }
-        let candidates = graph.values().skip(node.index() + 1);
-        for (incoming, _) in candidates.filter(|(_, other)| other.shape == value.shape) {
+        let operands: Vec<ValueId> = operands.iter().map(|o| index.first[o.index()]).collect();
+        let candidates = graph.values().skip(node.index() + 1).filter(|(id, other)| {
+            other.shape == value.shape && index.first[id.index()] == *id
+        });
+        for (incoming, _) in candidates {
             for (position, &operand) in operands.iter().enumerate() {
-                let at = At { op, operands, result: node, position, operand };
+                let at = At { op, operands: &operands, result: node, position, operand };
                 let pen = Pen::Follow(&index);
                 let mut tape = Tape { rules: Rules::Exact, pen, node: String::new() };
                 if let Ok(Some(outgoing)) = rule(&mut tape, &at, incoming)
@@ -52,18 +56,21 @@ pub fn find_rules(graph: &Graph, wanted: impl Fn(&Op) -> bool) -> Vec<Found> {
 /// The nodes of a graph by their operands, and its constants by what they hold.
 pub(super) struct Index<'a> {
     pub(super) graph: &'a Graph,
-    nodes: HashMap<&'a [ValueId], Vec<(ValueId, &'a Op)>>,
+    nodes: HashMap<Vec<ValueId>, Vec<(ValueId, &'a Op)>>,
+    first: Vec<ValueId>,
     constants: Vec<(ValueId, f32)>,
 }
 
 impl<'a> Index<'a> {
     fn new(graph: &'a Graph) -> Self {
-        let mut nodes: HashMap<&[ValueId], Vec<(ValueId, &Op)>> = HashMap::new();
+        let first = graph.first_of_equals();
+        let mut nodes: HashMap<Vec<ValueId>, Vec<(ValueId, &Op)>> = HashMap::new();
         let mut constants = Vec::new();
         for (id, value) in graph.values() {
             match &value.source {
-                Source::Node { op, operands } => {
-                    nodes.entry(operands.as_slice()).or_default().push((id, op));
+                Source::Node { op, operands } if first[id.index()] == id => {
+                    let operands = operands.iter().map(|o| first[o.index()]).collect();
+                    nodes.entry(operands).or_default().push((id, op));
                 }
                 Source::Param(data) if data.iter().all(|v| *v == data[0]) => {
                     constants.push((id, data[0]));
@@ -71,10 +78,10 @@ impl<'a> Index<'a> {
                 _ => {}
             }
         }
-        Self { graph, nodes, constants }
+        Self { graph, nodes, first, constants }
     }
 
-    /// The first node with this operation and these operands.
+    /// The node with this operation and these operands, each the first of its equals.
     pub(super) fn node(&self, op: &Op, operands: &[ValueId]) -> Option<ValueId> {
         let same = self.nodes.get(operands)?;
         same.iter().find(|(_, found)| *found == op).map(|(id, _)| *id)

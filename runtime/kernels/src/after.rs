@@ -98,15 +98,6 @@ impl Finish {
         }
     }
 
-    /// The same from another pixel on.
-    pub(crate) fn from(self, pixel: usize) -> Self {
-        let moved = |side: Side| match side.at.is_null() {
-            true => side,
-            false => Side { at: side.at.wrapping_add(pixel * side.pixel), ..side },
-        };
-        Self { residual: moved(self.residual), mask: moved(self.mask), ..self }
-    }
-
     /// # Safety
     /// As for [`Simd`]; the operands reach to this pixel and block.
     #[inline(always)]

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::buffer::Buffer;
+
 /// How often a thread looks for work before it goes to sleep: some 20 microseconds, which is longer
 /// than the gap between two steps of a network.
 const LOOKS: usize = 4000;
@@ -14,6 +16,8 @@ pub struct Crew {
     helpers: Vec<JoinHandle<()>>,
     /// One task at a time.
     busy: Mutex<()>,
+    /// Memory that parts of tasks have used and others may use.
+    scratch: Mutex<Vec<Buffer>>,
 }
 
 /// A task whose lifetime was taken off: [`Crew::run`] outlives its use.
@@ -48,12 +52,25 @@ impl Crew {
             std::thread::spawn(move || shared.help())
         };
         let helpers = (1..threads).map(helper).collect();
-        Self { shared, helpers, busy: Mutex::new(()) }
+        Self { shared, helpers, busy: Mutex::new(()), scratch: Mutex::new(Vec::new()) }
     }
 
     /// Number of threads.
     pub fn threads(&self) -> usize {
         self.helpers.len() + 1
+    }
+
+    /// Lends memory of at least this many elements, with anything in it.
+    pub(crate) fn with_scratch<T>(&self, length: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+        let lock = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = lock().pop();
+        let mut buffer = match waiting {
+            Some(buffer) if buffer.len() >= length => buffer,
+            _ => Buffer::zeros(length),
+        };
+        let result = work(&mut buffer[..length]);
+        lock().push(buffer);
+        result
     }
 
     /// Calls `work` with every number below `parts`, each once, in any order and on any thread;

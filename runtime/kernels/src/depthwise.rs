@@ -101,65 +101,80 @@ impl Depthwise {
         let shared = Shared::new(output);
         let blocks = self.output.blocks();
         crew.run(blocks, &|block| {
-            for (phase, weights) in &self.phases {
-                let line =
-                    Line { conv: self, phase, weights, block, input, after, output: &shared };
-                run_on(self.isa, self.output.lanes, line);
-            }
+            let part = Part { conv: self, block, input, after, output: &shared };
+            run_on(self.isa, self.output.lanes, part);
         });
         self.output.clear_halo(output);
     }
 }
 
-/// One block of one phase.
-struct Line<'a> {
+/// One block of channels.
+struct Part<'a> {
     conv: &'a Depthwise,
-    phase: &'a Phase,
-    weights: &'a [f32],
     block: usize,
     input: &'a [f32],
     after: &'a After<'a>,
     output: &'a Shared<'a>,
 }
 
-impl Kernel for Line<'_> {
+impl Kernel for Part<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let (phase, map, out) = (self.phase, &self.conv.input, &self.conv.output);
+        let phases = &self.conv.phases;
+        let rows = phases.iter().map(|(phase, _)| phase.rows).max().unwrap_or(0);
+        // Rows of all phases side by side, while what they read is in the cache.
+        for row in 0..rows {
+            for (phase, weights) in phases.iter().filter(|(phase, _)| row < phase.rows) {
+                // SAFETY: what the caller promises.
+                unsafe { self.row::<S>(phase, weights, row) };
+            }
+        }
+    }
+}
+
+impl Part<'_> {
+    /// # Safety
+    /// As for [`Simd`].
+    #[inline(always)]
+    unsafe fn row<S: Simd>(&self, phase: &Phase, weights: &[f32], row: usize) {
+        let (map, out) = (&self.conv.input, &self.conv.output);
         let [down, across] = phase.advance;
         let input = &self.input[self.block * map.plane()..][..map.plane()];
-        let weights = &self.weights[self.block * phase.taps.len() * S::LANES..];
+        let weights = &weights[self.block * phase.taps.len() * S::LANES..];
         let step = across * map.lanes;
-        for row in 0..phase.rows {
-            let out_row = phase.first[0] + row * phase.step[0];
-            let mut column = 0;
-            while column < phase.columns {
-                let pixels = PIXELS.min(phase.columns - column);
-                let at = [out_row, phase.first[1] + column * phase.step[1]];
-                let place =
-                    self.block * out.plane() + out.origin() + at[0] * out.row() + at[1] * out.lanes;
-                let pixel = phase.step[1] * out.lanes;
-                let strip = Strip {
-                    input: input[row * down * map.row() + column * step..].as_ptr(),
-                    step,
-                    taps: &phase.taps,
-                    weights: weights.as_ptr(),
-                    bias: self.conv.bias[self.block * S::LANES..].as_ptr(),
-                    output: self.output.part(place, (pixels - 1) * pixel + S::LANES),
-                    pixel,
-                    finish: Finish::of(self.after, self.block, at, phase.step[1]),
-                };
-                // SAFETY: the phase has checked that its taps stay within the input, `part` that
-                // the output is ours, and `After::check` that its operands are as large.
-                unsafe {
-                    if pixels == PIXELS {
-                        strip.sum::<S, PIXELS>();
-                    } else {
-                        (0..pixels).for_each(|p| strip.at(p).sum::<S, 1>());
-                    }
+        let out_row = phase.first[0] + row * phase.step[0];
+        let mut column = 0;
+        while column < phase.columns {
+            let pixels = PIXELS.min(phase.columns - column);
+            let at = [out_row, phase.first[1] + column * phase.step[1]];
+            let place =
+                self.block * out.plane() + out.origin() + at[0] * out.row() + at[1] * out.lanes;
+            let pixel = phase.step[1] * out.lanes;
+            let strip = Strip {
+                input: input[row * down * map.row() + column * step..].as_ptr(),
+                step,
+                taps: &phase.taps,
+                weights: weights.as_ptr(),
+                bias: self.conv.bias[self.block * S::LANES..].as_ptr(),
+                output: self.output.part(place, (pixels - 1) * pixel + S::LANES),
+                pixel,
+                finish: Finish::of(self.after, self.block, at, phase.step[1]),
+            };
+            // SAFETY: the phase has checked that its taps stay within the input, `part` that the
+            // output is ours, and `After::check` that its operands are as large.
+            unsafe {
+                match pixels {
+                    1 => strip.sum::<S, 1>(),
+                    2 => strip.sum::<S, 2>(),
+                    3 => strip.sum::<S, 3>(),
+                    4 => strip.sum::<S, 4>(),
+                    5 => strip.sum::<S, 5>(),
+                    6 => strip.sum::<S, 6>(),
+                    7 => strip.sum::<S, 7>(),
+                    _ => strip.sum::<S, PIXELS>(),
                 }
-                column += pixels;
             }
+            column += pixels;
         }
     }
 }
@@ -177,16 +192,6 @@ struct Strip<'a> {
 }
 
 impl Strip<'_> {
-    /// The same from another pixel on.
-    fn at(&self, pixel: usize) -> Self {
-        Self {
-            input: self.input.wrapping_add(pixel * self.step),
-            output: self.output.wrapping_add(pixel * self.pixel),
-            finish: self.finish.from(pixel),
-            ..*self
-        }
-    }
-
     /// # Safety
     /// As for [`Simd`]; the strip reaches as far as its maps.
     #[inline(always)]

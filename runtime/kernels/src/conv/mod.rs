@@ -6,11 +6,12 @@
 //! stride 1 whose results are stored s pixels apart. Nothing is multiplied by an inserted zero.
 //!
 //! Where the transpose has few channels (the gradient by an image), the lanes of a register are
-//! filled with the pixels of a square block instead: see [`Target::Interleaved`].
+//! filled with the pixels of a square block instead: see [`Way::Interleaved`].
 
 mod pack;
 mod phase;
 mod tile;
+mod winograd;
 
 pub(crate) use pack::Packed;
 pub(crate) use phase::Phase;
@@ -22,6 +23,8 @@ use crate::crew::Crew;
 use crate::isa::Isa;
 use crate::map::Map;
 use crate::shared::Shared;
+
+use self::winograd::{Winograd, best_side};
 
 /// The geometry of a convolution, as of its forward direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +39,15 @@ pub struct Window {
     pub before: [usize; 2],
 }
 
-/// Where results go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
-    /// To their own lanes.
+/// How results are computed, and where they go.
+enum Way {
+    /// By [`Winograd`]'s squares.
+    Squares(Winograd),
+    /// By taps, to their own lanes.
     Lanes,
     /// Lane `(channel * block + i) * block + j` of pixel (r, c) is pixel
     /// (block * r + i, block * c + j) of a planar map.
-    Interleaved { block: usize },
+    Interleaved(usize),
 }
 
 /// A convolution, or the transpose of one, of one geometry with its weights.
@@ -51,7 +55,7 @@ pub struct Conv {
     isa: Isa,
     input: Map,
     output: Map,
-    target: Target,
+    way: Way,
     phases: Vec<Phase>,
     bias: Buffer,
 }
@@ -76,17 +80,33 @@ impl Conv {
     ) -> Self {
         let taps = window.kernel[0] * window.kernel[1];
         assert_eq!(weight.len(), output.channels * input.channels * taps, "weights");
-        let phase = Phase::forward(window, [&input, &output]);
-        let of = |o: usize, i: usize, tap: usize| {
-            weight[(o * input.channels + i) * taps + phase.kernel_cell(tap)]
-        };
-        let packed = Packed::new(isa, [&input, &output], phase.line(), phase.taps.len(), of);
-        let phases = vec![phase.with_weights(packed)];
         let mut padded = Buffer::zeros(output.blocks() * output.lanes);
         if let Some(bias) = bias {
             padded[..output.channels].copy_from_slice(bias);
         }
-        Self { isa, input, output, target: Target::Lanes, phases, bias: padded }.checked()
+        let phase = Phase::forward(window, [&input, &output]);
+        phase.check_reach(&input);
+        let of = |o: usize, i: usize, cell: usize| weight[(o * input.channels + i) * taps + cell];
+        if let Some(side) = window.is_plain_3x3().then(|| best_side(isa, [&input, &output])).flatten() {
+            return Self::squares(isa, side, window.before, of, padded, [input, output]);
+        }
+        let of = |o: usize, i: usize, tap: usize| of(o, i, phase.kernel_cell(tap));
+        let packed = Packed::new(isa, [&input, &output], phase.line(), phase.taps.len(), of);
+        let phases = vec![phase.with_weights(packed)];
+        Self { isa, input, output, way: Way::Lanes, phases, bias: padded }
+    }
+
+    fn squares(
+        isa: Isa,
+        side: usize,
+        before: [usize; 2],
+        of: impl Fn(usize, usize, usize) -> f32,
+        bias: Buffer,
+        [input, output]: [Map; 2],
+    ) -> Self {
+        let squares = Winograd::new(isa, side, before, of, bias, [input, output]);
+        let bias = Buffer::default();
+        Self { isa, input, output, way: Way::Squares(squares), phases: vec![], bias }
     }
 
     /// The transpose of a convolution: from a map like its output to one like its input. `weight`
@@ -106,17 +126,24 @@ impl Conv {
         if output.lanes == 1 {
             return Self::interleaved(isa, window, of, [input, output]);
         }
+        let bias = Buffer::zeros(output.blocks() * output.lanes);
+        if let Some(side) = window.is_plain_3x3().then(|| best_side(isa, [&input, &output])).flatten() {
+            Phase::transposed(window, [0, 0], [&input, &output]).check_reach(&input);
+            let before = window.before.map(|b| 2 - b);
+            let of = |o: usize, i: usize, cell: usize| of(o, i, 8 - cell);
+            return Self::squares(isa, side, before, of, bias, [input, output]);
+        }
         let [rows, columns] = window.stride;
         let residues = (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column]));
         let phases = residues.map(|residue| {
             let phase = Phase::transposed(window, residue, [&input, &output]);
+            phase.check_reach(&input);
             let of = |o, i, tap| of(o, i, phase.kernel_cell(tap));
             let packed = Packed::new(isa, [&input, &output], phase.line(), phase.taps.len(), of);
             phase.with_weights(packed)
         });
         let phases = phases.collect();
-        let bias = Buffer::zeros(output.blocks() * output.lanes);
-        Self { isa, input, output, target: Target::Lanes, phases, bias }.checked()
+        Self { isa, input, output, way: Way::Lanes, phases, bias }
     }
 
     fn interleaved(
@@ -128,6 +155,7 @@ impl Conv {
         let (lanes, channels) = (isa.lanes(), output.channels);
         let block = phase::best_block(window, channels, lanes);
         let (phase, cells) = Phase::interleaved(window, block, [&input, &output]);
+        phase.check_reach(&input);
         let square = block * block;
         let lane_of = |o: usize, i: usize, tap: usize| {
             let cell = cells[tap * square + o % square];
@@ -137,14 +165,7 @@ impl Conv {
         let packed = Packed::new(isa, [&input, &shown], phase.line(), phase.taps.len(), lane_of);
         let phases = vec![phase.with_weights(packed)];
         let bias = Buffer::zeros(shown.blocks() * lanes);
-        Self { isa, input, output, target: Target::Interleaved { block }, phases, bias }.checked()
-    }
-
-    fn checked(self) -> Self {
-        for phase in &self.phases {
-            phase.check_reach(&self.input);
-        }
-        self
+        Self { isa, input, output, way: Way::Interleaved(block), phases, bias }
     }
 
     /// Whether the transpose to so few channels is best stored with one lane.
@@ -154,7 +175,10 @@ impl Conv {
 
     /// Bytes of the packed weights.
     pub fn bytes(&self) -> usize {
-        self.phases.iter().map(|p| p.weights().bytes()).sum()
+        match &self.way {
+            Way::Squares(squares) => squares.bytes(),
+            _ => self.phases.iter().map(|p| p.weights().bytes()).sum(),
+        }
     }
 
     /// Computes `output` from `input`, and clears its halo.
@@ -176,6 +200,11 @@ impl Conv {
         assert_eq!(input.len(), self.input.elements(), "input");
         assert_eq!(output.len(), self.output.elements(), "output");
         after.check(&self.output);
+        if let Way::Squares(squares) = &self.way {
+            squares.run(crew, input, &Shared::new(output), after);
+            self.output.clear_halo(output);
+            return;
+        }
         let used = |block: &u32| {
             let plane = self.input.plane();
             let block = &input[*block as usize * plane..][..plane];
@@ -186,11 +215,11 @@ impl Conv {
         let shared = Shared::new(output);
         crew.run(units.len(), &|number| {
             let unit = &units[number];
-            match self.target {
-                Target::Lanes => self.run_lanes(unit, &blocks, input, &shared, after),
-                Target::Interleaved { block } => {
+            match self.way {
+                Way::Interleaved(block) => {
                     self.run_interleaved(unit, block, &blocks, input, &shared);
                 }
+                _ => self.run_lanes(unit, &blocks, input, &shared, after),
             }
         });
         self.output.clear_halo(output);
@@ -338,6 +367,13 @@ impl Conv {
             out_plane: 0,
             finish: Finish::NOTHING,
         }
+    }
+}
+
+impl Window {
+    fn is_plain_3x3(&self) -> bool {
+        let Self { kernel, stride, dilation, before } = *self;
+        (kernel, stride, dilation) == ([3; 2], [1; 2], [1; 2]) && before.iter().all(|b| *b <= 2)
     }
 }
 

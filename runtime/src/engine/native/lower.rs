@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
             graph,
             values: graph.values().map(|(id, _)| id).collect(),
             rules: rules.collect(),
-            first: first_of_equals(graph),
+            first: graph.first_of_equals(),
         }
     }
 
@@ -369,30 +369,4 @@ fn plain(op: &Op, operands: &[ValueId]) -> Meaning {
 fn pooled(pooling: Pooling, attrs: &PoolAttrs) -> Pooled {
     let [top, left, ..] = attrs.pads;
     Pooled { pooling, kernel: attrs.kernel, stride: attrs.stride, before: [top, left] }
-}
-
-/// For every value the first one that is the same operation of the same operands: methods that are
-/// attached to one graph repeat parts of each other.
-fn first_of_equals(graph: &Graph) -> Vec<ValueId> {
-    let mut seen: HashMap<Vec<ValueId>, Vec<ValueId>> = HashMap::new();
-    let mut first: Vec<ValueId> = Vec::new();
-    for (id, value) in graph.values() {
-        let Source::Node { op, operands } = &value.source else {
-            first.push(id);
-            continue;
-        };
-        let operands: Vec<ValueId> = operands.iter().map(|o| first[o.index()]).collect();
-        let known = seen.entry(operands).or_default();
-        let is_same = |other: &&ValueId| {
-            matches!(&graph.value(**other).source, Source::Node { op: found, .. } if found == op)
-        };
-        match known.iter().find(is_same).copied() {
-            Some(other) => first.push(other),
-            None => {
-                known.push(id);
-                first.push(id);
-            }
-        }
-    }
-    first
 }

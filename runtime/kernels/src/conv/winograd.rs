@@ -1,0 +1,394 @@
+//! 3x3 convolutions with stride 1 by way of fewer multiplications.
+//!
+//! A square of M x M results is computed from N x N inputs, N = M + 2, as
+//! `A' [(G g G') * (B' d B)] A` with `*` element by element: N^2 multiplications in place of
+//! 9 M^2 (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016,
+//! section 4; the points are 0, 1, -1, infinity for M = 2, and 2, -2 besides for M = 4). Over many
+//! channels the middle is N^2 products of matrices, which the tiles of direct convolution compute.
+//!
+//! Squares are taken in chunks whose transformed inputs and results stay in the cache. Chunks do
+//! not depend on the number of threads.
+
+use super::tile::{Tile, kernel};
+use super::{Packed, pack::Group};
+use crate::after::{After, Finish};
+use crate::buffer::Buffer;
+use crate::crew::Crew;
+use crate::dispatch::{Kernel, run_on};
+use crate::isa::Isa;
+use crate::map::Map;
+use crate::shared::Shared;
+use crate::simd::Simd;
+
+/// Bytes of transformed inputs and results of one chunk: half of a common second-level cache.
+const CHUNK_BYTES: usize = 512 << 10;
+/// Largest product of input and output channels for squares of 4: beyond, the weights, four times
+/// as many as there were, cost more memory than the multiplications are worth.
+const MOST_WEIGHTS_4: usize = 128 * 128;
+/// The same for squares of 2, with not quite twice as many weights.
+const MOST_WEIGHTS_2: usize = 256 * 256;
+
+/// A convolution with a kernel of 3 x 3, stride 1.
+pub(super) struct Winograd {
+    isa: Isa,
+    /// Side of a square of results: 2 or 4.
+    side: usize,
+    before: [usize; 2],
+    input: Map,
+    output: Map,
+    /// One matrix for each of the N^2 places.
+    weights: Vec<Packed>,
+    bias: Buffer,
+    /// Squares along rows and columns.
+    squares: [usize; 2],
+    /// Squares per chunk.
+    chunk: usize,
+}
+
+/// The side of the squares that a convolution is fastest by, if it is faster than by its taps.
+pub(super) fn best_side(isa: Isa, [input, output]: [&Map; 2]) -> Option<usize> {
+    let lanes = isa.lanes();
+    let weights = input.channels * output.channels;
+    let blocked = input.lanes == lanes && output.lanes == lanes;
+    if !blocked || input.channels < 16 || output.channels < 16 {
+        return None;
+    }
+    let blocks = output.blocks() as f64;
+    let products = input.channels as f64 * blocks;
+    let direct = (output.rows * output.columns * 9) as f64 * products;
+    // Instructions per square and block of channels, on the way in and on the way out.
+    let cost = |side: usize, inwards: f64, outwards: f64| {
+        let squares = (output.rows.div_ceil(side) * output.columns.div_ceil(side)) as f64;
+        let places = ((side + 2) * (side + 2)) as f64;
+        let transforms = input.blocks() as f64 * inwards + blocks * outwards;
+        squares * (1.15 * places * products + transforms)
+    };
+    let ways = [
+        (4, weights <= MOST_WEIGHTS_4, cost(4, 280.0, 250.0)),
+        (2, weights <= MOST_WEIGHTS_2, cost(2, 90.0, 80.0)),
+    ];
+    let allowed = ways.into_iter().filter(|(_, allowed, cost)| *allowed && *cost < direct);
+    allowed.min_by(|a, b| a.2.total_cmp(&b.2)).map(|(side, ..)| side)
+}
+
+impl Winograd {
+    /// The weight of cell `3 row + column` from an input to an output channel is
+    /// `of(output, input, cell)`.
+    pub(super) fn new(
+        isa: Isa,
+        side: usize,
+        before: [usize; 2],
+        of: impl Fn(usize, usize, usize) -> f32,
+        bias: Buffer,
+        [input, output]: [Map; 2],
+    ) -> Self {
+        let places = (side + 2) * (side + 2);
+        let squares = [output.rows.div_ceil(side), output.columns.div_ceil(side)];
+        let per_square = 4 * places * isa.lanes() * (input.blocks() + output.blocks());
+        let chunk = (CHUNK_BYTES / per_square).clamp(4, squares[0] * squares[1]);
+        let mut transformed = vec![0.0; places * input.channels * output.channels];
+        let mut found = vec![0.0; places];
+        for o in 0..output.channels {
+            for i in 0..input.channels {
+                transform_weight(side, |cell| f64::from(of(o, i, cell)), &mut found);
+                for (place, &value) in found.iter().enumerate() {
+                    transformed[(place * output.channels + o) * input.channels + i] = value;
+                }
+            }
+        }
+        let flat = |map: Map| Map { rows: 1, columns: chunk, halo: 0, ..map };
+        let weights = transformed.chunks_exact(input.channels * output.channels).map(|matrix| {
+            let of = |o: usize, i: usize, _: usize| matrix[o * input.channels + i];
+            Packed::new(isa, [&flat(input), &flat(output)], chunk, 1, of)
+        });
+        let weights = weights.collect();
+        Self { isa, side, before, input, output, weights, bias, squares, chunk }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.weights.iter().map(Packed::bytes).sum()
+    }
+
+    pub(super) fn run(&self, crew: &Crew, input: &[f32], output: &Shared<'_>, after: &After<'_>) {
+        let all = self.squares[0] * self.squares[1];
+        let chunks = all.div_ceil(self.chunk);
+        crew.run(chunks, &|number| {
+            let squares = number * self.chunk..all.min((number + 1) * self.chunk);
+            let (lanes, places) = (self.isa.lanes(), self.weights.len());
+            let [inputs, results] = [&self.input, &self.output].map(|m| m.blocks() * self.chunk * lanes);
+            crew.with_scratch(places * (inputs + results), |scratch| {
+                let (inputs, results) = scratch.split_at_mut(places * inputs);
+                let part = Part { conv: self, squares, inputs, results };
+                match self.side {
+                    2 => part.run::<2, 4>(input, output, after),
+                    _ => part.run::<4, 6>(input, output, after),
+                }
+            });
+        });
+    }
+}
+
+/// One chunk. Memory is `[place, block, square, lane]`.
+struct Part<'a> {
+    conv: &'a Winograd,
+    squares: std::ops::Range<usize>,
+    inputs: &'a mut [f32],
+    results: &'a mut [f32],
+}
+
+impl Part<'_> {
+    fn run<const M: usize, const N: usize>(
+        mut self,
+        input: &[f32],
+        output: &Shared<'_>,
+        after: &After<'_>,
+    ) {
+        let lanes = self.conv.isa.lanes();
+        run_on(self.conv.isa, lanes, Inwards::<N> { part: &mut self, input, side: M });
+        self.multiply();
+        run_on(self.conv.isa, lanes, Outwards::<M, N> { part: &self, output, after });
+    }
+
+    fn multiply(&mut self) {
+        let conv = self.conv;
+        let (lanes, count) = (conv.isa.lanes(), self.squares.len());
+        let plane = conv.chunk * lanes;
+        let [from, to] = [&conv.input, &conv.output].map(|m| m.blocks() * plane);
+        let blocks: Vec<u32> = (0..conv.input.blocks() as u32).collect();
+        let last = conv.input.blocks() - 1;
+        let bias = Buffer::zeros(super::tile::MAX_BLOCKS * lanes);
+        for (place, weights) in conv.weights.iter().enumerate() {
+            let inputs = &self.inputs[place * from..][..from];
+            let results = &mut self.results[place * to..][..to];
+            for group in &weights.groups {
+                let mut square = 0;
+                for pixels in group.split(conv.isa, count) {
+                    let at = group.first * plane + square * lanes;
+                    let tile = Tile {
+                        input: inputs[square * lanes..].as_ptr(),
+                        plane,
+                        step: lanes,
+                        blocks: &blocks,
+                        inner: lanes,
+                        last: (last as u32, conv.input.channels - last * lanes),
+                        taps: &[0],
+                        weights: weights.of(group).as_ptr(),
+                        bias: bias.as_ptr(),
+                        output: results[at..].as_mut_ptr(),
+                        pixel: lanes,
+                        out_plane: plane,
+                        finish: Finish::NOTHING,
+                    };
+                    check_room(group, pixels, lanes, plane, results.len() - at);
+                    // SAFETY: the instructions were checked when the weights were packed; inputs
+                    // and results hold every block and square of the chunk.
+                    unsafe { kernel(conv.isa, pixels, group.blocks, lanes)(&tile) };
+                    square += pixels;
+                }
+            }
+        }
+    }
+
+    /// Row and column of the first result of a square.
+    #[inline(always)]
+    fn first_of(&self, square: usize, side: usize) -> [usize; 2] {
+        let columns = self.conv.squares[1];
+        [square / columns * side, square % columns * side]
+    }
+}
+
+fn check_room(group: &Group, pixels: usize, lanes: usize, plane: usize, room: usize) {
+    assert!((group.blocks - 1) * plane + pixels * lanes <= room, "beyond the chunk");
+}
+
+/// From the input to transformed inputs.
+struct Inwards<'p, 'a, const N: usize> {
+    part: &'p mut Part<'a>,
+    input: &'p [f32],
+    side: usize,
+}
+
+impl<const N: usize> Kernel for Inwards<'_, '_, N> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { part, input, side } = self;
+        let conv = part.conv;
+        let map = &conv.input;
+        let (plane, halo) = (conv.chunk * S::LANES, map.halo as isize);
+        let per_place = map.blocks() * plane;
+        assert!(part.inputs.len() >= N * N * per_place);
+        let mut edge = [0.0f32; 6 * 6 * 16];
+        for block in 0..map.blocks() {
+            let from = &input[block * map.plane()..][..map.plane()];
+            for (number, square) in part.squares.clone().enumerate() {
+                let first = part.first_of(square, side);
+                let [y, x] = [0, 1].map(|a| first[a] as isize - conv.before[a] as isize + halo);
+                let rows = map.rows + 2 * map.halo;
+                let columns = map.columns + 2 * map.halo;
+                let (down, right) = (y as usize + N, x as usize + N);
+                let inside = down <= rows && right <= columns;
+                let start = y as usize * map.row() + x as usize * S::LANES;
+                // SAFETY: a square inside the map and its halo is read where it is; others are
+                // copied, as far as the map reaches.
+                unsafe {
+                    let (source, row) = if inside {
+                        (from[start..].as_ptr(), map.row())
+                    } else {
+                        edge.fill(0.0);
+                        let width = (columns - x as usize).min(N) * S::LANES;
+                        for line in 0..(rows - y as usize).min(N) {
+                            let cells = &from[start + line * map.row()..][..width];
+                            edge[line * N * S::LANES..][..width].copy_from_slice(cells);
+                        }
+                        (edge.as_ptr(), N * S::LANES)
+                    };
+                    let mut half = [[S::splat(0.0); N]; N];
+                    for column in 0..N {
+                        let cell = |i: usize| S::load(source.add(i * row + column * S::LANES));
+                        let done = inwards::<S, N>(std::array::from_fn(cell));
+                        for i in 0..N {
+                            half[i][column] = done[i];
+                        }
+                    }
+                    let to = part.inputs.as_mut_ptr().add(block * plane + number * S::LANES);
+                    for (i, line) in half.into_iter().enumerate() {
+                        for (j, value) in inwards::<S, N>(line).into_iter().enumerate() {
+                            value.store(to.add((i * N + j) * per_place));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// From transformed results to the output.
+struct Outwards<'p, 'a, const M: usize, const N: usize> {
+    part: &'p Part<'a>,
+    output: &'p Shared<'p>,
+    after: &'p After<'p>,
+}
+
+impl<const M: usize, const N: usize> Kernel for Outwards<'_, '_, M, N> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { part, output, after } = self;
+        let conv = part.conv;
+        let map = &conv.output;
+        let plane = conv.chunk * S::LANES;
+        let per_place = map.blocks() * plane;
+        assert!(part.results.len() >= N * N * per_place);
+        for block in 0..map.blocks() {
+            for (number, square) in part.squares.clone().enumerate() {
+                let first = part.first_of(square, M);
+                let from = part.results[block * plane + number * S::LANES..].as_ptr();
+                let rows = (map.rows - first[0]).min(M);
+                let columns = (map.columns - first[1]).min(M);
+                // SAFETY: every place of the chunk is there; `part` checks where results go.
+                unsafe {
+                    let bias = S::load(conv.bias[block * S::LANES..].as_ptr());
+                    let mut half = [[S::splat(0.0); N]; M];
+                    for column in 0..N {
+                        let cell = |i: usize| S::load(from.add((i * N + column) * per_place));
+                        let done = outwards::<S, M, N>(std::array::from_fn(cell));
+                        for i in 0..M {
+                            half[i][column] = done[i];
+                        }
+                    }
+                    for (i, line) in half.into_iter().enumerate().take(rows) {
+                        let at = [first[0] + i, first[1]];
+                        let finish = Finish::of(after, block, at, 1);
+                        let place = block * map.plane()
+                            + map.origin()
+                            + at[0] * map.row()
+                            + at[1] * S::LANES;
+                        let to = output.part(place, columns * S::LANES);
+                        let done = outwards::<S, M, N>(line);
+                        for (j, value) in done.into_iter().enumerate().take(columns) {
+                            finish.apply(value.add(bias), j, 0).store(to.add(j * S::LANES));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `B' d` for a column of N inputs.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn inwards<S: Simd, const N: usize>(d: [S; N]) -> [S; N] {
+    // SAFETY: what the caller promises.
+    unsafe {
+        let times = |x: S, factor: f32, plus: S| x.times_plus(S::splat(factor), plus);
+        let minus = |x: S, y: S| times(y, -1.0, x);
+        let mut out = d;
+        if N == 4 {
+            out[0] = minus(d[0], d[2]);
+            out[1] = d[1].add(d[2]);
+            out[2] = minus(d[2], d[1]);
+            out[3] = minus(d[1], d[3]);
+        } else {
+            let (four, near) = (times(d[2], -4.0, d[4]), times(d[1], -4.0, d[3]));
+            let (two, far) = (minus(d[4], d[2]), minus(d[3], d[1]));
+            out[0] = times(d[0], 4.0, times(d[2], -5.0, d[4]));
+            out[1] = four.add(near);
+            out[2] = minus(four, near);
+            out[3] = times(far, 2.0, two);
+            out[4] = times(far, -2.0, two);
+            out[5] = times(d[1], 4.0, times(d[3], -5.0, d[5]));
+        }
+        out
+    }
+}
+
+/// `A' m` for a column of N products.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn outwards<S: Simd, const M: usize, const N: usize>(m: [S; N]) -> [S; M] {
+    // SAFETY: what the caller promises.
+    unsafe {
+        let times = |x: S, factor: f32, plus: S| x.times_plus(S::splat(factor), plus);
+        let minus = |x: S, y: S| times(y, -1.0, x);
+        let (sum, difference) = (m[1].add(m[2]), minus(m[1], m[2]));
+        let mut out = [sum; M];
+        if M == 2 {
+            out[0] = m[0].add(sum);
+            out[1] = minus(difference, m[3]);
+        } else {
+            let (far, apart) = (m[3].add(m[4]), minus(m[3], m[4]));
+            out[0] = m[0].add(sum).add(far);
+            out[1] = times(apart, 2.0, difference);
+            out[2] = times(far, 4.0, sum);
+            out[3] = times(apart, 8.0, difference).add(m[5]);
+        }
+        out
+    }
+}
+
+/// `G g G'` for a kernel of 3 x 3.
+fn transform_weight(side: usize, cell: impl Fn(usize) -> f64, to: &mut [f32]) {
+    const SMALL: [[f64; 3]; 4] = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
+    const LARGE: [[f64; 3]; 6] = [
+        [1.0 / 4.0, 0.0, 0.0],
+        [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+        [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+        [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+        [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+        [0.0, 0.0, 1.0],
+    ];
+    let rows: &[[f64; 3]] = if side == 2 { &SMALL } else { &LARGE };
+    let mut to = to.iter_mut();
+    for down in rows {
+        for across in rows {
+            let sum: f64 = (0..9).map(|c| down[c / 3] * cell(c) * across[c % 3]).sum();
+            if let Some(to) = to.next() {
+                *to = sum as f32;
+            }
+        }
+    }
+}
