@@ -158,7 +158,7 @@ impl Part<'_> {
                 bias: self.conv.bias[self.block * S::LANES..].as_ptr(),
                 output: self.output.part(place, (pixels - 1) * pixel + S::LANES),
                 pixel,
-                finish: Finish::of(self.after, self.block, at, phase.step[1]),
+                finish: Finish::of(self.after, out, self.block, at, phase.step[1]),
             };
             // SAFETY: the phase has checked that its taps stay within the input, `part` that the
             // output is ours, and `After::check` that its operands are as large.

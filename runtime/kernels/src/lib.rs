@@ -24,7 +24,7 @@ mod pool;
 mod shared;
 mod simd;
 
-pub use after::{After, Operand};
+pub use after::{After, Bits, Kept, Operand};
 pub use buffer::Buffer;
 pub use conv::{Conv, Window};
 pub use crew::Crew;

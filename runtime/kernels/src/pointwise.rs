@@ -44,7 +44,7 @@ impl Kernel for Copy<'_> {
         let Self { block, from, output, map, after } = self;
         let place = |map: &Map, row: usize| block * map.plane() + map.origin() + row * map.row();
         for row in 0..map.rows {
-            let finish = Finish::of(after, block, [row, 0], 1);
+            let finish = Finish::of(after, map, block, [row, 0], 1);
             let length = map.columns * map.lanes;
             let source = from.values[place(&from.map, row)..][..length].as_ptr();
             let target = output.part(place(map, row), length);
@@ -139,7 +139,7 @@ impl Kernel for Spread<'_> {
         unsafe {
             let value = S::load(lanes.as_ptr());
             for row in 0..map.rows {
-                let finish = Finish::of(after, block, [row, 0], 1);
+                let finish = Finish::of(after, map, block, [row, 0], 1);
                 let place = block * map.plane() + map.origin() + row * map.row();
                 let line = output.part(place, map.columns * S::LANES);
                 for column in 0..map.columns {

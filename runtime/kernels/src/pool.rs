@@ -1,6 +1,6 @@
 //! Pooling over windows, and the way back.
 
-use crate::after::{After, Finish};
+use crate::after::{After, Finish, Operand};
 use crate::crew::Crew;
 use crate::dispatch::{Kernel, run_on};
 use crate::isa::Isa;
@@ -67,40 +67,55 @@ impl Pool {
         self.output.clear_halo(output);
     }
 
-    /// The way back: brings `gradient`, a map like the output, to the cells it comes from.
-    ///
-    /// For a maximum that is the first cell of the window, row by row, that equals it; `forward`
-    /// holds the pooled map and its result. For an average it is every cell.
+    /// Which cell of each window is its largest, the first among equals, counted row by row: a map
+    /// like the output.
     ///
     /// # Panics
-    /// A length differs from that of its map, or a maximum comes without its operand and result.
+    /// A length differs from that of its map, or the maps do not fit.
+    pub fn winners(&self, isa: Isa, crew: &Crew, input: &[f32], winners: &mut [f32]) {
+        self.check();
+        assert_eq!(input.len(), self.input.elements(), "input");
+        assert_eq!(winners.len(), self.output.elements(), "winners");
+        let shared = Shared::new(winners);
+        crew.run(self.output.blocks(), &|block| {
+            let input = &input[block * self.input.plane()..][..self.input.plane()];
+            run_on(isa, self.output.lanes, Winners { pool: self, block, input, output: &shared });
+        });
+    }
+
+    /// The way back: brings `gradient`, a map like the output, to the cells it comes from.
+    ///
+    /// For a maximum that is the cell that [`winners`](Self::winners) names; for an average it is
+    /// every cell.
+    ///
+    /// # Panics
+    /// A length differs from that of its map, or a maximum comes without winners.
     pub fn run_back(
         &self,
         isa: Isa,
         crew: &Crew,
-        gradient: (&[f32], &Map),
-        forward: Option<[(&[f32], &Map); 2]>,
+        gradient: Operand<'_>,
+        winners: Option<Operand<'_>>,
         to: (&mut [f32], &Map),
         after: &After<'_>,
     ) {
         self.check();
-        assert!(gradient.1.matches(&self.output) && to.1.matches(&self.input), "another size");
-        assert_eq!(gradient.0.len(), gradient.1.elements(), "gradient");
+        assert!(gradient.map.matches(&self.output) && to.1.matches(&self.input), "another size");
+        assert_eq!(gradient.values.len(), gradient.map.elements(), "gradient");
         assert_eq!(to.0.len(), to.1.elements(), "output");
         after.check(to.1);
-        let forward = forward.filter(|_| self.pooling == Pooling::Max);
+        let winners = winners.filter(|_| self.pooling == Pooling::Max);
         if self.pooling == Pooling::Max {
-            let [operand, result] = forward.expect("a maximum is traced by operand and result");
-            assert!(operand.1.matches(&self.input) && result.1.matches(&self.output), "size");
-            assert_eq!(operand.0.len(), operand.1.elements(), "operand");
-            assert_eq!(result.0.len(), result.1.elements(), "result");
+            let winners = winners.expect("a maximum is traced by its winners");
+            assert!(winners.map.matches(&self.output), "winners of another size");
+            assert_eq!(winners.values.len(), winners.map.elements(), "winners");
         }
         let (output, map) = to;
         output.fill(0.0);
         let shared = Shared::new(output);
         crew.run(map.blocks(), &|block| {
             let kernel =
-                Backward { pool: self, block, gradient, forward, output: &shared, map, after };
+                Backward { pool: self, block, gradient, winners, output: &shared, map, after };
             run_on(isa, map.lanes, kernel);
         });
         map.clear_halo(output);
@@ -124,7 +139,7 @@ impl Kernel for Forward<'_> {
         let is_max = pool.pooling == Pooling::Max;
         let start = if is_max { f32::NEG_INFINITY } else { 0.0 };
         for row in 0..to.rows {
-            let finish = Finish::of(after, block, [row, 0], 1);
+            let finish = Finish::of(after, to, block, [row, 0], 1);
             let line = block * to.plane() + to.origin() + row * to.row();
             let line = output.part(line, to.columns * to.lanes);
             let [top, bottom] = pool.cells(0, row);
@@ -150,11 +165,49 @@ impl Kernel for Forward<'_> {
     }
 }
 
+struct Winners<'a> {
+    pool: &'a Pool,
+    block: usize,
+    input: &'a [f32],
+    output: &'a Shared<'a>,
+}
+
+impl Kernel for Winners<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { pool, block, input, output } = self;
+        let (from, to) = (&pool.input, &pool.output);
+        for row in 0..to.rows {
+            let line = block * to.plane() + to.origin() + row * to.row();
+            let line = output.part(line, to.columns * to.lanes);
+            let [top, bottom] = pool.cells(0, row);
+            for column in 0..to.columns {
+                let [left, right] = pool.cells(1, column);
+                // SAFETY: cells lie in the map, whose block `input` is; `part` has checked the row.
+                unsafe {
+                    let mut value = S::splat(f32::NEG_INFINITY);
+                    let mut winner = S::splat(0.0);
+                    for y in top..bottom {
+                        let cells = input.as_ptr().add(from.origin() + y * from.row());
+                        for x in left..right {
+                            let cell = S::load(cells.add(x * S::LANES));
+                            let number = S::splat(((y - top) * (right - left) + x - left) as f32);
+                            winner = winner.unless_greater(cell, value, number);
+                            value = S::at_least(value, cell);
+                        }
+                    }
+                    winner.store(line.add(column * S::LANES));
+                }
+            }
+        }
+    }
+}
+
 struct Backward<'a> {
     pool: &'a Pool,
     block: usize,
-    gradient: (&'a [f32], &'a Map),
-    forward: Option<[(&'a [f32], &'a Map); 2]>,
+    gradient: Operand<'a>,
+    winners: Option<Operand<'a>>,
     output: &'a Shared<'a>,
     map: &'a Map,
     after: &'a After<'a>,
@@ -163,43 +216,29 @@ struct Backward<'a> {
 impl Kernel for Backward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { pool, block, gradient: (values, shape), forward, output, map, after } = self;
+        let Self { pool, block, gradient, winners, output, map, after } = self;
         let share = 1.0 / (pool.kernel[0] * pool.kernel[1]) as f32;
         let place = |map: &Map, row: usize| block * map.plane() + map.origin() + row * map.row();
         let span = (map.rows - 1) * map.row() + map.columns * map.lanes;
         let to = output.part(place(map, 0), span);
-        for row in 0..shape.rows {
-            let values = values[place(shape, row)..][..shape.columns * S::LANES].as_ptr();
+        for row in 0..gradient.map.rows {
+            let line = |of: &Operand<'_>| {
+                of.values[place(&of.map, row)..][..of.map.columns * S::LANES].as_ptr()
+            };
+            let (values, winners) = (line(&gradient), winners.as_ref().map(line));
             let [top, bottom] = pool.cells(0, row);
-            for column in 0..shape.columns {
+            for column in 0..gradient.map.columns {
                 let [left, right] = pool.cells(1, column);
                 // SAFETY: cells lie in the map, whose block was checked; lengths were checked.
                 unsafe {
-                    let mut rest = S::load(values.add(column * S::LANES));
-                    let traced = forward.map(|[operand, result]| {
-                        let result =
-                            result.0.as_ptr().add(place(result.1, row) + column * S::LANES);
-                        (
-                            operand.0.as_ptr().add(place(operand.1, 0)),
-                            operand.1.row(),
-                            S::load(result),
-                        )
-                    });
-                    if traced.is_none() {
-                        rest = rest.mul(S::splat(share));
-                    }
+                    let value = S::load(values.add(column * S::LANES));
+                    let winner = winners.map(|winners| S::load(winners.add(column * S::LANES)));
+                    let value = if winner.is_none() { value.mul(S::splat(share)) } else { value };
                     for y in top..bottom {
                         for x in left..right {
                             let cell = to.add(y * map.row() + x * S::LANES);
-                            let part = match traced {
-                                Some((operand, line, result)) => {
-                                    let x = S::load(operand.add(y * line + x * S::LANES));
-                                    let (won, left) = rest.route(x, result);
-                                    rest = left;
-                                    won
-                                }
-                                None => rest,
-                            };
+                            let number = S::splat(((y - top) * (right - left) + x - left) as f32);
+                            let part = winner.map_or(value, |w| value.where_equal(w, number));
                             S::load(cell).add(part).store(cell);
                         }
                     }
@@ -207,7 +246,7 @@ impl Kernel for Backward<'_> {
             }
         }
         for row in 0..map.rows {
-            let finish = Finish::of(after, block, [row, 0], 1);
+            let finish = Finish::of(after, map, block, [row, 0], 1);
             for column in 0..map.columns {
                 // SAFETY: as above.
                 unsafe {

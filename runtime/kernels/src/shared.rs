@@ -20,6 +20,10 @@ impl<'a> Shared<'a> {
         Self { start: slice.as_mut_ptr(), length: slice.len(), borrow: PhantomData }
     }
 
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
     /// Pointer to `length` elements from `start` on.
     pub(crate) fn part(&self, start: usize, length: usize) -> *mut f32 {
         assert!(start <= self.length && length <= self.length - start, "beyond the output");

@@ -1,7 +1,9 @@
 //! Every kernel beside plain loops in f64, with every instruction set that this processor has and
 //! several threads.
 
-use saligate_kernels::{After, Conv, Crew, Depthwise, Isa, Map, Operand, Pool, Pooling, Window};
+use saligate_kernels::{
+    After, Bits, Conv, Crew, Depthwise, Isa, Kept, Map, Operand, Pool, Pooling, Window, pointwise,
+};
 
 /// Numbers that look random, in -1 to 1.
 fn numbers(count: usize, seed: u64) -> Vec<f32> {
@@ -270,10 +272,22 @@ fn what_comes_after_a_convolution() {
         let plain = run(&After::NOTHING);
         let (rest, place) = (output.laid_out(lanes, 2), output.laid_out(lanes, 0));
         let (rest_data, place_data) = (laid_out(&r, &rest), laid_out(&m, &place));
+        let mut bits = vec![0.0; Bits::map_of(&place).elements()];
+        let mut copy = vec![0.0; place.elements()];
+        let kept = Kept::new(&mut bits, [0.0, 0.5]);
+        pointwise::finish(
+            isa,
+            &Crew::new(1),
+            &Operand { values: &place_data, map: place },
+            (&mut copy, &place),
+            &After { kept: Some(&kept), ..After::NOTHING },
+        );
+        assert_eq!(copy, place_data);
         let found = run(&After {
             residual: Some(Operand { values: &rest_data, map: rest }),
             bounds: [-0.5, 1.0],
-            mask: Some((Operand { values: &place_data, map: place }, [0.0, 0.5])),
+            mask: Some(&bits),
+            kept: None,
         });
         for i in 0..plain.len() {
             let clipped = (plain[i] + r[i]).clamp(-0.5, 1.0);
@@ -342,12 +356,13 @@ fn pools_and_their_ways_back() {
                     pool.run(isa, &Crew::new(2), &x, &mut y, &After::NOTHING);
                     assert_close(&planar(&y, &output), &forward, &what);
                     let mut dx = vec![f32::NAN; input.elements()];
-                    let traced = [(x.as_slice(), &input), (y.as_slice(), &output)];
+                    let mut winners = vec![0.0; output.elements()];
+                    pool.winners(isa, &Crew::new(2), &x, &mut winners);
                     pool.run_back(
                         isa,
                         &Crew::new(2),
-                        (&g, &output),
-                        Some(traced),
+                        Operand { values: &g, map: output },
+                        Some(Operand { values: &winners, map: output }),
                         (&mut dx, &input),
                         &After::NOTHING,
                     );

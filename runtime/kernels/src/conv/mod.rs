@@ -272,7 +272,7 @@ impl Conv {
                     output: output.part(place, span),
                     pixel: phase.step[1] * self.output.lanes,
                     out_plane: self.output.plane(),
-                    finish: Finish::of(after, group.first, at, phase.step[1]),
+                    finish: Finish::of(after, &self.output, group.first, at, phase.step[1]),
                     ..self.tile(phase, group, blocks, input, [row, column])
                 };
                 // SAFETY: the instructions were checked when the weights were packed; the phase has
@@ -285,14 +285,13 @@ impl Conv {
     }
 
     fn is_flat(&self, phase: &Phase, after: &After<'_>) -> bool {
-        let operands = after.residual.iter().chain(after.mask.iter().map(|(m, _)| m));
         phase.taps.len() == 1
             && phase.step == [1, 1]
             && phase.advance == [1, 1]
             && self.input.halo == 0
             && self.output.halo == 0
             && self.input.columns == self.output.columns
-            && operands.into_iter().all(|o| o.map.halo == 0)
+            && after.residual.is_none_or(|r| r.map.halo == 0)
     }
 
     fn run_interleaved(

@@ -297,7 +297,7 @@ impl<const M: usize, const N: usize> Kernel for Outwards<'_, '_, M, N> {
                     }
                     for (i, line) in half.into_iter().enumerate().take(rows) {
                         let at = [first[0] + i, first[1]];
-                        let finish = Finish::of(after, block, at, 1);
+                        let finish = Finish::of(after, map, block, at, 1);
                         let place = block * map.plane()
                             + map.origin()
                             + at[0] * map.row()

@@ -46,18 +46,31 @@ impl Simd for Ymm {
         Self(unsafe { _mm256_min_ps(bound.0, value.0) })
     }
     #[inline(always)]
-    unsafe fn between(self, place: Self, low: Self, high: Self) -> Self {
+    unsafe fn inside(self, low: Self, high: Self) -> u32 {
         unsafe {
-            let above = _mm256_cmp_ps::<_CMP_LT_OQ>(low.0, place.0);
-            let below = _mm256_cmp_ps::<_CMP_LT_OQ>(place.0, high.0);
-            Self(_mm256_and_ps(_mm256_and_ps(above, below), self.0))
+            let above = _mm256_cmp_ps::<_CMP_LT_OQ>(low.0, self.0);
+            let below = _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, high.0);
+            _mm256_movemask_ps(_mm256_and_ps(above, below)) as u32
         }
     }
     #[inline(always)]
-    unsafe fn route(self, a: Self, b: Self) -> (Self, Self) {
+    unsafe fn only(self, bits: u32) -> Self {
         unsafe {
-            let equal = _mm256_cmp_ps::<_CMP_EQ_OQ>(a.0, b.0);
-            (Self(_mm256_and_ps(equal, self.0)), Self(_mm256_andnot_ps(equal, self.0)))
+            let lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let set = _mm256_and_si256(_mm256_set1_epi32(bits as i32), lanes);
+            let mask = _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, lanes));
+            Self(_mm256_and_ps(mask, self.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+        unsafe { Self(_mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a.0, b.0), self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self {
+        unsafe {
+            let greater = _mm256_cmp_ps::<_CMP_GT_OQ>(a.0, b.0);
+            Self(_mm256_blendv_ps(self.0, other.0, greater))
         }
     }
 }

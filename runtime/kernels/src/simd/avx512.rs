@@ -46,18 +46,28 @@ impl Simd for Zmm {
         Self(unsafe { _mm512_min_ps(bound.0, value.0) })
     }
     #[inline(always)]
-    unsafe fn between(self, place: Self, low: Self, high: Self) -> Self {
+    unsafe fn inside(self, low: Self, high: Self) -> u32 {
         unsafe {
-            let above = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(low.0, place.0);
-            let inside = _mm512_mask_cmp_ps_mask::<_CMP_LT_OQ>(above, place.0, high.0);
-            Self(_mm512_maskz_mov_ps(inside, self.0))
+            let above = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(low.0, self.0);
+            u32::from(_mm512_mask_cmp_ps_mask::<_CMP_LT_OQ>(above, self.0, high.0))
         }
     }
     #[inline(always)]
-    unsafe fn route(self, a: Self, b: Self) -> (Self, Self) {
+    unsafe fn only(self, bits: u32) -> Self {
+        Self(unsafe { _mm512_maskz_mov_ps(bits as u16, self.0) })
+    }
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
         unsafe {
             let equal = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a.0, b.0);
-            (Self(_mm512_maskz_mov_ps(equal, self.0)), Self(_mm512_maskz_mov_ps(!equal, self.0)))
+            Self(_mm512_maskz_mov_ps(equal, self.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self {
+        unsafe {
+            let greater = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a.0, b.0);
+            Self(_mm512_mask_mov_ps(self.0, greater, other.0))
         }
     }
 }

@@ -28,8 +28,12 @@ pub(crate) trait Simd: Copy {
     unsafe fn at_least(bound: Self, value: Self) -> Self;
     /// The smaller one; `value` where it is no number.
     unsafe fn at_most(bound: Self, value: Self) -> Self;
-    /// `self` where `low < place < high`, 0 elsewhere.
-    unsafe fn between(self, place: Self, low: Self, high: Self) -> Self;
-    /// `(self, 0)` where a and b are equal, `(0, self)` elsewhere.
-    unsafe fn route(self, a: Self, b: Self) -> (Self, Self);
+    /// A bit for each lane, the lowest for the first: whether it is strictly between two bounds.
+    unsafe fn inside(self, low: Self, high: Self) -> u32;
+    /// The lanes whose bit is set, 0 elsewhere.
+    unsafe fn only(self, bits: u32) -> Self;
+    /// `self` where a and b are equal, 0 elsewhere.
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self;
+    /// `other` where a is greater than b, `self` elsewhere.
+    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self;
 }

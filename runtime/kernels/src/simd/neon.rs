@@ -49,25 +49,42 @@ impl Simd for Pair {
         unsafe { Self(vminq_f32(bound.0, value.0), vminq_f32(bound.1, value.1)) }
     }
     #[inline(always)]
-    unsafe fn between(self, place: Self, low: Self, high: Self) -> Self {
+    unsafe fn inside(self, low: Self, high: Self) -> u32 {
         unsafe {
-            let part = |v, p, l, h| {
-                let inside = vandq_u32(vcltq_f32(l, p), vcltq_f32(p, h));
-                vreinterpretq_f32_u32(vandq_u32(inside, vreinterpretq_u32_f32(v)))
+            let lanes = vld1q_u32([1u32, 2, 4, 8].as_ptr());
+            let part = |v, l, h| {
+                let inside = vandq_u32(vcltq_f32(l, v), vcltq_f32(v, h));
+                vaddvq_u32(vandq_u32(inside, lanes))
             };
-            Self(part(self.0, place.0, low.0, high.0), part(self.1, place.1, low.1, high.1))
+            part(self.0, low.0, high.0) | part(self.1, low.1, high.1) << 4
         }
     }
     #[inline(always)]
-    unsafe fn route(self, a: Self, b: Self) -> (Self, Self) {
+    unsafe fn only(self, bits: u32) -> Self {
+        unsafe {
+            let lanes = vld1q_u32([1u32, 2, 4, 8].as_ptr());
+            let part = |v, bits| {
+                let mask = vtstq_u32(vdupq_n_u32(bits), lanes);
+                vreinterpretq_f32_u32(vandq_u32(mask, vreinterpretq_u32_f32(v)))
+            };
+            Self(part(self.0, bits), part(self.1, bits >> 4))
+        }
+    }
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
         unsafe {
             let part = |v, a, b| {
-                let (equal, bits) = (vceqq_f32(a, b), vreinterpretq_u32_f32(v));
-                let taken = vreinterpretq_f32_u32(vandq_u32(bits, equal));
-                (taken, vreinterpretq_f32_u32(vbicq_u32(bits, equal)))
+                let bits = vandq_u32(vceqq_f32(a, b), vreinterpretq_u32_f32(v));
+                vreinterpretq_f32_u32(bits)
             };
-            let ((a0, b0), (a1, b1)) = (part(self.0, a.0, b.0), part(self.1, a.1, b.1));
-            (Self(a0, a1), Self(b0, b1))
+            Self(part(self.0, a.0, b.0), part(self.1, a.1, b.1))
+        }
+    }
+    #[inline(always)]
+    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self {
+        unsafe {
+            let part = |v, a, b, other| vbslq_f32(vcgtq_f32(a, b), other, v);
+            Self(part(self.0, a.0, b.0, other.0), part(self.1, a.1, b.1, other.1))
         }
     }
 }

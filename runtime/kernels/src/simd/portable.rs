@@ -51,19 +51,22 @@ impl<const N: usize> Simd for Lanes<N> {
         bound.zip(value, |b, v| if b < v { b } else { v })
     }
     #[inline(always)]
-    unsafe fn between(self, place: Self, low: Self, high: Self) -> Self {
-        Self(std::array::from_fn(|i| {
-            let inside = low.0[i] < place.0[i] && place.0[i] < high.0[i];
-            if inside { self.0[i] } else { 0.0 }
-        }))
+    unsafe fn inside(self, low: Self, high: Self) -> u32 {
+        (0..N).fold(0, |bits, i| {
+            let inside = low.0[i] < self.0[i] && self.0[i] < high.0[i];
+            bits | u32::from(inside) << i
+        })
     }
     #[inline(always)]
-    unsafe fn route(self, a: Self, b: Self) -> (Self, Self) {
-        let take =
-            |i: usize, equal: bool| if (a.0[i] == b.0[i]) == equal { self.0[i] } else { 0.0 };
-        (
-            Self(std::array::from_fn(|i| take(i, true))),
-            Self(std::array::from_fn(|i| take(i, false))),
-        )
+    unsafe fn only(self, bits: u32) -> Self {
+        Self(std::array::from_fn(|i| if bits >> i & 1 == 1 { self.0[i] } else { 0.0 }))
+    }
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| if a.0[i] == b.0[i] { self.0[i] } else { 0.0 }))
+    }
+    #[inline(always)]
+    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| if a.0[i] > b.0[i] { other.0[i] } else { self.0[i] }))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saligate_kernels::{Conv, Isa, Map};
+use saligate_kernels::{Bits, Conv, Isa, Map};
 
 use super::node::{Id, Kind, Linear, Node, Then};
 
@@ -13,6 +13,8 @@ pub(super) struct Laid {
     pub(super) maps: Vec<Map>,
     /// For a value that lies within another one: which, and from which element on.
     pub(super) within: Vec<Option<(Id, usize)>>,
+    /// For a value whose bits may be kept while it is made: the node that stands for them.
+    pub(super) kept: Vec<Option<Id>>,
     /// Outputs, as planar values.
     pub(super) outputs: Vec<Id>,
 }
@@ -53,10 +55,9 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
         });
         let inputs: Vec<Id> = inputs.collect();
         node.inputs = inputs;
-        let mut operand = |id: Id| builder.in_form(moved[id], own);
         node.then = Then {
-            residual: node.then.residual.map(&mut operand),
-            mask: node.then.mask.map(|(id, bounds)| (operand(id), bounds)),
+            residual: node.then.residual.map(|id| builder.in_form(moved[id], own)),
+            mask: node.then.mask.map(|(id, bounds)| (builder.bits_in_form(moved[id], own), bounds)),
             ..node.then
         };
         moved.push(builder.push(node, own));
@@ -72,7 +73,13 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
         (parent, start / parent_map.lanes * parent_map.plane())
     };
     let within = within.iter().enumerate().map(|(id, w)| w.map(|w| offset(id, w))).collect();
-    let mut laid = Laid { nodes, maps, within, outputs };
+    let mut kept = vec![None; nodes.len()];
+    for (id, node) in nodes.iter().enumerate() {
+        if let Kind::Inside(_) = node.kind {
+            kept[node.inputs[0]] = Some(id);
+        }
+    }
+    let mut laid = Laid { nodes, maps, within, kept, outputs };
     share_weights(&mut laid);
     laid
 }
@@ -91,7 +98,12 @@ fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
         Kind::Depthwise(_) => blocked(channels >= 4),
         Kind::Spread(_) => blocked(channels >= 4 && rows * columns > 1),
         Kind::PoolBack(_) if node.inputs.len() > 1 => forms[node.inputs[1]],
-        Kind::Pool(_) | Kind::PoolBack(_) | Kind::Finish | Kind::Each(_) => first(),
+        Kind::Pool(_)
+        | Kind::PoolBack(_)
+        | Kind::Winners(_)
+        | Kind::Inside(_)
+        | Kind::Finish
+        | Kind::Each(_) => first(),
         Kind::Zip(_) => blocked(node.inputs.iter().all(|&i| forms[i] == Form::Blocked)),
         Kind::Channels(start) => {
             let whole = nodes[node.inputs[0]].size()[0];
@@ -137,6 +149,26 @@ impl Builder {
         let made = self.push(node, wanted);
         self.made.insert((id, wanted), made);
         made
+    }
+}
+
+impl Builder {
+    /// The bits of the same value in another form.
+    fn bits_in_form(&mut self, id: Id, wanted: Form) -> Id {
+        if self.forms[id] == wanted {
+            return id;
+        }
+        let Kind::Inside(bounds) = self.nodes[id].kind else { unreachable!("bits are asked for") };
+        let value = self.in_form(self.nodes[id].inputs[0], wanted);
+        let shape = self.nodes[id].shape.clone();
+        let node = |kind, input| Node {
+            kind,
+            inputs: vec![input],
+            then: Then::NOTHING,
+            shape: shape.clone(),
+        };
+        let copy = self.push(node(Kind::Finish, value), wanted);
+        self.push(node(Kind::Inside(bounds), copy), wanted)
     }
 }
 
@@ -194,7 +226,10 @@ fn maps(isa: Isa, nodes: &[Node], forms: &[Form], within: &[Option<(Id, usize)>]
             break;
         }
     }
-    let map = |id: Id| nodes[id].planar().laid_out(lanes_of(forms[id], isa), halos[id]);
+    let map = |id: Id| {
+        let map = nodes[id].planar().laid_out(lanes_of(forms[id], isa), halos[id]);
+        if let Kind::Inside(_) = nodes[id].kind { Bits::map_of(&map) } else { map }
+    };
     (0..nodes.len()).map(map).collect()
 }
 

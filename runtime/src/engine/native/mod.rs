@@ -4,6 +4,7 @@
 //! | step | where | what it does |
 //! |---|---|---|
 //! | lower | [`lower`](self::lower) | operations with what follows them, gradient rules as one operation each, nothing twice |
+//! | remember | [`remember`](self::remember) | bits and winners in place of the activations that a way back would read |
 //! | lay out | [`layout`] | channels in blocks, halos, parts that lie within wholes, conversions between |
 //! | schedule | [`schedule`] | for some outputs: what is needed, in which buffers |
 //! | run | [`run`] | one kernel per node |
@@ -15,6 +16,7 @@ mod layout;
 mod lower;
 mod node;
 mod plain;
+mod remember;
 mod run;
 mod schedule;
 
@@ -40,6 +42,7 @@ impl Plan {
         let names = graph.outputs().iter().enumerate();
         let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
         let (nodes, outputs) = lower::lower(graph);
+        let (nodes, outputs) = remember::remember(nodes, outputs);
         Self { isa, laid: lay_out(isa, nodes, outputs), names }
     }
 

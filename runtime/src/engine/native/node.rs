@@ -24,8 +24,13 @@ pub(super) enum Kind {
     Conv(Box<Linear<Conv>>),
     Depthwise(Box<Linear<Depthwise>>),
     Pool(Pooled),
-    /// Inputs: gradient, and for a maximum operand and result.
+    /// Inputs: gradient, and for a maximum operand and result, or the winners.
     PoolBack(Pooled),
+    /// Which cell of each window is the maximum.
+    Winners(Pooled),
+    /// Bits that tell which elements of the input are strictly between two bounds. They are kept
+    /// while that is made.
+    Inside([f32; 2]),
     /// Means over rows and columns.
     Mean,
     /// The same number for every pixel of a channel, times this factor.
@@ -98,6 +103,7 @@ pub(super) struct Pooled {
 pub(super) struct Then {
     pub(super) residual: Option<Id>,
     pub(super) bounds: [f32; 2],
+    /// Cleared where this is not strictly between the bounds: a value, then its bits.
     pub(super) mask: Option<(Id, [f32; 2])>,
 }
 

@@ -3,7 +3,7 @@
 use std::mem;
 
 use saligate_kernels::{
-    After, Buffer, Conv, Crew, Depthwise, Map, Operand, Pool, dense, pointwise,
+    After, Buffer, Conv, Crew, Depthwise, Kept, Map, Operand, Pool, dense, pointwise,
 };
 use saligate_models::graph::Op;
 
@@ -31,8 +31,17 @@ impl Run<'_> {
             // Taken out, so that the operands can be read beside it: no operand lies in the same
             // buffer, unless the node is part of it.
             let mut taken = mem::take(&mut self.buffers[buffer]);
-            let length = self.map(id).elements();
-            self.step(id, &mut taken[start..start + length]);
+            let out = &mut taken[start..start + self.map(id).elements()];
+            match self.bits(id) {
+                None => self.step(id, out, None),
+                Some((bits, bounds)) => {
+                    let (buffer, start) = self.place(bits);
+                    let mut words = mem::take(&mut self.buffers[buffer]);
+                    let room = &mut words[start..start + self.map(bits).elements()];
+                    self.step(id, out, Some(&Kept::new(room, bounds)));
+                    self.buffers[buffer] = words;
+                }
+            }
             self.buffers[buffer] = taken;
         }
         let outputs = self.schedule.outputs.iter();
@@ -51,7 +60,16 @@ impl Run<'_> {
         &self.plan.laid.nodes[id]
     }
 
-    /// Whether a value is there without being computed: a part of a whole, or a whole whose parts
+    /// The bits that are kept of a value, where this schedule has a use for them.
+    fn bits(&self, id: Id) -> Option<(Id, [f32; 2])> {
+        let bits = self.plan.laid.kept[id].filter(|&bits| self.schedule.places[bits].is_some())?;
+        match self.node(bits).kind {
+            Kind::Inside(bounds) => Some((bits, bounds)),
+            _ => None,
+        }
+    }
+
+    /// Whether a value is there without being computed: bits that were kept, a part of a whole, or a whole whose parts
     /// are all there.
     fn is_in_place(&self, id: Id) -> bool {
         let node = self.node(id);
@@ -61,6 +79,7 @@ impl Run<'_> {
         match node.kind {
             Kind::Channels(_) => lies_in(id, node.inputs[0]),
             Kind::Concat => node.inputs.iter().all(|&part| lies_in(part, id)),
+            Kind::Inside(_) => true,
             _ => false,
         }
     }
@@ -80,12 +99,13 @@ impl Run<'_> {
         Operand { values: self.read(id), map: *self.map(id) }
     }
 
-    fn step(&self, id: Id, out: &mut [f32]) {
+    fn step(&self, id: Id, out: &mut [f32], kept: Option<&Kept<'_>>) {
         let (node, map, isa, crew) = (self.node(id), *self.map(id), self.plan.isa, self.crew);
         let after = After {
             residual: node.then.residual.map(|r| self.operand(r)),
             bounds: node.then.bounds,
-            mask: node.then.mask.map(|(m, bounds)| (self.operand(m), bounds)),
+            mask: node.then.mask.map(|(bits, _)| self.read(bits)),
+            kept,
         };
         let x = || self.read(node.inputs[0]);
         match &node.kind {
@@ -102,11 +122,13 @@ impl Run<'_> {
                 pool.run(isa, crew, x(), out, &after);
             }
             Kind::PoolBack(pooled) => {
-                let small = self.map(node.inputs[0]);
-                let side = |i: usize| (self.read(node.inputs[i]), self.map(node.inputs[i]));
-                let traced = (node.inputs.len() > 1).then(|| [side(1), side(2)]);
-                let pool = pool(pooled, map, small.laid_out(map.lanes, small.halo));
-                pool.run_back(isa, crew, (x(), small), traced, (out, &map), &after);
+                let gradient = self.operand(node.inputs[0]);
+                let winners = node.inputs.get(1).map(|&w| self.operand(w));
+                let pool = pool(pooled, map, gradient.map);
+                pool.run_back(isa, crew, gradient, winners, (out, &map), &after);
+            }
+            Kind::Winners(pooled) => {
+                pool(pooled, *self.map(node.inputs[0]), map).winners(isa, crew, x(), out);
             }
             Kind::Mean => {
                 let operand = self.operand(node.inputs[0]);
@@ -142,7 +164,9 @@ impl Run<'_> {
                 plain::run(op, &operands, (out, &node.shape));
             }
             Kind::Convert => self.map(node.inputs[0]).convert(x(), &map, out),
-            Kind::Input(_) | Kind::Constant(_) => unreachable!("given, not computed"),
+            Kind::Input(_) | Kind::Constant(_) | Kind::Inside(_) => {
+                unreachable!("given or kept, not computed")
+            }
         }
     }
 

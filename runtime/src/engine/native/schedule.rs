@@ -46,10 +46,18 @@ impl Schedule {
         let mut of_root: Vec<Option<usize>> = vec![None; needed.len()];
         let mut places = vec![None; needed.len()];
         for (at, &id) in steps.iter().enumerate() {
-            let (held_by, start) = root(id);
-            let size = laid.maps[held_by].elements();
-            let buffer = *of_root[held_by].get_or_insert_with(|| shelf.take(size));
-            places[id] = Some((buffer, start));
+            // Bits are kept while their value is made, so their place is there before that is done.
+            let kept = laid.kept[id].filter(|&kept| needed[kept]);
+            for id in kept.into_iter().chain([id]) {
+                if places[id].is_some() {
+                    continue;
+                }
+                let (held_by, start) = root(id);
+                let size = laid.maps[held_by].elements();
+                let buffer = *of_root[held_by].get_or_insert_with(|| shelf.take(size));
+                places[id] = Some((buffer, start));
+            }
+            let (held_by, _) = root(id);
             let operands = laid.nodes[id].operands().filter(|&o| is_held(o)).map(|o| root(o).0);
             for done in operands.chain([held_by]) {
                 if last_use[done] == at
