@@ -1,5 +1,7 @@
 //! Convolutions of every channel with a kernel of its own, and their transposes.
 
+use std::mem::MaybeUninit;
+
 use crate::after::{After, Finish};
 use crate::buffer::Buffer;
 use crate::conv::{Phase, Window};
@@ -205,7 +207,14 @@ impl Strip<'_> {
                     *sum = S::load(self.input.add(tap + p * self.step)).times_plus(weight, *sum);
                 }
             }
-            for (p, &sum) in sums.iter().enumerate() {
+            // By way of memory, as in the tiles of a convolution.
+            let mut room = MaybeUninit::<[S; PIXELS]>::uninit();
+            let room = room.as_mut_ptr().cast::<f32>();
+            for (p, sum) in sums.iter().enumerate() {
+                sum.store(room.add(p * S::LANES));
+            }
+            for p in 0..PIXELS {
+                let sum = S::load(room.add(p * S::LANES));
                 self.finish.apply(sum, p, 0).store(self.output.add(p * self.pixel));
             }
         }

@@ -1,5 +1,7 @@
 //! The innermost loops: some pixels by some blocks of channels, with all sums in registers.
 
+use std::mem::MaybeUninit;
+
 use crate::after::Finish;
 use crate::isa::Isa;
 #[cfg(target_arch = "aarch64")]
@@ -80,8 +82,18 @@ unsafe fn tile<S: Simd, const PIXELS: usize, const BLOCKS: usize, const STEP: us
                 }
             }
         }
+        // By way of memory: a loop over what is in registers would have to be unrolled, and is not
+        // where its body is long, which would keep the sums in memory all the time.
+        let mut room = MaybeUninit::<[[S; BLOCKS]; PIXELS]>::uninit();
+        let room = room.as_mut_ptr().cast::<f32>();
         for (p, sums) in sums.iter().enumerate() {
-            for (b, &sum) in sums.iter().enumerate() {
+            for (b, sum) in sums.iter().enumerate() {
+                sum.store(room.add((p * BLOCKS + b) * S::LANES));
+            }
+        }
+        for p in 0..PIXELS {
+            for b in 0..BLOCKS {
+                let sum = S::load(room.add((p * BLOCKS + b) * S::LANES));
                 let value = t.finish.apply(sum, p, b);
                 value.store(t.output.add(p * t.pixel + b * t.out_plane));
             }
