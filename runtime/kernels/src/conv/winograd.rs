@@ -25,7 +25,10 @@ const CHUNK_BYTES: usize = 512 << 10;
 /// Largest product of input and output channels for squares of 4: beyond, the weights, four times
 /// as many as there were, cost more memory than the multiplications are worth.
 const MOST_WEIGHTS_4: usize = 128 * 128;
-/// The same for squares of 2, with not quite twice as many weights.
+/// Fewest results of a channel for squares of 4 with more than [`FEW_WEIGHTS`], for the same reason.
+const FEWEST_PIXELS_4: usize = 400;
+const FEW_WEIGHTS: usize = 64 * 64;
+/// Largest product of channels for squares of 2, with not quite twice as many weights.
 const MOST_WEIGHTS_2: usize = 256 * 256;
 
 /// A convolution with a kernel of 3 x 3, stride 1.
@@ -53,6 +56,8 @@ pub(super) fn best_side(isa: Isa, [input, output]: [&Map; 2]) -> Option<usize> {
     if !blocked || input.channels < 16 || output.channels < 16 {
         return None;
     }
+    let pixels = output.rows * output.columns;
+    let most_weights_4 = if pixels < FEWEST_PIXELS_4 { FEW_WEIGHTS } else { MOST_WEIGHTS_4 };
     let blocks = output.blocks() as f64;
     let products = input.channels as f64 * blocks;
     let direct = (output.rows * output.columns * 9) as f64 * products;
@@ -64,7 +69,7 @@ pub(super) fn best_side(isa: Isa, [input, output]: [&Map; 2]) -> Option<usize> {
         squares * (1.15 * places * products + transforms)
     };
     let ways = [
-        (4, weights <= MOST_WEIGHTS_4, cost(4, 280.0, 250.0)),
+        (4, weights <= most_weights_4, cost(4, 280.0, 250.0)),
         (2, weights <= MOST_WEIGHTS_2, cost(2, 90.0, 80.0)),
     ];
     let allowed = ways.into_iter().filter(|(_, allowed, cost)| *allowed && *cost < direct);

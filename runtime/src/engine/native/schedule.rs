@@ -1,5 +1,7 @@
 //! Which nodes some outputs need, and where their values lie.
 
+use std::collections::HashMap;
+
 use super::layout::Laid;
 use super::node::{Id, Kind};
 
@@ -42,58 +44,63 @@ impl Schedule {
         }
         outputs.iter().filter(|&&o| is_held(o)).for_each(|&o| last_use[root(o).0] = usize::MAX);
 
-        let mut shelf = Shelf::default();
-        let mut of_root: Vec<Option<usize>> = vec![None; needed.len()];
-        let mut places = vec![None; needed.len()];
+        let mut first_use: Vec<Option<usize>> = vec![None; needed.len()];
         for (at, &id) in steps.iter().enumerate() {
             // Bits are kept while their value is made, so their place is there before that is done.
             let kept = laid.kept[id].filter(|&kept| needed[kept]);
             for id in kept.into_iter().chain([id]) {
-                if places[id].is_some() {
-                    continue;
-                }
-                let (held_by, start) = root(id);
-                let size = laid.maps[held_by].elements();
-                let buffer = *of_root[held_by].get_or_insert_with(|| shelf.take(size));
-                places[id] = Some((buffer, start));
-            }
-            let (held_by, _) = root(id);
-            let operands = laid.nodes[id].operands().filter(|&o| is_held(o)).map(|o| root(o).0);
-            for done in operands.chain([held_by]) {
-                if last_use[done] == at
-                    && let Some(buffer) = of_root[done].take()
-                {
-                    shelf.put_back(buffer);
-                }
+                first_use[root(id).0].get_or_insert(at);
             }
         }
-        Self { steps, outputs, places, buffers: shelf.sizes }
-    }
-}
-
-/// Buffers, and which of them are free.
-#[derive(Default)]
-struct Shelf {
-    sizes: Vec<usize>,
-    free: Vec<usize>,
-}
-
-impl Shelf {
-    /// The smallest free buffer that is large enough, or the largest one grown, or a new one.
-    fn take(&mut self, size: usize) -> usize {
-        let fitting = self.free.iter().copied().filter(|&b| self.sizes[b] >= size);
-        let best = fitting.min_by_key(|&b| self.sizes[b]);
-        let best = best.or_else(|| self.free.iter().copied().max_by_key(|&b| self.sizes[b]));
-        let Some(buffer) = best else {
-            self.sizes.push(size);
-            return self.sizes.len() - 1;
+        let roots = (0..needed.len()).filter_map(|id| Some((id, first_use[id]?)));
+        let spans = roots.map(|(id, first)| (id, laid.maps[id].elements(), [first, last_use[id]]));
+        let (of_root, buffers) = shared_buffers(spans.collect());
+        let place = |id: Id| {
+            let (held_by, start) = root(id);
+            of_root.get(&held_by).map(|&buffer| (buffer, start))
         };
-        self.free.retain(|&b| b != buffer);
-        self.sizes[buffer] = self.sizes[buffer].max(size);
-        buffer
+        let places =
+            (0..needed.len()).map(|id| place(id).filter(|_| needed[id] && is_held(id))).collect();
+        Self { steps, outputs, places, buffers }
     }
+}
 
-    fn put_back(&mut self, buffer: usize) {
-        self.free.push(buffer);
+/// Values that are never needed at once share a buffer. The largest come first, so that a buffer is
+/// as large as its first value.
+///
+/// Takes values with their sizes and first and last steps; returns the buffer of each, and the
+/// sizes of the buffers.
+fn shared_buffers(
+    mut values: Vec<(Id, usize, [usize; 2])>,
+) -> (HashMap<Id, usize>, Vec<usize>) {
+    values.sort_by_key(|&(id, size, _)| (std::cmp::Reverse(size), id));
+    let mut taken: Vec<Vec<[usize; 2]>> = Vec::new();
+    let mut sizes = Vec::new();
+    let mut buffers = HashMap::new();
+    for (id, size, [first, last]) in values {
+        let apart = |&[from, to]: &[usize; 2]| last < from || to < first;
+        // The last one that is free: the smallest that is large enough.
+        let free = taken.iter().rposition(|spans| spans.iter().all(apart));
+        let buffer = free.unwrap_or_else(|| {
+            taken.push(Vec::new());
+            sizes.push(size);
+            sizes.len() - 1
+        });
+        taken[buffer].push([first, last]);
+        buffers.insert(id, buffer);
+    }
+    (buffers, sizes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_share_a_buffer_unless_they_meet() {
+        let values = vec![(0, 10, [0, 1]), (1, 5, [1, 2]), (2, 8, [2, 3]), (3, 1, [0, 3])];
+        let (buffers, sizes) = shared_buffers(values);
+        assert_eq!(sizes, [10, 5, 1]);
+        assert_eq!([0, 1, 2, 3].map(|id| buffers[&id]), [0, 1, 0, 2]);
     }
 }
