@@ -13,6 +13,7 @@
 //! | [`gate`] | gates, built into any classifier |
 //! | [`zoo`] | architectures with random weights |
 //! | [`onnx`] | the file format |
+//! | [`archive`] | compiled models, for devices |
 //! | [`import`] | classifiers from elsewhere |
 //! | [`manifest`] | what a file says of itself |
 //! | [`licensing`] | which model a licence is for |
@@ -20,6 +21,7 @@
 //! | [`metrics`] | how maps are compared and judged |
 //! | [`reference`](mod@reference) | the slow, obviously right engine |
 
+pub mod archive;
 pub mod atomic;
 pub mod calculus;
 pub mod gate;

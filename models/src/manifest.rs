@@ -241,6 +241,15 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The manifest itself, if it holds together.
+    pub(crate) fn checked(self) -> Result<Self, ManifestError> {
+        if self.version > MANIFEST_VERSION {
+            return Err(ManifestError::Version { found: self.version });
+        }
+        self.check()?;
+        Ok(self)
+    }
+
     /// The same manifest for a graph of the same classifier with other methods attached.
     pub fn with_methods(self, graph: &Graph, methods: &[Explained]) -> Self {
         let methods = methods.iter().enumerate().map(MethodSpec::of).collect();

@@ -241,6 +241,11 @@ impl Graph {
         wanted.map(|(v, _)| v.name.clone()).collect()
     }
 
+    /// Whether a name is among the [`trainable`](Self::trainable) ones.
+    pub(crate) fn is_trainable(&self, name: &str) -> bool {
+        self.trainable().iter().any(|found| found == name)
+    }
+
     /// Whether there is a value of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names.contains_key(name)

@@ -1,10 +1,13 @@
 //! The operations a graph is made of.
 
+use serde::{Deserialize, Serialize};
+
 /// Zero (or other) cells added around the two image axes: top, left, bottom, right.
 pub type Pads = [usize; 4];
 
 /// Attributes of a 2-D convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ConvAttrs {
     /// Step along rows and columns, each at least 1.
     pub stride: [usize; 2],
@@ -29,7 +32,8 @@ impl ConvAttrs {
 }
 
 /// Attributes of a 2-D pooling window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PoolAttrs {
     /// Rows and columns of the window.
     pub kernel: [usize; 2],
@@ -48,7 +52,8 @@ impl PoolAttrs {
 }
 
 /// A range along one axis: `start`, `start + step`, ... below `end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Range {
     /// First index taken.
     pub start: usize,
@@ -62,7 +67,8 @@ pub struct Range {
 ///
 /// Activations are `[batch, channel, row, column]` or `[batch, feature]`. No operation mixes
 /// entries of the batch axis, so a graph written for a batch of one serves any batch.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Op {
     /// Cross-correlation. Operands: x `[n, c, h, w]`, weight `[o, c / groups, kh, kw]`, and
@@ -87,6 +93,7 @@ pub enum Op {
     /// per channel (axis 1). Operands: x, scale, bias, mean, variance.
     BatchNorm {
         /// Added to the variance.
+        #[serde(with = "bits")]
         epsilon: f32,
     },
     /// `max(x, 0)`.
@@ -94,6 +101,7 @@ pub enum Op {
     /// x where it is positive, `alpha x` elsewhere.
     LeakyRelu {
         /// Slope below zero.
+        #[serde(with = "bits")]
         alpha: f32,
     },
     /// `x sigmoid(x)`, also called swish.
@@ -101,8 +109,10 @@ pub enum Op {
     /// `min(max(alpha x + beta, 0), 1)`.
     HardSigmoid {
         /// Slope in the middle.
+        #[serde(with = "bits")]
         alpha: f32,
         /// Value at zero.
+        #[serde(with = "bits")]
         beta: f32,
     },
     /// `x HardSigmoid(x)` with slope 1/6 and value 1/2 at zero.
@@ -110,11 +120,13 @@ pub enum Op {
     /// `ln(1 + exp(beta x)) / beta`.
     Softplus {
         /// Sharpness; the limit of large values is [`Op::Relu`].
+        #[serde(with = "bits")]
         beta: f32,
     },
     /// `1 / (1 + exp(-beta x))`, the derivative of [`Op::Softplus`].
     Sigmoid {
         /// Sharpness.
+        #[serde(with = "bits")]
         beta: f32,
     },
     /// -1, 0 or 1. A step: its derivative counts as zero everywhere.
@@ -124,8 +136,10 @@ pub enum Op {
     /// `min(max(x, low), high)`.
     Clip {
         /// Smallest result.
+        #[serde(with = "bits")]
         low: f32,
         /// Largest result, not below `low`.
+        #[serde(with = "bits")]
         high: f32,
     },
     /// Maximum over windows of `[n, c, h, w]`.
@@ -160,6 +174,7 @@ pub enum Op {
         /// Added entries, per axis.
         pads: [[usize; 2]; 3],
         /// The constant.
+        #[serde(with = "bits")]
         value: f32,
     },
     /// A part of `[n, c, h, w]`; one range for each of c, h and w.
@@ -238,5 +253,18 @@ impl Op {
             Self::BatchNorm { .. } => 1..3,
             _ => 0..0,
         }
+    }
+}
+
+/// Numbers as their bits: JSON has no infinity, which is what a max pool is padded with.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f32, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u32(value.to_bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
+        u32::deserialize(from).map(f32::from_bits)
     }
 }

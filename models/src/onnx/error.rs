@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use super::read::SUPPORTED;
-use super::{OPSETS, proto};
+use super::OPSETS;
+#[cfg(feature = "onnx")]
+use super::{proto, read::SUPPORTED};
+use crate::archive::ArchiveError;
 use crate::graph::GraphError;
 use crate::manifest::ManifestError;
 
@@ -121,8 +123,16 @@ pub enum OnnxError {
     Graph(GraphError),
     /// The manifest is missing or wrong.
     Manifest(ManifestError),
+    /// A compiled model is malformed.
+    Archive(ArchiveError),
+    /// This program was built without a reader of ONNX.
+    NotBuiltIn,
 }
 
+#[cfg(not(feature = "onnx"))]
+const SUPPORTED: &[&str] = &[];
+
+#[cfg(feature = "onnx")]
 impl OnnxError {
     pub(super) fn node(source: &proto::Node, reason: impl Into<String>) -> Self {
         Self::Node {
@@ -194,6 +204,11 @@ impl fmt::Display for OnnxError {
             Self::Tensor { name, reason } => write!(f, "tensor '{name}' {reason}"),
             Self::Graph(error) => error.fmt(f),
             Self::Manifest(error) => error.fmt(f),
+            Self::Archive(error) => error.fmt(f),
+            Self::NotBuiltIn => f.write_str(
+                "this is no compiled model, and this program was built without a reader of ONNX; \
+                 `saligate compile MODEL -o NEW.edge` of a whole program makes one",
+            ),
         }
     }
 }
@@ -204,6 +219,7 @@ impl std::error::Error for OnnxError {
             Self::Io { source, .. } => Some(source),
             Self::Graph(error) => error.source(),
             Self::Manifest(error) => error.source(),
+            Self::Archive(error) => error.source(),
             _ => None,
         }
     }
@@ -212,6 +228,12 @@ impl std::error::Error for OnnxError {
 impl From<GraphError> for OnnxError {
     fn from(error: GraphError) -> Self {
         Self::Graph(error)
+    }
+}
+
+impl From<ArchiveError> for OnnxError {
+    fn from(error: ArchiveError) -> Self {
+        Self::Archive(error)
     }
 }
 

@@ -5,14 +5,22 @@
 //! [`Manifest`] as JSON in its metadata. Any ONNX engine runs it as it is. [`Foreign`] reads the
 //! classifiers that other programs exported.
 
+#[cfg(feature = "onnx")]
 mod constant;
 mod error;
+#[cfg(feature = "onnx")]
 mod foreign;
+#[cfg(feature = "onnx")]
 mod limits;
+#[cfg(feature = "onnx")]
 mod node;
+#[cfg(feature = "onnx")]
 mod proto;
+#[cfg(feature = "onnx")]
 mod read;
+#[cfg(feature = "onnx")]
 mod view;
+#[cfg(feature = "onnx")]
 mod write;
 
 use std::fs;
@@ -21,9 +29,13 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 pub use error::OnnxError;
+#[cfg(feature = "onnx")]
 pub use foreign::{Foreign, Options};
+#[cfg(feature = "onnx")]
 pub use write::to_bytes;
 
+use crate::archive;
+#[cfg(feature = "onnx")]
 use crate::atomic::write_atomic;
 use crate::graph::{Graph, Source};
 use crate::manifest::{Manifest, ManifestError};
@@ -34,7 +46,9 @@ pub const MANIFEST_KEY: &str = "saligate.manifest";
 
 /// Version of the standard operations that are written: `Slice`, `Pad` and `ReduceSum` take
 /// their lists as operands, and average pools and reductions have not changed up to 20.
+#[cfg(feature = "onnx")]
 const OPSET: i64 = 17;
+#[cfg(feature = "onnx")]
 const IR_VERSION: i64 = 8;
 /// Versions that are read.
 const OPSETS: RangeInclusive<i64> = 13..=22;
@@ -52,7 +66,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a model that this project wrote.
+    /// Reads a model that this project wrote, as ONNX or as an [`archive`].
     ///
     /// # Errors
     /// The file cannot be read, is not ONNX, uses an operation that is not supported, has no
@@ -66,6 +80,14 @@ impl Model {
     /// # Errors
     /// As [`Model::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, OnnxError> {
+        if archive::is_archive(bytes) {
+            return archive::read(bytes);
+        }
+        Self::from_onnx(bytes)
+    }
+
+    #[cfg(feature = "onnx")]
+    fn from_onnx(bytes: &[u8]) -> Result<Self, OnnxError> {
         let read::Parsed { graph, manifest } = read::parse(bytes)?;
         let manifest = Manifest::from_json(&manifest.ok_or(ManifestError::Missing)?)?;
         let model = Self { graph, manifest };
@@ -73,7 +95,13 @@ impl Model {
         Ok(model)
     }
 
+    #[cfg(not(feature = "onnx"))]
+    fn from_onnx(_: &[u8]) -> Result<Self, OnnxError> {
+        Err(OnnxError::NotBuiltIn)
+    }
+
     /// The bytes of the model's file.
+    #[cfg(feature = "onnx")]
     pub fn to_bytes(&self) -> Vec<u8> {
         to_bytes(&self.graph, Some(&self.manifest))
     }
@@ -82,6 +110,7 @@ impl Model {
     ///
     /// # Errors
     /// The file cannot be written; an old one is left as it was.
+    #[cfg(feature = "onnx")]
     pub fn save(&self, path: &Path) -> Result<(), OnnxError> {
         let written = write_atomic(path, &self.to_bytes());
         written.map_err(|source| OnnxError::Io { path: path.to_owned(), source })
@@ -154,8 +183,9 @@ fn field(field: &'static str, expected: String, found: String) -> OnnxError {
 /// Whether a file is a [`Model`] of this project, and no [`Foreign`] network.
 ///
 /// Only the file's outline is looked at: it may still be malformed.
+#[cfg(feature = "onnx")]
 pub fn has_manifest(bytes: &[u8]) -> bool {
-    limits::has_metadata(bytes, MANIFEST_KEY)
+    archive::is_archive(bytes) || limits::has_metadata(bytes, MANIFEST_KEY)
 }
 
 /// Reads a whole file of at most [`MAX_FILE_BYTES`].
@@ -205,5 +235,5 @@ pub(crate) fn hash_parameters(graph: &Graph, left_out: &[&str], hash: &mut salig
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "onnx"))]
 mod tests;
