@@ -1,10 +1,14 @@
 //! The command line.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use saligate_keys::{Recipient, Timestamp, Vendor};
+use saligate_models::archive::Precision;
 use saligate_models::saliency::Method;
+
+use crate::running::Engine;
 
 /// Predicts, and explains predictions, with models whose explanations are locked to a key.
 ///
@@ -25,6 +29,10 @@ pub(crate) enum Command {
     Explain(Box<ExplainArgs>),
     /// Make a model file of a network from elsewhere: an ONNX classifier and what its pixels mean
     Import(Box<ImportArgs>),
+    /// Turn a model into the form that small devices read, with weights of fewer bits if wanted
+    Compile(CompileArgs),
+    /// Measure how fast a model runs here
+    Bench(Box<BenchArgs>),
     /// Show what a model file says of itself
     Inspect(InspectArgs),
     /// Show the shipped model without a key, with a wrong key and with the key
@@ -48,6 +56,67 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Print the name of this device, for `license issue --device`
     Device,
+}
+
+/// How a model is run.
+#[derive(Args)]
+#[command(next_help_heading = "How the model is run")]
+pub(crate) struct RunArgs {
+    /// Threads that share the work on a picture
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) threads: NonZero<usize>,
+    /// Weights as exact as a compiled model of this kind has them: f32, f16 or int8
+    #[arg(long, value_name = "KIND", default_value = "f32")]
+    pub(crate) precision: Precision,
+    /// What computes
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) engine: Engine,
+}
+
+#[derive(Args)]
+pub(crate) struct CompileArgs {
+    /// Model file
+    pub(crate) model: PathBuf,
+    /// Compiled model to write
+    #[arg(short, long, value_name = "NEW")]
+    pub(crate) out: PathBuf,
+    /// How weights are stored: f32 (as they are), f16 (half the size) or int8 (a quarter). Biases
+    /// and all of a gate stay as they are; licences are issued for the compiled file if its weights
+    /// change
+    #[arg(long, value_name = "KIND", default_value = "f32")]
+    pub(crate) precision: Precision,
+    /// Pictures (PNG or JPEG) on which the maps before and after are compared
+    #[arg(long, value_name = "PICTURES", num_args = 1..)]
+    pub(crate) compare: Vec<PathBuf>,
+    /// Key file, to compare the maps with the key as well
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// Model file, or an ONNX classifier from elsewhere
+    pub(crate) model: PathBuf,
+    /// Key file, to measure explanations with the key as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+    /// Times that everything is run
+    #[arg(long, value_name = "N", default_value = "30")]
+    pub(crate) rounds: NonZero<usize>,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) running: RunArgs,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
 }
 
 /// How a sealed file is opened or made.
@@ -83,6 +152,11 @@ pub(crate) struct PredictArgs {
     /// Print one JSON object per picture
     #[arg(long)]
     pub(crate) json: bool,
+    /// Pictures that are worked on at once, each on a thread of its own
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "threads")]
+    pub(crate) jobs: NonZero<usize>,
+    #[command(flatten)]
+    pub(crate) running: RunArgs,
     /// Only with a model that this vendor signed (MODEL.sig), checked before it is read
     #[arg(long, value_name = "PUB")]
     pub(crate) vendor: Option<Vendor>,
@@ -145,6 +219,8 @@ pub(crate) struct ExplainArgs {
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) running: RunArgs,
     #[command(flatten)]
     pub(crate) passes: PassArgs,
     #[command(flatten)]
@@ -262,7 +338,7 @@ pub(crate) struct PassArgs {
     /// smoothgrad, rise: seed of the random numbers [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Pictures that are run at once, 1 to 256 [default: 1]
+    /// Pictures that are kept in memory at once, 1 to 256 [default: one per thread]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) batch: Option<u16>,
 }

@@ -23,7 +23,7 @@ const SHOWN_SIDE: usize = 224;
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let wanted =
         Wanted::Explanation { method: args.method.as_deref(), layer: args.layer.as_deref() };
-    let model = foreign::open(&args.model, args.vendor, &args.foreign, &wanted)?;
+    let model = foreign::open(&args.model, args.vendor, &args.foreign, &wanted, &args.running)?;
     let model = match args.passes.batch {
         Some(images) => model.with_batch(usize::from(images)),
         None => model,

@@ -9,9 +9,10 @@ use saligate_models::onnx::{self, Foreign, OnnxError, read_file};
 use saligate_models::saliency::{Explained, IMAGE, Method, attach};
 use saligate_runtime::Model;
 
-use crate::args::ForeignArgs;
+use crate::args::{ForeignArgs, RunArgs};
 use crate::error::CliError;
 use crate::passes::{Base, Pass};
+use crate::running::ready;
 use crate::sign;
 
 /// Longest file of class names, in bytes: a thousand names take 30 KiB.
@@ -39,6 +40,7 @@ pub(crate) fn open(
     vendor: Option<Vendor>,
     args: &ForeignArgs,
     wanted: &Wanted<'_>,
+    running: &RunArgs,
 ) -> Result<Model, CliError> {
     let bytes = read_file(path)?;
     if let Some(vendor) = vendor {
@@ -52,7 +54,9 @@ pub(crate) fn open(
             ))
             .hint(format!("leave out {}, --layer", ForeignArgs::NAMES)));
         }
-        return Model::from_bytes(&bytes).map_err(|e| named(e.into()));
+        let model = onnx::Model::from_bytes(&bytes).map_err(|e| named(e.into()))?;
+        drop(bytes);
+        return ready(model, running).map_err(named);
     }
     // A signature covers one file, so nothing is read from others.
     let folder = path.parent().filter(|_| vendor.is_none());
@@ -69,7 +73,8 @@ pub(crate) fn open(
         Wanted::Explanation { method, layer } => network.wanted(*method, *layer),
     };
     let explained = explained.map_err(named)?;
-    Ok(Model::new(network.model(&[explained])?)?)
+    drop(bytes);
+    ready(network.model(&[explained])?, running)
 }
 
 /// A method that fits every network, since it only reads the pixels: a model has at least one, also

@@ -1,6 +1,8 @@
 //! The `saligate` program: what a device or a licence holder runs.
 
 mod args;
+mod bench;
+mod compile;
 mod demo;
 mod device;
 mod error;
@@ -14,6 +16,7 @@ mod license;
 mod passes;
 mod predict;
 mod revoke;
+mod running;
 mod secrets;
 mod sign;
 mod trace;
@@ -43,6 +46,8 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Compile(args) => compile::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Key(command) => key::run(&command),

@@ -1,6 +1,7 @@
 //! `saligate predict`.
 
 use std::path::Path;
+use std::thread;
 
 use saligate_models::manifest::InputSpec;
 use saligate_runtime::picture::{Framing, Picture};
@@ -13,24 +14,49 @@ use crate::error::CliError;
 use crate::foreign::{self, Wanted};
 
 pub(crate) fn run(args: &PredictArgs) -> Result<(), CliError> {
-    let model = foreign::open(&args.model, args.vendor, &args.foreign, &Wanted::Predictions)?;
-    for path in &args.images {
-        let prediction = model.predict(&open(&model, path)?)?;
-        let ranked = ranked(&model, &prediction, args.top.max(1));
-        if args.json {
-            emit(&json!({"schema": 1, "image": path, "classes": ranked}).to_string())?;
-        } else {
-            let classes: Vec<String> = ranked
-                .iter()
-                .map(|c| {
-                    let probability = c["probability"].as_f64().unwrap_or_default();
-                    format!("{} {probability:.3}", c["label"].as_str().unwrap_or_default())
-                })
-                .collect();
-            emit(&format!("{}: {}", path.display(), classes.join(", ")))?;
+    let wanted = Wanted::Predictions;
+    let model = foreign::open(&args.model, args.vendor, &args.foreign, &wanted, &args.running)?;
+    // As many at once as there are jobs, so that lines come in the order of the pictures.
+    for paths in args.images.chunks(args.jobs.get()) {
+        let (first, rest) = paths.split_first().expect("chunks have at least one picture");
+        let answers = thread::scope(|scope| {
+            let jobs: Vec<_> =
+                rest.iter().map(|path| scope.spawn(|| answer(&model, path))).collect();
+            let first = answer(&model, first);
+            let others = jobs.into_iter().map(|job| {
+                let failed = || CliError::new("an error inside a job");
+                job.join().unwrap_or_else(|_| Err(failed()))
+            });
+            std::iter::once(first).chain(others).collect::<Vec<_>>()
+        });
+        for (path, prediction) in paths.iter().zip(answers) {
+            report(args, &model, path, &prediction?)?;
         }
     }
     Ok(())
+}
+
+fn answer(model: &Model, path: &Path) -> Result<Prediction, CliError> {
+    Ok(model.predict(&open(model, path)?)?)
+}
+
+fn report(
+    args: &PredictArgs,
+    model: &Model,
+    path: &Path,
+    prediction: &Prediction,
+) -> Result<(), CliError> {
+    let ranked = ranked(model, prediction, args.top.max(1));
+    if args.json {
+        let image = path.display().to_string();
+        return emit(&json!({"schema": 1, "image": image, "classes": ranked}).to_string());
+    }
+    let classes = ranked.iter().map(|c| {
+        let probability = c["probability"].as_f64().unwrap_or_default();
+        format!("{} {probability:.3}", c["label"].as_str().unwrap_or_default())
+    });
+    let classes: Vec<String> = classes.collect();
+    emit(&format!("{}: {}", path.display(), classes.join(", ")))
 }
 
 /// Opens a picture in the model's size and channels.
