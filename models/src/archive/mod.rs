@@ -29,8 +29,8 @@ use crate::graph::{Graph, Op, Source, ValueId};
 use crate::manifest::Manifest;
 use crate::onnx::{Model, OnnxError, weights_digest};
 pub use error::ArchiveError;
-use precision::{Stored, decode, encode};
 pub use precision::{Precision, UnknownPrecision};
+use precision::{Stored, decode, encode};
 
 const MAGIC: &[u8; 8] = b"saligate";
 /// The version that is written, and the newest that is read.
@@ -196,8 +196,9 @@ fn parts(bytes: &[u8]) -> Result<(&[u8], &[u8]), ArchiveError> {
     }
     let length = number(4)? as usize;
     let body = rest.get(8..).ok_or(ArchiveError::Length)?;
-    let (body, digest) =
-        body.split_at_checked(body.len().saturating_sub(DIGEST_BYTES)).ok_or(ArchiveError::Length)?;
+    let (body, digest) = body
+        .split_at_checked(body.len().saturating_sub(DIGEST_BYTES))
+        .ok_or(ArchiveError::Length)?;
     if length > MAX_OUTLINE || length > body.len() || !length.is_multiple_of(4) {
         return Err(ArchiveError::Length);
     }

@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn rows_of_zeros_and_values_beyond_halves_stay_finite() {
-        let (zeros, _) = decode(&encode(&[0.0; 4], &[2, 2], Stored::Int8), &[2, 2], Stored::Int8).unwrap();
+        let (zeros, _) =
+            decode(&encode(&[0.0; 4], &[2, 2], Stored::Int8), &[2, 2], Stored::Int8).unwrap();
         assert_eq!(zeros, [0.0; 4]);
         let (large, _) = decode(&encode(&[1e6], &[1], Stored::F16), &[1], Stored::F16).unwrap();
         assert_eq!(large, [65504.0]);

@@ -34,9 +34,10 @@ pub fn find_rules(graph: &Graph, wanted: impl Fn(&Op) -> bool) -> Vec<Found> {
             continue;
         }
         let operands: Vec<ValueId> = operands.iter().map(|o| index.first[o.index()]).collect();
-        let candidates = graph.values().skip(node.index() + 1).filter(|(id, other)| {
-            other.shape == value.shape && index.first[id.index()] == *id
-        });
+        let candidates = graph
+            .values()
+            .skip(node.index() + 1)
+            .filter(|(id, other)| other.shape == value.shape && index.first[id.index()] == *id);
         for (incoming, _) in candidates {
             for (position, &operand) in operands.iter().enumerate() {
                 let at = At { op, operands: &operands, result: node, position, operand };

@@ -170,7 +170,10 @@ impl Tape<'_> {
             Pen::Append(graph) => graph.constant(shape, value),
             Pen::Follow(index) => {
                 let found = index.constant(shape, value);
-                found.ok_or_else(|| GraphError::Size { value: value.to_string(), shape: shape.to_vec() })
+                found.ok_or_else(|| GraphError::Size {
+                    value: value.to_string(),
+                    shape: shape.to_vec(),
+                })
             }
         }
     }

@@ -17,9 +17,7 @@ impl Graph {
             };
             let operands: Vec<ValueId> = operands.iter().map(|o| first[o.index()]).collect();
             let known = seen.entry(operands).or_default();
-            let is_same = |other: &&ValueId| {
-                matches!(&self.value(**other).source, Source::Node { op: found, .. } if found == op)
-            };
+            let is_same = |other: &&ValueId| matches!(&self.value(**other).source, Source::Node { op: found, .. } if found == op);
             let same = known.iter().find(is_same).copied();
             if same.is_none() {
                 known.push(id);

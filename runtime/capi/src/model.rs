@@ -7,9 +7,7 @@ use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 
 use crate::access::SaligateAccess;
-use crate::call::{
-    Failure, SaligateStatus, call, copy_out, give, optional, path, reference,
-};
+use crate::call::{Failure, SaligateStatus, call, copy_out, give, optional, path, reference};
 
 /// An open model.
 pub struct SaligateModel(pub(crate) Model);
@@ -219,5 +217,6 @@ unsafe fn seen(model: &Model, picture: &SaligatePicture) -> Result<Picture, Fail
             (0..channels).flat_map(channel).collect()
         }
     };
-    Picture::from_planar(channels, height, width, planar).map_err(|e| Failure::misuse(e.to_string()))
+    Picture::from_planar(channels, height, width, planar)
+        .map_err(|e| Failure::misuse(e.to_string()))
 }

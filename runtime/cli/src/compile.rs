@@ -14,7 +14,8 @@ use crate::error::CliError;
 use crate::{predict, secrets};
 
 pub(crate) fn run(args: &CompileArgs) -> Result<(), CliError> {
-    let model = onnx::Model::open(&args.model).map_err(|e| CliError::from(e).in_file(&args.model))?;
+    let model =
+        onnx::Model::open(&args.model).map_err(|e| CliError::from(e).in_file(&args.model))?;
     let compiled = rounded(&model, args.precision)?;
     let compared = match args.compare.is_empty() {
         true => Vec::new(),
@@ -28,7 +29,12 @@ pub(crate) fn run(args: &CompileArgs) -> Result<(), CliError> {
     for row in &compared {
         emit(&format!(
             "{:<22} {:<8} map like before {:.4} (Spearman, least {:.4}), same class {} of {}",
-            row.method, row.state, row.mean(), row.least(), row.same, row.similarity.len()
+            row.method,
+            row.state,
+            row.mean(),
+            row.least(),
+            row.same,
+            row.similarity.len()
         ))?;
     }
     emit(&format!("wrote {}: {bytes} bytes, weights in {}", args.out.display(), args.precision))
@@ -85,11 +91,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn new(
-        args: &CompileArgs,
-        before: onnx::Model,
-        after: onnx::Model,
-    ) -> Result<Self, CliError> {
+    fn new(args: &CompileArgs, before: onnx::Model, after: onnx::Model) -> Result<Self, CliError> {
         let (before, after) = (Model::new(before)?, Model::new(after)?);
         let pictures = args.compare.iter().map(|path| predict::open(&before, path));
         let pictures = pictures.collect::<Result<_, _>>()?;

@@ -71,7 +71,9 @@ impl Source {
         let kind = match backend {
             Backend::Native => native(Isa::best()),
             Backend::NativeOn(isa) if isa.is_available() => native(isa),
-            Backend::NativeOn(isa) => Err(EngineError(format!("this processor has no {isa}").into())),
+            Backend::NativeOn(isa) => {
+                Err(EngineError(format!("this processor has no {isa}").into()))
+            }
             #[cfg(feature = "tract")]
             Backend::Tract => Ok(Kind::Tract(Box::new(tract::Source::new(model, true)?))),
             #[cfg(feature = "tract")]
@@ -127,7 +129,8 @@ impl NativeEngine {
             Outputs::LogitsAnd(attribution) => vec![LOGITS, attribution],
         };
         let schedule = plan.schedule(&names);
-        let schedule = schedule.ok_or_else(|| EngineError(format!("no outputs {names:?}").into()))?;
+        let schedule =
+            schedule.ok_or_else(|| EngineError(format!("no outputs {names:?}").into()))?;
         Ok(Self { plan: Arc::clone(plan), schedule, states: Mutex::new(Vec::new()) })
     }
 

@@ -87,7 +87,9 @@ impl Conv {
         let phase = Phase::forward(window, [&input, &output]);
         phase.check_reach(&input);
         let of = |o: usize, i: usize, cell: usize| weight[(o * input.channels + i) * taps + cell];
-        if let Some(side) = window.is_plain_3x3().then(|| best_side(isa, [&input, &output])).flatten() {
+        if let Some(side) =
+            window.is_plain_3x3().then(|| best_side(isa, [&input, &output])).flatten()
+        {
             return Self::squares(isa, side, window.before, of, padded, [input, output]);
         }
         let of = |o: usize, i: usize, tap: usize| of(o, i, phase.kernel_cell(tap));
@@ -127,7 +129,9 @@ impl Conv {
             return Self::interleaved(isa, window, of, [input, output]);
         }
         let bias = Buffer::zeros(output.blocks() * output.lanes);
-        if let Some(side) = window.is_plain_3x3().then(|| best_side(isa, [&input, &output])).flatten() {
+        if let Some(side) =
+            window.is_plain_3x3().then(|| best_side(isa, [&input, &output])).flatten()
+        {
             Phase::transposed(window, [0, 0], [&input, &output]).check_reach(&input);
             let before = window.before.map(|b| 2 - b);
             let of = |o: usize, i: usize, cell: usize| of(o, i, 8 - cell);

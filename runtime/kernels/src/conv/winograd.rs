@@ -120,7 +120,8 @@ impl Winograd {
         crew.run(chunks, &|number| {
             let squares = number * self.chunk..all.min((number + 1) * self.chunk);
             let (lanes, places) = (self.isa.lanes(), self.weights.len());
-            let [inputs, results] = [&self.input, &self.output].map(|m| m.blocks() * self.chunk * lanes);
+            let [inputs, results] =
+                [&self.input, &self.output].map(|m| m.blocks() * self.chunk * lanes);
             crew.with_scratch(places * (inputs + results), |scratch| {
                 let (inputs, results) = scratch.split_at_mut(places * inputs);
                 let part = Part { conv: self, squares, inputs, results };
@@ -377,7 +378,8 @@ unsafe fn outwards<S: Simd, const M: usize, const N: usize>(m: [S; N]) -> [S; M]
 
 /// `G g G'` for a kernel of 3 x 3.
 fn transform_weight(side: usize, cell: impl Fn(usize) -> f64, to: &mut [f32]) {
-    const SMALL: [[f64; 3]; 4] = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
+    const SMALL: [[f64; 3]; 4] =
+        [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
     const LARGE: [[f64; 3]; 6] = [
         [1.0 / 4.0, 0.0, 0.0],
         [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],

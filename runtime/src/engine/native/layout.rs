@@ -62,8 +62,7 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
         };
         moved.push(builder.push(node, own));
     }
-    let outputs: Vec<Id> =
-        outputs.iter().map(|&o| builder.in_form(moved[o], Form::Flat)).collect();
+    let outputs: Vec<Id> = outputs.iter().map(|&o| builder.in_form(moved[o], Form::Flat)).collect();
     let Builder { nodes, forms, .. } = builder;
     let within = views(&nodes, &forms, &outputs, lanes);
     let maps = maps(isa, &nodes, &forms, &within);

@@ -41,7 +41,8 @@ pub(super) fn lower(graph: &Graph) -> (Vec<Node>, Vec<Id>) {
                 let other = meaning.residual.filter(|r| r != x);
                 let pairs = [(Some(*x), then), (other, swapped)];
                 // The later one first: the earlier one is there by then, and need not wait.
-                let mut pairs: Vec<_> = pairs.into_iter().filter_map(|(v, t)| Some((v?, t))).collect();
+                let mut pairs: Vec<_> =
+                    pairs.into_iter().filter_map(|(v, t)| Some((v?, t))).collect();
                 pairs.sort_by_key(|(v, _)| std::cmp::Reverse(ids[v]));
                 pairs.into_iter().find_map(|(v, then)| {
                     let made = &nodes[ids[&v]];
@@ -54,10 +55,20 @@ pub(super) fn lower(graph: &Graph) -> (Vec<Node>, Vec<Id>) {
         let node = match merged {
             Some((first, then)) => {
                 // What made the operand makes this one instead.
-                let gone = Node { kind: Kind::Finish, inputs: vec![], then: Then::NOTHING, shape: shape.clone() };
+                let gone = Node {
+                    kind: Kind::Finish,
+                    inputs: vec![],
+                    then: Then::NOTHING,
+                    shape: shape.clone(),
+                };
                 Node { then, ..std::mem::replace(&mut nodes[first], gone) }
             }
-            None => Node { kind: meaning.kind, inputs: meaning.inputs.iter().map(id).collect(), then, shape },
+            None => Node {
+                kind: meaning.kind,
+                inputs: meaning.inputs.iter().map(id).collect(),
+                then,
+                shape,
+            },
         };
         ids.insert(value, nodes.len());
         nodes.push(node);
@@ -99,8 +110,12 @@ fn mark_sparse(nodes: &mut [Node]) {
                 false
             }
             Kind::Plain(Op::OneHotArgMax) => true,
-            Kind::Plain(Op::Reshape { .. } | Op::Flatten) | Kind::Spread(_) | Kind::Finish => from_sparse,
-            Kind::Zip(_) | Kind::Each(_) | Kind::Plain(Op::Mul | Op::Add | Op::Sub) => is_row && from_sparse,
+            Kind::Plain(Op::Reshape { .. } | Op::Flatten) | Kind::Spread(_) | Kind::Finish => {
+                from_sparse
+            }
+            Kind::Zip(_) | Kind::Each(_) | Kind::Plain(Op::Mul | Op::Add | Op::Sub) => {
+                is_row && from_sparse
+            }
             _ => false,
         };
     }
@@ -254,19 +269,18 @@ impl<'a> Reader<'a> {
                 let linear = self.linear(conv, operands, [operands[0], id], true);
                 linear.unwrap_or_else(|| plain(op, operands))
             }
-            Op::Gemm { transposed } => self
-                .dense(*transposed, operands)
-                .unwrap_or_else(|| plain(op, operands)),
+            Op::Gemm { transposed } => {
+                self.dense(*transposed, operands).unwrap_or_else(|| plain(op, operands))
+            }
             Op::Relu => Meaning { bounds: [0.0, f32::INFINITY], ..finish(operands[0]) },
             Op::Clip { low, high } => Meaning { bounds: [*low, *high], ..finish(operands[0]) },
             Op::Add if same(0) && same(1) && operands[0] != operands[1] => {
                 Meaning { residual: Some(operands[1]), ..finish(operands[0]) }
             }
             Op::Mul if same(0) && same(1) => match self.relu_behind_sign(operands[1]) {
-                Some(relu) => Meaning {
-                    mask: Some((relu, [0.0, f32::INFINITY])),
-                    ..finish(operands[0])
-                },
+                Some(relu) => {
+                    Meaning { mask: Some((relu, [0.0, f32::INFINITY])), ..finish(operands[0]) }
+                }
                 None => Meaning::new(Kind::Zip(op.clone()), operands.to_vec()),
             },
             Op::Sub | Op::Add if same(0) && same(1) => {

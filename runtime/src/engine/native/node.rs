@@ -40,7 +40,11 @@ pub(super) enum Kind {
     Concat,
     /// Nothing but what comes after.
     Finish,
-    Dense { weight: Arc<[f32]>, bias: Option<Arc<[f32]>>, transposed: bool },
+    Dense {
+        weight: Arc<[f32]>,
+        bias: Option<Arc<[f32]>>,
+        transposed: bool,
+    },
     /// An operation on single elements.
     Each(Op),
     /// An operation on pairs of elements of two values of one shape.

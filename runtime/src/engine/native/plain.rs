@@ -43,7 +43,15 @@ pub(super) fn each(op: &Op, data: &mut [f32]) {
     }
     match *op {
         Op::Relu => all(data, |v| if 0.0 > v { 0.0 } else { v }),
-        Op::Clip { low, high } => all(data, |v| if v < low { low } else if v > high { high } else { v }),
+        Op::Clip { low, high } => all(data, |v| {
+            if v < low {
+                low
+            } else if v > high {
+                high
+            } else {
+                v
+            }
+        }),
         Op::LeakyRelu { alpha } => all(data, |v| if v > 0.0 { v } else { alpha * v }),
         Op::Silu => all(data, |v| v * sigmoid(v)),
         Op::HardSigmoid { alpha, beta } => all(data, |v| (alpha * v + beta).clamp(0.0, 1.0)),
@@ -119,12 +127,7 @@ fn broadcast(
 }
 
 /// Calls `visit` with the place in x of every element of the result, in order.
-fn gather(
-    shape: &[usize],
-    steps: &[usize],
-    start: usize,
-    mut visit: impl FnMut(usize),
-) {
+fn gather(shape: &[usize], steps: &[usize], start: usize, mut visit: impl FnMut(usize)) {
     let Some((&inner, outer)) = shape.split_last() else { return };
     let (&step, steps) = steps.split_last().expect("as many steps as axes");
     for number in 0..outer.iter().product() {
@@ -250,7 +253,9 @@ fn row_pairs(
         let (i, o) = (rest % per_group, rest / per_group);
         let channel = o / outs * per_group + i;
         let [down, across] = [row * attrs.dilation[0], column * attrs.dilation[1]];
-        let Some((first, end, at)) = reached(y[2], x[2], attrs.stride[0], down, top) else { continue };
+        let Some((first, end, at)) = reached(y[2], x[2], attrs.stride[0], down, top) else {
+            continue;
+        };
         let Some(columns) = reached(y[3], x[3], attrs.stride[1], across, left) else { continue };
         for line in first..end {
             let from = at + (line - first) * attrs.stride[0];

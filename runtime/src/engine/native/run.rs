@@ -73,9 +73,7 @@ impl Run<'_> {
     /// are all there.
     fn is_in_place(&self, id: Id) -> bool {
         let node = self.node(id);
-        let lies_in = |part: Id, whole: Id| {
-            matches!(self.plan.laid.within[part], Some((parent, _)) if parent == whole)
-        };
+        let lies_in = |part: Id, whole: Id| matches!(self.plan.laid.within[part], Some((parent, _)) if parent == whole);
         match node.kind {
             Kind::Channels(_) => lies_in(id, node.inputs[0]),
             Kind::Concat => node.inputs.iter().all(|&part| lies_in(part, id)),

@@ -40,7 +40,10 @@ impl Schedule {
         let mut last_use = vec![0; needed.len()];
         for (at, &id) in steps.iter().enumerate() {
             last_use[root(id).0] = at;
-            laid.nodes[id].operands().filter(|&o| is_held(o)).for_each(|o| last_use[root(o).0] = at);
+            laid.nodes[id]
+                .operands()
+                .filter(|&o| is_held(o))
+                .for_each(|o| last_use[root(o).0] = at);
         }
         outputs.iter().filter(|&&o| is_held(o)).for_each(|&o| last_use[root(o).0] = usize::MAX);
 
@@ -70,9 +73,7 @@ impl Schedule {
 ///
 /// Takes values with their sizes and first and last steps; returns the buffer of each, and the
 /// sizes of the buffers.
-fn shared_buffers(
-    mut values: Vec<(Id, usize, [usize; 2])>,
-) -> (HashMap<Id, usize>, Vec<usize>) {
+fn shared_buffers(mut values: Vec<(Id, usize, [usize; 2])>) -> (HashMap<Id, usize>, Vec<usize>) {
     values.sort_by_key(|&(id, size, _)| (std::cmp::Reverse(size), id));
     let mut taken: Vec<Vec<[usize; 2]>> = Vec::new();
     let mut sizes = Vec::new();
