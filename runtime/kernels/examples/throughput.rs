@@ -38,11 +38,17 @@ fn main() {
             let large = Map::planar([from, side, side]);
             let little = Map::planar([to, small, small]).laid_out(isa.lanes(), 0);
             let input = large.laid_out(lanes, window.halo([side; 2], [small; 2]));
-            let forward = Conv::new(isa, &window, &weight, None, [input, little]);
+            let best = |maps: [&Map; 2]| {
+                let squares = Conv::squares(isa, &window, maps);
+                squares.into_iter().max_by(|a, b| a.saved.total_cmp(&b.saved)).map(|way| way.side)
+            };
+            let squares = best([&input, &little]);
+            let forward = Conv::new(isa, &window, &weight, None, [input, little], squares);
             let shown = if planar { [from, isa.lanes()] } else { [0, 0] };
             let halo = window.transposed_halo([small; 2], [side; 2], shown);
             let (gradient, back) = (little.laid_out(isa.lanes(), halo), large.laid_out(lanes, 0));
-            let transposed = Conv::transposed(isa, &window, &weight, [gradient, back]);
+            let transposed =
+                Conv::transposed(isa, &window, &weight, [gradient, back], best([&gradient, &back]));
             let products = (small * small * weight.len()) as f64;
             let rate = |conv: &Conv, from: &Map, to: &Map| {
                 let (x, mut y) = (vec![0.5; from.elements()], vec![0.0; to.elements()]);

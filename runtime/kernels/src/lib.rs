@@ -26,7 +26,7 @@ mod simd;
 
 pub use after::{After, Bits, Kept, Operand};
 pub use buffer::Buffer;
-pub use conv::{Conv, Window};
+pub use conv::{Conv, Squares, Window};
 pub use crew::Crew;
 pub use depthwise::Depthwise;
 pub use isa::Isa;

@@ -125,6 +125,12 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// By taps, and by all squares there are.
+fn sides(isa: Isa, case: &Case, [input, output]: [Map; 2]) -> Vec<Option<usize>> {
+    let squares = Conv::squares(isa, &case.window, [&input, &output]);
+    std::iter::once(None).chain(squares.into_iter().map(|way| Some(way.side))).collect()
+}
+
 #[test]
 fn convolutions() {
     for case in cases() {
@@ -151,12 +157,16 @@ fn convolutions() {
                 let input =
                     Map::planar([from, case.size[0], case.size[1]]).laid_out(lanes, halo + extra);
                 let output = Map::planar([to, rows, columns]).laid_out(isa.lanes(), extra);
-                let conv = Conv::new(isa, &case.window, &w, Some(&b), [input, output]);
-                let mut y = vec![f32::NAN; output.elements()];
-                let crew = Crew::new(threads);
-                conv.run(&crew, &laid_out(&x, &input), &mut y, &After::NOTHING, false);
-                assert_close(&planar(&y, &output), &wanted, &what);
-                assert_clean_halo(&y, &output, &what);
+                let maps = [input, output];
+                for side in sides(isa, &case, maps) {
+                    let what = format!("{what}, squares of {side:?}");
+                    let conv = Conv::new(isa, &case.window, &w, Some(&b), maps, side);
+                    let mut y = vec![f32::NAN; output.elements()];
+                    let crew = Crew::new(threads);
+                    conv.run(&crew, &laid_out(&x, &input), &mut y, &After::NOTHING, false);
+                    assert_close(&planar(&y, &output), &wanted, &what);
+                    assert_clean_halo(&y, &output, &what);
+                }
             }
         }
     }
@@ -184,8 +194,12 @@ fn transposed_convolutions() {
                 let halo = case.window.transposed_halo([rows, columns], case.size, shown);
                 let input = Map::planar([from, rows, columns]).laid_out(isa.lanes(), halo);
                 let output = Map::planar([to, case.size[0], case.size[1]]).laid_out(lanes, 1);
-                let conv = Conv::transposed(isa, &case.window, &w, [input, output]);
-                for (threads, sparse) in [(1, false), (2, true)] {
+                let maps = [input, output];
+                for (side, (threads, sparse)) in sides(isa, &case, maps)
+                    .into_iter()
+                    .flat_map(|s| [(s, (1, false)), (s, (2, true))])
+                {
+                    let conv = Conv::transposed(isa, &case.window, &w, maps, side);
                     let mut y = vec![f32::NAN; output.elements()];
                     let crew = Crew::new(threads);
                     conv.run(&crew, &laid_out(&g, &input), &mut y, &After::NOTHING, sparse);
@@ -262,7 +276,7 @@ fn what_comes_after_a_convolution() {
         let lanes = isa.lanes();
         let input = Map::planar([16, 9, 10]).laid_out(lanes, 1);
         let output = Map::planar([24, 9, 10]).laid_out(lanes, 1);
-        let conv = Conv::new(isa, &case.window, &w, None, [input, output]);
+        let conv = Conv::new(isa, &case.window, &w, None, [input, output], None);
         let run = |after: &After<'_>| {
             let mut y = vec![f32::NAN; output.elements()];
             conv.run(&Crew::new(1), &laid_out(&x, &input), &mut y, after, false);
@@ -381,13 +395,22 @@ fn threads_do_not_change_a_bit() {
     for isa in Isa::available() {
         let input = Map::planar([32, 30, 30]).laid_out(isa.lanes(), 1);
         let output = Map::planar([48, 30, 30]).laid_out(isa.lanes(), 0);
-        let conv = Conv::new(isa, &case.window, &w, None, [input, output]);
-        let run = |threads| {
-            let mut y = vec![0.0; output.elements()];
-            conv.run(&Crew::new(threads), &laid_out(&x, &input), &mut y, &After::NOTHING, false);
-            y.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
-        };
-        let one = run(1);
-        assert!([2, 3, 4].into_iter().all(|threads| run(threads) == one), "{isa}");
+        let maps = [input, output];
+        for side in sides(isa, &case, maps) {
+            let conv = Conv::new(isa, &case.window, &w, None, maps, side);
+            let run = |threads| {
+                let mut y = vec![0.0; output.elements()];
+                conv.run(
+                    &Crew::new(threads),
+                    &laid_out(&x, &input),
+                    &mut y,
+                    &After::NOTHING,
+                    false,
+                );
+                y.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+            };
+            let one = run(1);
+            assert!([2, 3, 4].into_iter().all(|threads| run(threads) == one), "{isa}, {side:?}");
+        }
     }
 }

@@ -24,7 +24,8 @@ use crate::isa::Isa;
 use crate::map::Map;
 use crate::shared::Shared;
 
-use self::winograd::{Winograd, best_side};
+pub use self::winograd::Squares;
+use self::winograd::Winograd;
 
 /// The geometry of a convolution, as of its forward direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,17 @@ const FEW_CHANNELS: usize = 4;
 const WORTH_A_THREAD: usize = 200_000;
 
 impl Conv {
-    /// A convolution. `weight` is `[output channel, input channel, row, column]`.
+    /// The ways to compute a convolution, or the transpose of one, by squares that are faster than
+    /// its taps. Their weights take more memory.
+    pub fn squares(isa: Isa, window: &Window, [input, output]: [&Map; 2]) -> Vec<Squares> {
+        match window.is_plain_3x3() {
+            true => winograd::squares(isa, [input, output]),
+            false => Vec::new(),
+        }
+    }
+
+    /// A convolution. `weight` is `[output channel, input channel, row, column]`; `side` is that of
+    /// one of its [`squares`](Self::squares), if it is to be computed so.
     ///
     /// # Panics
     /// The lengths do not fit, the maps' lanes are neither 1 nor those of the instructions, or the
@@ -77,6 +88,7 @@ impl Conv {
         weight: &[f32],
         bias: Option<&[f32]>,
         [input, output]: [Map; 2],
+        side: Option<usize>,
     ) -> Self {
         let taps = window.kernel[0] * window.kernel[1];
         assert_eq!(weight.len(), output.channels * input.channels * taps, "weights");
@@ -87,10 +99,8 @@ impl Conv {
         let phase = Phase::forward(window, [&input, &output]);
         phase.check_reach(&input);
         let of = |o: usize, i: usize, cell: usize| weight[(o * input.channels + i) * taps + cell];
-        if let Some(side) =
-            window.is_plain_3x3().then(|| best_side(isa, [&input, &output])).flatten()
-        {
-            return Self::squares(isa, side, window.before, of, padded, [input, output]);
+        if let Some(side) = side.filter(|_| window.is_plain_3x3()) {
+            return Self::by_squares(isa, side, window.before, of, padded, [input, output]);
         }
         let of = |o: usize, i: usize, tap: usize| of(o, i, phase.kernel_cell(tap));
         let packed = Packed::new(isa, [&input, &output], phase.line(), phase.taps.len(), of);
@@ -98,7 +108,7 @@ impl Conv {
         Self { isa, input, output, way: Way::Lanes, phases, bias: padded }
     }
 
-    fn squares(
+    fn by_squares(
         isa: Isa,
         side: usize,
         before: [usize; 2],
@@ -121,6 +131,7 @@ impl Conv {
         window: &Window,
         weight: &[f32],
         [input, output]: [Map; 2],
+        side: Option<usize>,
     ) -> Self {
         let taps = window.kernel[0] * window.kernel[1];
         assert_eq!(weight.len(), output.channels * input.channels * taps, "weights");
@@ -129,13 +140,11 @@ impl Conv {
             return Self::interleaved(isa, window, of, [input, output]);
         }
         let bias = Buffer::zeros(output.blocks() * output.lanes);
-        if let Some(side) =
-            window.is_plain_3x3().then(|| best_side(isa, [&input, &output])).flatten()
-        {
+        if let Some(side) = side.filter(|_| window.is_plain_3x3()) {
             Phase::transposed(window, [0, 0], [&input, &output]).check_reach(&input);
             let before = window.before.map(|b| 2 - b);
             let of = |o: usize, i: usize, cell: usize| of(o, i, 8 - cell);
-            return Self::squares(isa, side, before, of, bias, [input, output]);
+            return Self::by_squares(isa, side, before, of, bias, [input, output]);
         }
         let [rows, columns] = window.stride;
         let residues = (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column]));

@@ -22,15 +22,6 @@ use crate::simd::Simd;
 
 /// Bytes of transformed inputs and results of one chunk: half of a common second-level cache.
 const CHUNK_BYTES: usize = 512 << 10;
-/// Largest product of input and output channels for squares of 4: beyond, the weights, four times
-/// as many as there were, cost more memory than the multiplications are worth.
-const MOST_WEIGHTS_4: usize = 128 * 128;
-/// Fewest results of a channel for squares of 4 with more than [`FEW_WEIGHTS`], for the same reason.
-const FEWEST_PIXELS_4: usize = 400;
-const FEW_WEIGHTS: usize = 64 * 64;
-/// Largest product of channels for squares of 2, with not quite twice as many weights.
-const MOST_WEIGHTS_2: usize = 256 * 256;
-
 /// A convolution with a kernel of 3 x 3, stride 1.
 pub(super) struct Winograd {
     isa: Isa,
@@ -48,32 +39,38 @@ pub(super) struct Winograd {
     chunk: usize,
 }
 
-/// The side of the squares that a convolution is fastest by, if it is faster than by its taps.
-pub(super) fn best_side(isa: Isa, [input, output]: [&Map; 2]) -> Option<usize> {
+/// A way to compute a convolution by squares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Squares {
+    /// Side of a square of results: 2 or 4.
+    pub side: usize,
+    /// Instructions that it takes less than taps do, about.
+    pub saved: f64,
+    /// Bytes that its weights take more.
+    pub extra_bytes: usize,
+}
+
+/// The squares by which a convolution is faster than by its taps.
+pub(super) fn squares(isa: Isa, [input, output]: [&Map; 2]) -> Vec<Squares> {
     let lanes = isa.lanes();
-    let weights = input.channels * output.channels;
     let blocked = input.lanes == lanes && output.lanes == lanes;
     if !blocked || input.channels < 16 || output.channels < 16 {
-        return None;
+        return Vec::new();
     }
-    let pixels = output.rows * output.columns;
-    let most_weights_4 = if pixels < FEWEST_PIXELS_4 { FEW_WEIGHTS } else { MOST_WEIGHTS_4 };
     let blocks = output.blocks() as f64;
     let products = input.channels as f64 * blocks;
     let direct = (output.rows * output.columns * 9) as f64 * products;
     // Instructions per square and block of channels, on the way in and on the way out.
-    let cost = |side: usize, inwards: f64, outwards: f64| {
+    let way = |side: usize, inwards: f64, outwards: f64| {
         let squares = (output.rows.div_ceil(side) * output.columns.div_ceil(side)) as f64;
-        let places = ((side + 2) * (side + 2)) as f64;
+        let places = (side + 2) * (side + 2);
         let transforms = input.blocks() as f64 * inwards + blocks * outwards;
-        squares * (1.15 * places * products + transforms)
+        let cost = squares * (1.15 * places as f64 * products + transforms);
+        let extra_bytes = 4 * (places - 9) * input.channels * output.blocks() * lanes;
+        Squares { side, saved: direct - cost, extra_bytes }
     };
-    let ways = [
-        (4, weights <= most_weights_4, cost(4, 280.0, 250.0)),
-        (2, weights <= MOST_WEIGHTS_2, cost(2, 90.0, 80.0)),
-    ];
-    let allowed = ways.into_iter().filter(|(_, allowed, cost)| *allowed && *cost < direct);
-    allowed.min_by(|a, b| a.2.total_cmp(&b.2)).map(|(side, ..)| side)
+    let ways = [way(2, 90.0, 80.0), way(4, 280.0, 250.0)];
+    ways.into_iter().filter(|way| way.saved > 0.0).collect()
 }
 
 impl Winograd {

@@ -372,7 +372,7 @@ impl<K> Linear<K> {
         transposed: bool,
     ) -> Box<Self> {
         let weights = Arc::new(Weights::new(weight));
-        Box::new(Self { window, bias, transposed, sparse: false, weights })
+        Box::new(Self { window, bias, transposed, sparse: false, side: None, weights })
     }
 }
 

@@ -6,6 +6,7 @@
 //! | lower | [`lower`](self::lower) | operations with what follows them, gradient rules as one operation each, nothing twice |
 //! | remember | [`remember`](self::remember) | bits and winners in place of the activations that a way back would read |
 //! | lay out | [`layout`] | channels in blocks, halos, parts that lie within wholes, conversions between |
+//! | squares | [`squares`] | which convolutions are worth the memory of faster weights |
 //! | schedule | [`schedule`] | for some outputs: what is needed, in which buffers |
 //! | run | [`run`] | one kernel per node |
 //!
@@ -19,6 +20,7 @@ mod plain;
 mod remember;
 mod run;
 mod schedule;
+mod squares;
 
 use std::collections::HashMap;
 
@@ -43,7 +45,9 @@ impl Plan {
         let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
         let (nodes, outputs) = lower::lower(graph);
         let (nodes, outputs) = remember::remember(nodes, outputs);
-        Self { isa, laid: lay_out(isa, nodes, outputs), names }
+        let mut laid = lay_out(isa, nodes, outputs);
+        squares::choose(isa, &mut laid);
+        Self { isa, laid, names }
     }
 
     /// What is needed for some outputs; `None` where there is no output of a name.

@@ -62,6 +62,8 @@ pub(super) struct Linear<K> {
     pub(super) transposed: bool,
     /// Whether most channels of the input may be zeros.
     pub(super) sparse: bool,
+    /// Side of the squares that the result is computed by, if it is.
+    pub(super) side: Option<usize>,
     /// Shared between nodes that differ in nothing but their operands.
     pub(super) weights: Arc<Weights<K>>,
 }

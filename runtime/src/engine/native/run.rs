@@ -171,8 +171,8 @@ impl Run<'_> {
     fn conv<'l>(&self, linear: &'l Linear<Conv>, maps: [Map; 2]) -> &'l Conv {
         let (isa, window, bias) = (self.plan.isa, &linear.window, linear.bias.as_deref());
         linear.weights.packed(|weight| match linear.transposed {
-            true => Conv::transposed(isa, window, weight, maps),
-            false => Conv::new(isa, window, weight, bias, maps),
+            true => Conv::transposed(isa, window, weight, maps, linear.side),
+            false => Conv::new(isa, window, weight, bias, maps, linear.side),
         })
     }
 
