@@ -8,7 +8,7 @@ use saligate_kernels::Crew;
 use saligate_keys::{ImageShape, KeyId, Licensed, ModelDigest, Secret, Trigger};
 use saligate_models::licensing;
 use saligate_models::manifest::{Manifest, MethodSpec};
-use saligate_models::onnx::{self, read_file};
+use saligate_models::onnx;
 use saligate_models::saliency::{Method, saliency_map};
 
 use zeroize::Zeroizing;
@@ -68,8 +68,7 @@ impl Model {
     /// As [`Model::open`], or the engine cannot run the network.
     pub fn open_on(path: impl AsRef<Path>, backend: Backend) -> Result<Self, RuntimeError> {
         let path = path.as_ref();
-        // The bytes are let go before the plan is made.
-        let model = read_file(path).and_then(|bytes| onnx::Model::from_bytes(&bytes));
+        let model = onnx::Model::open(path);
         let opened = model.map_err(RuntimeError::from).and_then(|m| Self::loaded(m, backend));
         opened.map_err(|error| error.in_file(path))
     }

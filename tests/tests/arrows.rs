@@ -1,4 +1,5 @@
-//! The arrows between crates: keys <- models <- runtime <- cli; keys, models, runtime <- train.
+//! The arrows between crates: keys <- models <- runtime <- cli, capi; kernels <- runtime; keys,
+//! models, runtime <- train.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -74,7 +75,10 @@ fn crates_depend_downwards_only() {
     let arrows = |name| direct(&metadata, name);
     assert_eq!(own(&arrows("saligate-keys")), Vec::<&str>::new());
     assert_eq!(own(&arrows("saligate-models")), ["saligate-keys"]);
-    assert_eq!(own(&arrows("saligate-runtime")), ["saligate-keys", "saligate-models"]);
+    assert_eq!(arrows("saligate-kernels"), BTreeSet::new());
+    let runtime = ["saligate-kernels", "saligate-keys", "saligate-models"];
+    assert_eq!(own(&arrows("saligate-runtime")), runtime);
+    assert_eq!(own(&arrows("saligate-capi")), ["saligate-keys", "saligate-runtime"]);
     let below = ["saligate-keys", "saligate-models", "saligate-runtime"];
     assert_eq!(own(&arrows("saligate-cli")), below);
     assert_eq!(own(&arrows("saligate-train")), below);
@@ -82,10 +86,12 @@ fn crates_depend_downwards_only() {
 
 #[test]
 fn nothing_that_the_device_program_links_is_for_training() {
-    for name in linked(&metadata(), "saligate-cli") {
-        let training =
-            name.starts_with("burn") || name.starts_with("cubecl") || name == "saligate-train";
-        assert!(!training, "saligate links {name}");
+    for program in ["saligate-cli", "saligate-capi"] {
+        for name in linked(&metadata(), program) {
+            let training =
+                name.starts_with("burn") || name.starts_with("cubecl") || name == "saligate-train";
+            assert!(!training, "{program} links {name}");
+        }
     }
 }
 
@@ -94,7 +100,9 @@ fn engines_and_cryptography_are_named_by_one_crate_each() {
     let metadata = metadata();
     let owners =
         [("burn", "saligate-train"), ("tract", "saligate-runtime"), ("ring", "saligate-keys")];
-    for package in ["keys", "models", "runtime", "cli", "train"].map(|p| format!("saligate-{p}")) {
+    for package in ["keys", "models", "kernels", "runtime", "cli", "capi", "train"]
+        .map(|p| format!("saligate-{p}"))
+    {
         for dependency in direct(&metadata, &package) {
             for (library, owner) in owners {
                 let is = dependency == library || dependency.starts_with(&format!("{library}-"));

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use prost::bytes::Bytes;
+
 use super::{OnnxError, read, read_file};
 use crate::graph::Graph;
 
@@ -57,7 +59,7 @@ impl Foreign {
     /// # Errors
     /// As [`Foreign::open`].
     pub fn open_with(path: &Path, options: &Options) -> Result<Self, OnnxError> {
-        read::parse_foreign(&read_file(path)?, path.parent(), options)
+        read::parse_foreign(read_file(path)?.into(), path.parent(), options)
     }
 
     /// Reads a classifier from the bytes of a file; tensors may be kept in files below `folder`.
@@ -77,6 +79,6 @@ impl Foreign {
         folder: Option<&Path>,
         options: &Options,
     ) -> Result<Self, OnnxError> {
-        read::parse_foreign(bytes, folder, options)
+        read::parse_foreign(Bytes::copy_from_slice(bytes), folder, options)
     }
 }

@@ -72,7 +72,7 @@ impl Model {
     /// The file cannot be read, is not ONNX, uses an operation that is not supported, has no
     /// manifest, or one that contradicts the network.
     pub fn open(path: &Path) -> Result<Self, OnnxError> {
-        Self::from_bytes(&read_file(path)?)
+        Self::from_vec(read_file(path)?)
     }
 
     /// [`Model::open`] on the bytes of a file.
@@ -80,15 +80,23 @@ impl Model {
     /// # Errors
     /// As [`Model::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, OnnxError> {
-        if archive::is_archive(bytes) {
-            return archive::read(bytes);
+        Self::from_vec(bytes.to_vec())
+    }
+
+    /// [`Model::from_bytes`], without a copy of the weights.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, OnnxError> {
+        match archive::is_archive(&bytes) {
+            true => archive::read(&bytes),
+            false => Self::from_onnx(bytes),
         }
-        Self::from_onnx(bytes)
     }
 
     #[cfg(feature = "onnx")]
-    fn from_onnx(bytes: &[u8]) -> Result<Self, OnnxError> {
-        let read::Parsed { graph, manifest } = read::parse(bytes)?;
+    fn from_onnx(bytes: Vec<u8>) -> Result<Self, OnnxError> {
+        let read::Parsed { graph, manifest } = read::parse(bytes.into())?;
         let manifest = Manifest::from_json(&manifest.ok_or(ManifestError::Missing)?)?;
         let model = Self { graph, manifest };
         model.check()?;
@@ -96,7 +104,7 @@ impl Model {
     }
 
     #[cfg(not(feature = "onnx"))]
-    fn from_onnx(_: &[u8]) -> Result<Self, OnnxError> {
+    fn from_onnx(_: Vec<u8>) -> Result<Self, OnnxError> {
         Err(OnnxError::NotBuiltIn)
     }
 

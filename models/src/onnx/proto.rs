@@ -3,6 +3,7 @@
 //! From `onnx.proto` of ONNX 1.17. Unknown fields are skipped when reading.
 
 use prost::Message;
+use prost::bytes::Bytes;
 
 /// Element types of a tensor.
 pub(super) mod data_type {
@@ -138,8 +139,8 @@ pub(super) struct Tensor {
     pub int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub name: String,
-    #[prost(bytes = "vec", tag = "9")]
-    pub raw_data: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "9")]
+    pub raw_data: Bytes,
     #[prost(double, repeated, tag = "10")]
     pub double_data: Vec<f64>,
     #[prost(uint64, repeated, tag = "11")]

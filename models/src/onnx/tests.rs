@@ -152,7 +152,7 @@ fn nan_weights_are_named() {
     let mut graph = proto::Model::decode(model().to_bytes().as_slice()).unwrap();
     let tensors = &mut graph.graph.as_mut().unwrap().initializer;
     let tensor = tensors.iter_mut().find(|t| t.name == "conv1.weight").unwrap();
-    tensor.raw_data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    tensor.raw_data = [&f32::NAN.to_le_bytes(), &tensor.raw_data[4..]].concat().into();
     let error = Model::from_bytes(&graph.encode_to_vec()).unwrap_err();
     assert!(error.to_string().contains("'conv1.weight' holds a NaN"), "{error}");
 }

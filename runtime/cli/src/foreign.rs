@@ -54,8 +54,7 @@ pub(crate) fn open(
             ))
             .hint(format!("leave out {}, --layer", ForeignArgs::NAMES)));
         }
-        let model = onnx::Model::from_bytes(&bytes).map_err(|e| named(e.into()))?;
-        drop(bytes);
+        let model = onnx::Model::from_vec(bytes).map_err(|e| named(e.into()))?;
         return ready(model, running).map_err(named);
     }
     // A signature covers one file, so nothing is read from others.

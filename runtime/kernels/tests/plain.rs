@@ -114,6 +114,7 @@ fn cases() -> Vec<Case> {
         Case::new([17, 33], [29, 31], 3, 1, 0),
         Case::new([130, 130], [9, 8], 3, 1, 1),
         Case::new([20, 16], [9, 11], 3, 1, 2),
+        Case::new([32, 32], [3, 4], 3, 1, 1),
     ];
     let mut dilated = Case::new([8, 24], [12, 13], 3, 1, 2);
     dilated.window.dilation = [2, 2];

@@ -52,7 +52,7 @@ pub(in super::super) fn decode(
 
     let external = tensor.data_location == EXTERNAL;
     let raw = if external {
-        external::read(&tensor, count * kind.width(), storage.folder)?
+        external::read(&tensor, count * kind.width(), storage.folder)?.into()
     } else {
         tensor.raw_data
     };
@@ -234,7 +234,7 @@ mod tests {
             name: "t".to_owned(),
             dims: dims.to_vec(),
             data_type,
-            raw_data: raw.to_vec(),
+            raw_data: raw.to_vec().into(),
             ..Default::default()
         };
         decode(tensor, &mut Storage::new(None))

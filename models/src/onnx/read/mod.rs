@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use prost::Message;
+use prost::bytes::Bytes;
 
 use self::builder::{Builder, Mode};
 use self::order::Order;
@@ -33,7 +34,7 @@ pub(super) struct Parsed {
 }
 
 /// Reads what this library wrote, node by node.
-pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, OnnxError> {
+pub(super) fn parse(bytes: Bytes) -> Result<Parsed, OnnxError> {
     let (model, source, _) = decoded(bytes)?;
     let manifest = model.metadata_props.into_iter().find(|p| p.key == MANIFEST_KEY);
     let mut storage = Storage::new(None);
@@ -63,7 +64,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, OnnxError> {
 
 /// Reads the classifier in a file, whoever wrote it.
 pub(super) fn parse_foreign(
-    bytes: &[u8],
+    bytes: Bytes,
     folder: Option<&Path>,
     options: &Options,
 ) -> Result<Foreign, OnnxError> {
@@ -113,9 +114,9 @@ fn producer(model: &proto::Model) -> String {
     both.join(" ").trim().chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
-/// The messages of a file, with the version of its operations.
-fn decoded(bytes: &[u8]) -> Result<(proto::Model, proto::Graph, i64), OnnxError> {
-    limits::check(bytes)?;
+/// The messages of a file, with the version of its operations. Stored tensors stay parts of it.
+fn decoded(bytes: Bytes) -> Result<(proto::Model, proto::Graph, i64), OnnxError> {
+    limits::check(&bytes)?;
     let mut model =
         proto::Model::decode(bytes).map_err(|e| OnnxError::NotOnnx { detail: e.to_string() })?;
     let graph = model.graph.take();

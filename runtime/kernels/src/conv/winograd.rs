@@ -87,7 +87,7 @@ impl Winograd {
         let places = (side + 2) * (side + 2);
         let squares = [output.rows.div_ceil(side), output.columns.div_ceil(side)];
         let per_square = 4 * places * isa.lanes() * (input.blocks() + output.blocks());
-        let chunk = (CHUNK_BYTES / per_square).clamp(4, squares[0] * squares[1]);
+        let chunk = (CHUNK_BYTES / per_square).max(4).min(squares[0] * squares[1]);
         let mut transformed = vec![0.0; places * input.channels * output.channels];
         let mut found = vec![0.0; places];
         for o in 0..output.channels {
