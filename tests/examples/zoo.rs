@@ -42,9 +42,12 @@ fn rows(case: Case, golden: &Golden) {
     let net = case.net();
     let model = case.model(&net);
     let [_, rows, columns] = case.image;
-    for (engine, name) in
-        [(Engine::Reference, "f64"), (Engine::Tract, "tract"), (Engine::Burn, "Burn")]
-    {
+    for (engine, name) in [
+        (Engine::Reference, "f64"),
+        (Engine::Native, "native"),
+        (Engine::Tract, "tract"),
+        (Engine::Burn, "Burn"),
+    ] {
         let found = engine.answers(case, &model);
         let cells = found.closeness(&golden.answers(case)).into_iter().map(cell);
         let cells = cells.collect::<Vec<_>>().join(" | ");

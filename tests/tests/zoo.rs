@@ -80,6 +80,11 @@ fn the_reference_agrees_with_pytorch() {
 }
 
 #[test]
+fn the_native_engine_agrees_with_pytorch() {
+    check(Engine::Native, holds_in_single);
+}
+
+#[test]
 fn tract_agrees_with_pytorch() {
     check(Engine::Tract, holds_in_single);
 }

@@ -51,8 +51,8 @@ typedef struct SaligatePicture {
   const uint8_t *pixels;
   // Number of values: channels times height times width.
   size_t length;
-  // Their order.
-  enum SaligateOrder order;
+  // Their order, one of `SaligateOrder`.
+  uint32_t order;
 } SaligatePicture;
 
 #ifdef __cplusplus

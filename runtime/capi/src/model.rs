@@ -44,8 +44,8 @@ pub struct SaligatePicture {
     pub pixels: *const u8,
     /// Number of values: channels times height times width.
     pub length: usize,
-    /// Their order.
-    pub order: SaligateOrder,
+    /// Their order, one of `SaligateOrder`.
+    pub order: u32,
 }
 
 /// Version of the library.
@@ -210,12 +210,15 @@ unsafe fn seen(model: &Model, picture: &SaligatePicture) -> Result<Picture, Fail
     }
     // SAFETY: what the caller promises.
     let given = unsafe { std::slice::from_raw_parts(picture.pixels, wanted) };
+    const PLANAR: u32 = SaligateOrder::Planar as u32;
+    const INTERLEAVED: u32 = SaligateOrder::Interleaved as u32;
     let planar = match picture.order {
-        SaligateOrder::Planar => given.to_vec(),
-        SaligateOrder::Interleaved => {
+        PLANAR => given.to_vec(),
+        INTERLEAVED => {
             let channel = |c: usize| given[c..].iter().step_by(channels).copied();
             (0..channels).flat_map(channel).collect()
         }
+        other => return Err(Failure::misuse(format!("there is no order {other}"))),
     };
     Picture::from_planar(channels, height, width, planar)
         .map_err(|e| Failure::misuse(e.to_string()))

@@ -40,7 +40,9 @@ pub enum Engine {
     Reference,
     /// Burn on its flex backend, in f32.
     Burn,
-    /// The runtime, in f32, from the bytes of the file.
+    /// The runtime's own engine, in f32.
+    Native,
+    /// tract, in f32, from the bytes of the file.
     Tract,
 }
 
@@ -53,7 +55,8 @@ impl Engine {
         match self {
             Self::Reference => by_reference(case, model),
             Self::Burn => by_burn(case, model),
-            Self::Tract => by_tract(case, model),
+            Self::Native => by_runtime(case, model, saligate_runtime::Backend::Native),
+            Self::Tract => by_runtime(case, model, saligate_runtime::Backend::Tract),
         }
     }
 }
@@ -74,10 +77,10 @@ fn by_burn(case: Case, model: &Model) -> Answers {
     Answers::new(outputs.iter().map(|values| wide(values)).collect())
 }
 
-fn by_tract(case: Case, model: &Model) -> Answers {
+fn by_runtime(case: Case, model: &Model, backend: saligate_runtime::Backend) -> Answers {
     let [channels, rows, columns] = case.image;
-    let runtime = saligate_runtime::Model::from_bytes(&model.to_bytes());
-    let runtime = runtime.expect("the file is whole");
+    let read = Model::from_bytes(&model.to_bytes()).expect("the file is whole");
+    let runtime = saligate_runtime::Model::new_on(read, backend).expect("the engine is built in");
     let picture = Picture::from_planar(channels, rows, columns, case.pixels());
     let picture = picture.expect("an image of the case");
     let explain = |name: &str| {

@@ -4,6 +4,7 @@
 //! | step | where | what it does |
 //! |---|---|---|
 //! | lower | [`lower`](self::lower) | operations with what follows them, gradient rules as one operation each, nothing twice |
+//! | means | [`means`] | the means of Grad-CAM without the gradients behind them |
 //! | remember | [`remember`](self::remember) | bits and winners in place of the activations that a way back would read |
 //! | lay out | [`layout`] | channels in blocks, halos, parts that lie within wholes, conversions between |
 //! | squares | [`squares`] | which convolutions are worth the memory of faster weights |
@@ -15,6 +16,7 @@
 
 mod layout;
 mod lower;
+mod means;
 mod node;
 mod plain;
 mod remember;
@@ -43,7 +45,8 @@ impl Plan {
     pub(super) fn new(graph: &Graph, isa: Isa) -> Self {
         let names = graph.outputs().iter().enumerate();
         let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
-        let (nodes, outputs) = lower::lower(graph);
+        let (mut nodes, outputs) = lower::lower(graph);
+        means::shorten(&mut nodes);
         let (nodes, outputs) = remember::remember(nodes, outputs);
         let mut laid = lay_out(isa, nodes, outputs);
         squares::choose(isa, &mut laid);
