@@ -405,7 +405,8 @@ pub(crate) struct IssueArgs {
     /// Issue it for the key of an earlier licence of the same holder, in place of a free one
     #[arg(long, value_name = "SERIAL")]
     pub(crate) renew: Option<u32>,
-    /// Ledger; begun where it is missing [default: the first key file's name with .ledger]
+    /// Ledger; begun where it is missing. All licences of a key must be in one, whatever its copies
+    /// are called [default: the first key file's name with .ledger]
     #[arg(long, value_name = "FILE")]
     pub(crate) ledger: Option<PathBuf>,
     /// File to write; must not exist [default: SERIAL.license]

@@ -1,21 +1,21 @@
 //! `saligate license`: issue, show, verify, export.
 
-use std::path::{Path, PathBuf};
+mod issue;
+mod ledger;
 
-use saligate_keys::{
-    Circumstances, Error, KeyFile, Ledger, LedgerWriter, License, Pool, Subject, Terms, Timestamp,
-    VendorKeys,
-};
+use std::path::Path;
+
+use saligate_keys::{Circumstances, Error, Ledger, License, Timestamp};
 use saligate_runtime::{Model, Use};
 use serde_json::json;
 
-use crate::args::{CheckArgs, IssueArgs, LicenseCommand};
+use crate::args::{CheckArgs, LicenseCommand};
 use crate::error::{CliError, Outcome};
 use crate::{device, emit, secrets};
 
 pub(crate) fn run(command: &LicenseCommand) -> Result<(), CliError> {
     match command {
-        LicenseCommand::Issue(args) => issue(args),
+        LicenseCommand::Issue(args) => issue::run(args),
         LicenseCommand::Show { license, json } => show(license, *json),
         LicenseCommand::Verify(args) => verify(args),
         LicenseCommand::Export { serial, ledger, out } => {
@@ -36,103 +36,6 @@ pub(crate) fn read(path: &Path) -> Result<License, CliError> {
         );
         if changed { CliError::no(error.to_string()) } else { error.into() }
     })
-}
-
-fn issue(args: &IssueArgs) -> Result<(), CliError> {
-    let model = Model::open(&args.model)?;
-    let licensed = model.licensed().map_err(|e| CliError::from(e).in_file(&args.model))?;
-    if let Some(asked) = &args.methods {
-        asked.iter().try_for_each(|method| known_method(&model, method))?;
-    }
-    let mut files = secrets::keys(&args.key, &args.secrets)?;
-    let path = args.ledger.clone().unwrap_or_else(|| ledger_of(&args.key[0]));
-    let signer = saligate_keys::Secret::from_bytes(files[0].secret().expose());
-    let keys = VendorKeys::of(&signer);
-    if let Some(expected) = licensed.vendor.filter(|&vendor| vendor != keys.public()) {
-        let what = format!("the model takes licences of {expected}, not of {}", keys.public());
-        return Err(
-            CliError::no(what).hint("put the key file that the model was locked with first")
-        );
-    }
-    let pool = Pool::of(files.drain(..).map(KeyFile::into_secret).collect(), licensed.keys)?;
-    let out = args.out.as_deref();
-    out.map_or(Ok(()), refuse_existing)?;
-    let terms = Terms {
-        holder: args.holder.clone(),
-        recipient: args.to,
-        not_before: args.not_before,
-        expires: args.expires,
-        methods: args.methods.clone(),
-        device: args.device.clone(),
-    };
-
-    // From here on other issuers wait.
-    let mut writer = LedgerWriter::open(&path, keys.public())?;
-    let pick = match args.renew {
-        None => pool.free(writer.ledger())?,
-        Some(serial) => {
-            let earlier = writer.ledger().get(serial).ok_or(Error::Serial { serial })?;
-            if let Some(at) = earlier.revoked {
-                return Err(Error::AlreadyRevoked { serial, at }.into());
-            }
-            pool.key(&earlier.license.claims().key)?
-        }
-    };
-    let trigger = model.trigger(pick.secret)?;
-    let subject = Subject { model: licensed.digest, key: pick.secret.id(), trigger: &trigger };
-    let license = writer.issue(&keys, &terms, &subject)?;
-    drop(writer);
-
-    let serial = license.claims().serial;
-    let out = out.map_or_else(|| PathBuf::from(format!("{serial}.license")), Path::to_owned);
-    license.write_new(&out).map_err(|error| {
-        let export = format!("saligate license export {serial} --ledger {}", path.display());
-        CliError::new(format!("licence {serial} is issued, but not written: {error}"))
-            .hint(format!("{export} -o FILE"))
-    })?;
-    if license.claims().expires.is_some_and(|end| end < Timestamp::now()) {
-        eprintln!("saligate: warning: licence {serial} has expired already");
-    }
-    if args.json {
-        let line = json!({
-            "schema": 1,
-            "serial": serial,
-            "key": pick.secret.id(),
-            "shared": pick.shared,
-            "license": out,
-            "ledger": path,
-        });
-        return emit(&line.to_string());
-    }
-    emit(&format!("wrote {}: licence {serial} for {}", out.display(), args.holder))?;
-    emit(&format!("entered in {}", path.display()))?;
-    let whose = if pick.shared { "shared by all licences of this model" } else { "of its own" };
-    emit(&format!("key id {}, {whose}", pick.secret.id()))
-}
-
-fn known_method(model: &Model, method: &str) -> Result<(), CliError> {
-    let own = model.manifest().methods.iter().map(|m| m.name.as_str());
-    let known: Vec<_> = own.chain(crate::passes::Pass::NAMES.iter().copied()).collect();
-    if known.contains(&method) {
-        return Ok(());
-    }
-    Err(CliError::new(format!("this model cannot explain by '{method}'"))
-        .hint(format!("--methods {}", known.join(","))))
-}
-
-/// `KEY.ledger`.
-fn ledger_of(key: &Path) -> PathBuf {
-    let mut name = key.as_os_str().to_owned();
-    name.push(".ledger");
-    name.into()
-}
-
-/// Refused before a licence is issued, so that no serial number is used up for nothing.
-fn refuse_existing(path: &Path) -> Result<(), CliError> {
-    if path.symlink_metadata().is_ok() {
-        return Err(CliError::from(Error::Exists).in_file(path));
-    }
-    Ok(())
 }
 
 fn show(path: &Path, as_json: bool) -> Result<(), CliError> {

@@ -1,0 +1,46 @@
+//! `license issue` and its ledger.
+
+use std::fs;
+
+use saligate_keys::{KeyFile, Ledger, LedgerWriter, Secret, VendorKeys};
+
+use crate::folder::{Folder, secret};
+
+#[test]
+fn a_ledger_is_begun_aloud() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    let begun = "began vendor.key.ledger";
+    let stderr = folder.fails(0, &folder.issue(&ana, "--holder Ana"));
+    assert!(stderr.contains(begun) && stderr.contains("--ledger FILE"), "{stderr}");
+    let stderr = folder.fails(0, &folder.issue(&ana, "--holder Ana"));
+    assert!(!stderr.contains(begun), "{stderr}");
+}
+
+/// The copy would give out the numbers and slots of the first ledger again.
+#[test]
+fn a_copy_of_a_key_begins_no_ledger_beside_that_of_the_first() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    KeyFile::new(secret()).write_new(folder.path("copy.key")).unwrap();
+    let issue = folder.issue(&ana, "--holder Ana").replace("vendor.key", "copy.key");
+    let stderr = folder.fails(2, &issue);
+    assert!(stderr.contains("try: --ledger vendor.key.ledger"), "{stderr}");
+    assert!(!folder.path("copy.key.ledger").exists() && !folder.path("2.license").exists());
+    folder.done(&format!("{issue} --ledger vendor.key.ledger"));
+    assert_eq!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().len(), 2);
+}
+
+#[test]
+fn ledgers_of_others_do_not_hinder() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    let other = Secret::generate().unwrap();
+    let vendor = VendorKeys::of(&other).public();
+    drop(LedgerWriter::open(folder.path("other.key.ledger"), vendor).unwrap());
+    fs::write(folder.path("none.ledger"), "something else").unwrap();
+    fs::create_dir(folder.path("folder.ledger")).unwrap();
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    assert!(folder.path("vendor.key.ledger").exists());
+}
