@@ -402,7 +402,8 @@ pub(crate) struct IssueArgs {
     /// The one device that may use it, by name (`saligate device` prints one) [default: any]
     #[arg(long, value_name = "ID")]
     pub(crate) device: Option<String>,
-    /// Issue it for the key of an earlier licence of the same holder, in place of a free one
+    /// Issue it for the key of an earlier licence of the same holder, in place of a free one. The
+    /// recipient may be another: a new device, for instance
     #[arg(long, value_name = "SERIAL")]
     pub(crate) renew: Option<u32>,
     /// Ledger; begun where it is missing. All licences of a key must be in one, whatever its copies

@@ -74,6 +74,12 @@ fn pick<'a>(args: &IssueArgs, ledger: &Ledger, pool: &'a Pool) -> Result<Pick<'a
     if let Some(at) = earlier.revoked {
         return Err(Error::AlreadyRevoked { serial, at }.into());
     }
+    let holder = &earlier.license.claims().holder;
+    if *holder != args.holder {
+        let what = format!("licence {serial} was issued to {holder}, not to {}", args.holder);
+        return Err(CliError::no(what)
+            .hint("the same --holder, or leave out --renew to give somebody else another key"));
+    }
     Ok(pool.key(&earlier.license.claims().key)?)
 }
 

@@ -44,3 +44,15 @@ fn ledgers_of_others_do_not_hinder() {
     folder.done(&folder.issue(&ana, "--holder Ana"));
     assert!(folder.path("vendor.key.ledger").exists());
 }
+
+#[test]
+fn a_licence_is_renewed_for_its_holder_only() {
+    let folder = Folder::new();
+    let (ana, board) = (folder.identity("ana"), folder.identity("board"));
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    let stderr = folder.fails(1, &folder.issue(&ana, "--holder Eve --renew 1"));
+    assert!(stderr.contains("licence 1 was issued to Ana, not to Eve"), "{stderr}");
+    assert!(stderr.contains("try: the same --holder"), "{stderr}");
+    folder.done(&folder.issue(&board, "--holder Ana --renew 1"));
+    assert_eq!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().len(), 2);
+}
