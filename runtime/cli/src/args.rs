@@ -503,7 +503,7 @@ pub(crate) struct SignArgs {
     /// Key file of the vendor
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
-    /// Signature to write; replaced if it is there [default: MODEL.sig]
+    /// Signature to write; replaces a signature, and nothing else [default: MODEL.sig]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]

@@ -11,6 +11,7 @@ mod import;
 mod inspect;
 mod key;
 mod license;
+mod outputs;
 mod passes;
 mod predict;
 mod revoke;

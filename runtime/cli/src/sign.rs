@@ -13,13 +13,24 @@ use crate::{emit, secrets};
 
 pub(crate) fn sign(args: &SignArgs) -> Result<(), CliError> {
     let bytes = read_file(&args.model)?;
+    let path = args.out.clone().unwrap_or_else(|| beside(&args.model));
+    refuse_other(&path)?;
     let key = secrets::key(&args.key, &args.secrets)?;
     let keys = VendorKeys::of(key.secret());
     let signature = ModelSignature::sign(&keys, sha256(&bytes), Timestamp::now());
-    let path = args.out.clone().unwrap_or_else(|| beside(&args.model));
     write_atomic(&path, signature.text().as_bytes())
         .map_err(|error| CliError::new(format!("{}: {error}", path.display())))?;
     emit(&format!("wrote {}, signed by {}", path.display(), keys.public()))
+}
+
+/// Only a signature is replaced: anything else may be the key, or the model.
+fn refuse_other(path: &Path) -> Result<(), CliError> {
+    if path.symlink_metadata().is_err() || ModelSignature::read(path).is_ok() {
+        return Ok(());
+    }
+    Err(CliError::new("the file exists, is no signature, and is not replaced")
+        .in_file(path)
+        .hint("another name, or remove the file first"))
 }
 
 pub(crate) fn verify(args: &VerifyArgs) -> Result<(), CliError> {

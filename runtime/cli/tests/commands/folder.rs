@@ -14,9 +14,14 @@ impl Folder {
     pub fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         KeyFile::new(secret()).write_new(folder.path("vendor.key")).unwrap();
-        fs::copy(demo("locked.onnx"), folder.path("model.onnx")).unwrap();
-        fs::copy(demo("samples/disc.png"), folder.path("scene.png")).unwrap();
+        fs::copy(Self::demo("locked.onnx"), folder.path("model.onnx")).unwrap();
+        fs::copy(Self::demo("samples/disc.png"), folder.path("scene.png")).unwrap();
         folder
+    }
+
+    /// Path of a file of the shipped demo.
+    pub fn demo(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/artifacts/demo").join(name)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -67,9 +72,5 @@ pub fn ended(code: i32, output: &Output) -> (String, String) {
 
 /// The demo's secret, which is public.
 pub fn secret() -> Secret {
-    KeyFile::read(demo("demo.key")).unwrap().into_secret()
-}
-
-fn demo(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/artifacts/demo").join(name)
+    KeyFile::read(Folder::demo("demo.key")).unwrap().into_secret()
 }

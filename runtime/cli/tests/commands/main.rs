@@ -3,3 +3,4 @@
 
 mod folder;
 mod issue;
+mod outputs;
