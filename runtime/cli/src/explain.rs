@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use saligate_keys::{Timestamp, Trigger};
+use saligate_keys::{IdentityKind, Timestamp, Trigger, VendorKind};
 use saligate_models::manifest::GateForm;
 use saligate_runtime::npy::write_npy;
 use saligate_runtime::passes::Completeness;
@@ -55,7 +55,10 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
 /// The trigger of the key or licence, if one is given.
 fn trigger(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Trigger>, CliError> {
     if let Some(path) = &args.key {
-        let key = secrets::key(path, &args.secrets)?;
+        // Nobody should type a passphrase for a key that opens something else.
+        let stored = secrets::stored::<VendorKind>(path)?;
+        model.check_key(stored.about().public)?;
+        let key = secrets::opened(stored, path, &args.secrets)?;
         return Ok(Some(model.trigger(key.secret())?));
     }
     let (Some(license), Some(identity)) = (&args.license, &args.identity) else {
@@ -66,10 +69,12 @@ fn trigger(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Tri
         };
     };
     let license = license::read(license)?;
-    let identity = secrets::identity(identity, &args.secrets)?;
+    let stored = secrets::stored::<IdentityKind>(identity)?;
     let device = args.device.clone().or_else(device::name);
     let usage =
         Use { now: Timestamp::now(), device: device.as_deref(), vendor: args.vendor, method };
+    model.check_license(&license, stored.about().public, &usage)?;
+    let identity = secrets::opened(stored, identity, &args.secrets)?.into_identity();
     Ok(Some(model.licensed_trigger(&license, &identity, &usage)?))
 }
 

@@ -5,7 +5,7 @@ mod ledger;
 
 use std::path::Path;
 
-use saligate_keys::{Circumstances, Error, Ledger, License, Timestamp};
+use saligate_keys::{Circumstances, Error, IdentityKind, Ledger, License, Timestamp};
 use saligate_runtime::{Model, Use};
 use serde_json::json;
 
@@ -102,25 +102,24 @@ fn verify(args: &CheckArgs) -> Result<(), CliError> {
 fn checked(args: &CheckArgs) -> Result<License, CliError> {
     let license = read(&args.license)?;
     let model = args.model.as_deref().map(Model::open).transpose()?;
-    let identity = args.identity.as_deref().map(|path| secrets::identity(path, &args.secrets));
-    let identity = identity.transpose()?;
+    let stored = args.identity.as_deref().map(secrets::stored::<IdentityKind>).transpose()?;
     let device = args.device.clone().or_else(device::name);
     let now = args.at.unwrap_or_else(Timestamp::now);
-    let licensed = model.as_ref().map(Model::licensed).transpose()?;
     license.check(&Circumstances {
         now,
         vendor: args.vendor,
-        model: licensed,
-        recipient: identity.as_ref().map(saligate_keys::Identity::recipient),
+        model: model.as_ref().map(Model::licensed).transpose()?,
+        recipient: stored.as_ref().map(|stored| stored.about().public),
         device: device.as_deref(),
         method: args.method.as_deref(),
     })?;
-    if let (Some(model), Some(identity)) = (&model, &identity) {
+    if let (Some(model), Some(stored), Some(path)) = (&model, stored, &args.identity) {
+        let identity = secrets::opened(stored, path, &args.secrets)?.into_identity();
         let allowed = license.claims().methods.as_ref().and_then(|methods| methods.first());
         let method = args.method.as_ref().or(allowed);
         let method = method.map_or(model.manifest().method().name.as_str(), String::as_str);
         let usage = Use { now, device: device.as_deref(), vendor: args.vendor, method };
-        model.licensed_trigger(&license, identity, &usage)?;
+        model.licensed_trigger(&license, &identity, &usage)?;
     }
     Ok(license)
 }

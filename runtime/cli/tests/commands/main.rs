@@ -4,3 +4,4 @@
 mod folder;
 mod issue;
 mod outputs;
+mod secrets;
