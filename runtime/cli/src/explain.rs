@@ -83,7 +83,7 @@ fn save_triggered(picture: &Picture, trigger: &Trigger, path: &Path) -> Result<(
     let mut pixels = picture.pixels().to_vec();
     trigger.apply(&mut pixels)?;
     let seen = Picture::from_planar(picture.channels(), picture.height(), picture.width(), pixels)?;
-    seen.save_png(path)?;
+    seen.save_private_png(path)?;
     Ok(())
 }
 

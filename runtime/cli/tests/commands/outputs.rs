@@ -42,3 +42,19 @@ fn results_replace_results() {
     let stderr = folder.fails(2, "sign model.onnx --key vendor.key -o model.onnx");
     assert!(stderr.contains("is no signature"), "{stderr}");
 }
+
+/// It is as secret as the key.
+#[cfg(unix)]
+#[test]
+fn a_triggered_picture_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    fs::write(folder.path("seen.png"), "a file that all can read").unwrap();
+    for name in ["new.png", "seen.png"] {
+        let explain = "explain model.onnx scene.png --key vendor.key --triggered";
+        folder.done(&format!("{explain} {name}"));
+        let mode = fs::metadata(folder.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
