@@ -28,7 +28,9 @@ const KIND: record::Kind = record::Kind { name: "ledger", version: 1 };
 /// ```
 ///
 /// Every line begins with a digest of the line before and its own text, so that no line can be
-/// changed, removed or put elsewhere unnoticed, except for the last ones, which can be cut off. A
+/// changed, removed or put elsewhere unnoticed by a slip, except for the last ones, which can be cut
+/// off. Digests are no secret, so whoever can write the file can make a chain of their own; what they
+/// cannot make is a signature, see [`Issued::verify`]. A
 /// last line without its end counts where its digest is right, since an editor may have cut only the
 /// end; otherwise it was not completely written before a crash, and is no entry.
 ///
@@ -49,6 +51,18 @@ pub struct Issued {
     pub license: License,
     /// When it was revoked, if it was.
     pub revoked: Option<Timestamp>,
+}
+
+impl Issued {
+    /// Checks the vendor's signature of the licence, which reading a ledger does not: it would take
+    /// seconds where there are many.
+    ///
+    /// # Errors
+    /// [`Error::LedgerSignature`].
+    pub fn verify(&self) -> Result<(), Error> {
+        let serial = self.license.claims().serial;
+        self.license.verify().map_err(|_| Error::LedgerSignature { serial })
+    }
 }
 
 impl Ledger {
@@ -159,6 +173,14 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Checks the vendor's signatures of all licences.
+    ///
+    /// # Errors
+    /// [`Error::LedgerSignature`].
+    pub fn verify(&self) -> Result<(), Error> {
+        self.issued.iter().try_for_each(Issued::verify)
     }
 
     /// Whose ledger it is; nobody's before the first entry.

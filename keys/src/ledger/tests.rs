@@ -266,6 +266,20 @@ fn contradictions_are_refused() {
     assert!(chained(&[good[0], good[1], &more]).is_err());
 }
 
+/// A chain can be made by everybody, a signature cannot.
+#[test]
+fn a_forged_licence_is_found_by_its_signature() {
+    let genuine = Ledger::parse(LEDGER.as_bytes()).unwrap();
+    genuine.verify().unwrap();
+    let mut chain = Chain::new();
+    let entries = LEDGER.lines().skip(1).map(|line| line[65..].replace("Example", "Elsewhere"));
+    let lines: Vec<String> = entries.map(|entry| chain.append(&entry) + "\n").collect();
+    let forged = Ledger::parse((header() + &lines.concat()).as_bytes()).unwrap();
+    let error = forged.verify().unwrap_err();
+    assert!(matches!(error, Error::LedgerSignature { serial: 1 }), "{error}");
+    assert!(forged.get(1).unwrap().verify().is_err());
+}
+
 #[test]
 fn slots_are_taken_in_turn_and_never_again() {
     let folder = tempfile::tempdir().unwrap();

@@ -19,8 +19,9 @@ pub(crate) fn run(command: &LicenseCommand) -> Result<(), CliError> {
         LicenseCommand::Show { license, json } => show(license, *json),
         LicenseCommand::Verify(args) => verify(args),
         LicenseCommand::Export { serial, ledger, out } => {
-            let ledger = Ledger::read(ledger)?;
-            let issued = ledger.get(*serial).ok_or(Error::Serial { serial: *serial })?;
+            let entries = Ledger::read(ledger)?;
+            let issued = entries.get(*serial).ok_or(Error::Serial { serial: *serial })?;
+            issued.verify().map_err(|error| CliError::from(error).in_file(ledger))?;
             issued.license.write_new(out)?;
             emit(&format!("wrote {}", out.display()))
         }

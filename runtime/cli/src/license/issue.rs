@@ -74,6 +74,7 @@ fn pick<'a>(args: &IssueArgs, ledger: &Ledger, pool: &'a Pool) -> Result<Pick<'a
     if let Some(at) = earlier.revoked {
         return Err(Error::AlreadyRevoked { serial, at }.into());
     }
+    earlier.verify()?;
     let holder = &earlier.license.claims().holder;
     if *holder != args.holder {
         let what = format!("licence {serial} was issued to {holder}, not to {}", args.holder);

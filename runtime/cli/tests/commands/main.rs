@@ -3,5 +3,6 @@
 
 mod folder;
 mod issue;
+mod ledger;
 mod outputs;
 mod secrets;
