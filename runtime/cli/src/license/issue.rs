@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use saligate_keys::{
-    Error, KeyFile, Ledger, LedgerWriter, License, Pick, Pool, Secret, Subject, Terms, Timestamp,
-    VendorKeys,
+    Error, KeyFile, Ledger, LedgerWriter, License, ModelDigest, Pick, Pool, Secret, Subject, Terms,
+    Timestamp, VendorKeys,
 };
 use saligate_runtime::Model;
 use serde_json::json;
@@ -42,6 +42,7 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
             path.display()
         );
     }
+    warn_of_other_models(writer.ledger(), &licensed.digest);
     let pick = pick(args, writer.ledger(), &pool)?;
     let trigger = model.trigger(pick.secret)?;
     let subject = Subject { model: licensed.digest, key: pick.secret.id(), trigger: &trigger };
@@ -54,6 +55,17 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
         eprintln!("saligate: warning: licence {serial} has expired already");
     }
     report(args, &license, &pick, &out, &path)
+}
+
+/// The trigger of a key is the same in all models that it locks.
+fn warn_of_other_models(ledger: &Ledger, digest: &ModelDigest) {
+    let mut models = ledger.issued().iter().map(|issued| issued.license.claims().model);
+    if let Some(other) = models.find(|model| model != digest) {
+        eprintln!(
+            "saligate: warning: the ledger has licences for another model ({other:.8}, not \
+             {digest:.8}); what they wrap may open this one too: use one key file per model"
+        );
+    }
 }
 
 fn terms(args: &IssueArgs) -> Terms {

@@ -3,6 +3,8 @@
 use std::fs;
 
 use saligate_keys::{KeyFile, Ledger, LedgerWriter, Secret, VendorKeys};
+use saligate_models::graph::Source;
+use saligate_models::onnx::{Model, weights_digest};
 
 use crate::folder::{Folder, secret};
 
@@ -55,4 +57,32 @@ fn a_licence_is_renewed_for_its_holder_only() {
     assert!(stderr.contains("try: the same --holder"), "{stderr}");
     folder.done(&folder.issue(&board, "--holder Ana --renew 1"));
     assert_eq!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().len(), 2);
+}
+
+/// One trigger opens both.
+#[test]
+fn a_second_model_under_the_same_key_is_warned_of() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    let issue = folder.issue(&ana, "--holder Ana");
+    folder.done(&issue);
+    let warning = "the ledger has licences for another model";
+    assert!(!folder.fails(0, &issue).contains(warning));
+    let mut model = Model::open(&folder.path("model.onnx")).unwrap();
+    let values = model.graph.values().map(|(_, value)| value);
+    let (name, data) = values
+        .filter(|value| !value.name.starts_with("gate."))
+        .find_map(|value| match &value.source {
+            Source::Param(data) if data[0] != 0.0 => Some((value.name.clone(), data.to_vec())),
+            _ => None,
+        })
+        .unwrap();
+    model
+        .graph
+        .set_param(&name, data.iter().map(|value| value / 2.0).collect::<Vec<f32>>())
+        .unwrap();
+    model.manifest.weights_sha256 = weights_digest(&model.graph);
+    model.save(&folder.path("other.onnx")).unwrap();
+    let stderr = folder.fails(0, &issue.replace("model.onnx", "other.onnx"));
+    assert!(stderr.contains(warning) && stderr.contains("one key file per model"), "{stderr}");
 }
