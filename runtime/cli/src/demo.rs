@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::args::DemoArgs;
 use crate::error::CliError;
-use crate::{emit, outputs, predict};
+use crate::{emit, outputs, predict, shown};
 
 /// Columns of the panel and of the table.
 const STATES: [&str; 3] = ["no key", "wrong key", "key"];
@@ -75,7 +75,8 @@ fn report(
             json!({"state": state, "spearman": similarity, "label": label(found)})
         })
         .collect();
-    emit(&json!({"schema": 1, "image": path, "states": states, "panel": args.out}).to_string())
+    let (image, panel) = (shown(path), shown(&args.out));
+    emit(&json!({"schema": 1, "image": image, "states": states, "panel": panel}).to_string())
 }
 
 fn row(name: &str, cells: [String; 3]) -> String {

@@ -15,7 +15,7 @@ use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::foreign::{self, Wanted};
 use crate::passes::Pass;
-use crate::{device, emit, license, outputs, predict, secrets};
+use crate::{device, emit, license, outputs, predict, secrets, shown};
 
 /// Side, in pixels, that small drawings are enlarged to.
 const SHOWN_SIDE: usize = 224;
@@ -213,13 +213,13 @@ fn report(
         let prediction = &explanation.prediction;
         let mut line = json!({
             "schema": 1,
-            "image": args.image,
+            "image": shown(&args.image),
             "method": method,
             "state": state,
             "class": explanation.class,
             "label": label,
             "predicted": predict::ranked(model, prediction, 1)[0],
-            "written": written,
+            "written": written.iter().map(|path| shown(path)).collect::<Vec<_>>(),
         });
         if let Some(passes) = found.passes {
             line["passes"] = passes.into();

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::args::{CheckArgs, LicenseCommand};
 use crate::error::{CliError, Outcome};
-use crate::{device, emit, secrets};
+use crate::{device, emit, secrets, shown};
 
 pub(crate) fn run(command: &LicenseCommand) -> Result<(), CliError> {
     match command {
@@ -45,7 +45,7 @@ fn show(path: &Path, as_json: bool) -> Result<(), CliError> {
     if as_json {
         let line = json!({
             "schema": 1,
-            "license": path,
+            "license": shown(path),
             "vendor": license.vendor(),
             "claims": claims,
         });
@@ -79,7 +79,7 @@ fn verify(args: &CheckArgs) -> Result<(), CliError> {
         };
         let line = json!({
             "schema": 1,
-            "license": args.license,
+            "license": shown(&args.license),
             "valid": reason.is_none(),
             "reason": reason,
         });

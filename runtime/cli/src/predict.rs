@@ -8,9 +8,9 @@ use saligate_runtime::{Model, Prediction};
 use serde_json::{Value, json};
 
 use crate::args::PredictArgs;
-use crate::emit;
 use crate::error::CliError;
 use crate::foreign::{self, Wanted};
+use crate::{emit, shown};
 
 pub(crate) fn run(args: &PredictArgs) -> Result<(), CliError> {
     let model = foreign::open(&args.model, args.vendor, &args.foreign, &Wanted::Predictions)?;
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<(), CliError> {
         let prediction = model.predict(&open(&model, path)?)?;
         let ranked = ranked(&model, &prediction, args.top.max(1));
         if args.json {
-            emit(&json!({"schema": 1, "image": path, "classes": ranked}).to_string())?;
+            emit(&json!({"schema": 1, "image": shown(path), "classes": ranked}).to_string())?;
         } else {
             let classes: Vec<String> = ranked
                 .iter()

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::args::{SignArgs, VerifyArgs};
 use crate::error::CliError;
-use crate::{emit, secrets};
+use crate::{emit, secrets, shown};
 
 pub(crate) fn sign(args: &SignArgs) -> Result<(), CliError> {
     let bytes = read_file(&args.model)?;
@@ -39,7 +39,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), CliError> {
     if args.json {
         let line = json!({
             "schema": 1,
-            "model": args.model,
+            "model": shown(&args.model),
             "vendor": args.vendor,
             "valid": checked.is_ok(),
             "signed": checked.as_ref().ok().map(ModelSignature::signed),

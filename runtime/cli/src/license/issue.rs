@@ -12,7 +12,7 @@ use serde_json::json;
 use super::ledger;
 use crate::args::IssueArgs;
 use crate::error::CliError;
-use crate::{emit, secrets};
+use crate::{emit, secrets, shown};
 
 pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
     let model = Model::open(&args.model)?;
@@ -121,8 +121,8 @@ fn report(
             "serial": serial,
             "key": pick.secret.id(),
             "shared": pick.shared,
-            "license": out,
-            "ledger": ledger,
+            "license": shown(out),
+            "ledger": shown(ledger),
         });
         return emit(&line.to_string());
     }

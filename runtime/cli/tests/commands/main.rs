@@ -3,6 +3,7 @@
 
 mod folder;
 mod issue;
+mod json;
 mod ledger;
 mod outputs;
 mod secrets;
