@@ -158,6 +158,11 @@ pub enum Error {
         /// What cannot be.
         reason: &'static str,
     },
+    /// A licence in a ledger was not signed by the vendor.
+    LedgerSignature {
+        /// Its number.
+        serial: u32,
+    },
     /// A ledger is that of another vendor.
     LedgerVendor {
         /// Whose it is.
@@ -387,6 +392,11 @@ impl fmt::Display for Error {
             Self::LedgerLine { line, reason } => {
                 write!(f, "line {line} has {reason}; restore the ledger from a backup")
             }
+            Self::LedgerSignature { serial } => write!(
+                f,
+                "licence {serial} in the ledger was not signed by the vendor, or was changed after \
+                 it was; restore the ledger from a backup"
+            ),
             Self::LedgerVendor { found, expected } => write!(
                 f,
                 "the ledger belongs to {found}, the key to {expected}; \

@@ -14,16 +14,28 @@ use std::{env, fs};
 /// The error of the file system, for instance for a folder that is missing or not writable. The path is then as
 /// before and no temporary file is left.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    if let Some(permissions) = permissions_for(path) {
+        builder.permissions(permissions);
+    }
+    write_with(builder, path, bytes)
+}
+
+/// [`write_atomic`], with mode 0600 whatever stood at the path before: for what only the user should read.
+///
+/// # Errors
+/// As there.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // tempfile opens with mode 0600.
+    write_with(tempfile::Builder::new(), path, bytes)
+}
+
+fn write_with(mut builder: tempfile::Builder<'_, '_>, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => env::current_dir()?,
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".saligate-");
-    if let Some(permissions) = permissions_for(path) {
-        builder.permissions(permissions);
-    }
-    let mut file = builder.tempfile_in(folder)?;
+    let mut file = builder.prefix(".saligate-").tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -88,5 +100,19 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         write_atomic(&path, b"new").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_private_also_in_place_of_another() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("private");
+        for content in ["new", "in place of a file that all can read"] {
+            write_private(&path, content.as_bytes()).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), content.as_bytes());
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        }
     }
 }

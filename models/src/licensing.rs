@@ -8,8 +8,10 @@ use crate::onnx::{Model, hash_parameters};
 /// SHA-256 of what makes a model the one that licences are issued for: its parameters, its input
 /// and the trigger of its gate, but not which keys open it.
 ///
-/// So a licence outlives the revocation of others, and nothing else that changes what the model
-/// computes. Hashed are `saligate/v1/licensed-model`; the parameters as
+/// So a licence outlives the revocation of others. It also outlives what is not hashed: the
+/// operations between the parameters, the saliency methods in the file, and labels and figures. The
+/// digest names the model that a vendor made; it does not show that the file is still that one, for
+/// which there is [`ModelSignature`](saligate_keys::ModelSignature). Hashed are `saligate/v1/licensed-model`; the parameters as
 /// [`weights_digest`](crate::onnx::weights_digest) tells, the elements of `gate.keys.responses` and
 /// `gate.keys.tiles` left out; channels, height and width as little-endian u64; and the form and
 /// trigger of the gate as they stand in the manifest.

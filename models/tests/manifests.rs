@@ -18,6 +18,15 @@ fn old_versions_read() {
     }
 }
 
+/// A fast parser finds a neighbour of the number that was written.
+#[test]
+fn figures_read_as_they_were_written() {
+    let (_, text) = OLD[1];
+    let text = text.replace("\"metrics\":{", "\"metrics\":{\"a\":1.03137254901960784,");
+    let manifest = Manifest::from_json(&text).unwrap();
+    assert_eq!(Manifest::from_json(&manifest.to_json()).unwrap(), manifest);
+}
+
 #[test]
 fn newer_versions_are_told_from_damage() {
     for (version, text) in OLD {

@@ -1,6 +1,6 @@
 //! Explaining with a licence.
 
-use saligate_keys::{Circumstances, Identity, License, Timestamp, Trigger, Vendor};
+use saligate_keys::{Circumstances, Identity, License, Recipient, Timestamp, Trigger, Vendor};
 
 use crate::error::RuntimeError;
 use crate::model::Model;
@@ -19,6 +19,29 @@ pub struct Use<'a> {
 }
 
 impl Model {
+    /// Whether a licence is good for this, and for this recipient. Takes nothing secret, so it can be
+    /// asked before an identity is opened.
+    ///
+    /// # Errors
+    /// The model has no gate, or the licence is not good for this
+    /// ([`RuntimeError::License`]).
+    pub fn check_license(
+        &self,
+        license: &License,
+        recipient: Recipient,
+        usage: &Use<'_>,
+    ) -> Result<(), RuntimeError> {
+        let &Use { now, device, vendor, method } = usage;
+        Ok(license.check(&Circumstances {
+            now,
+            vendor,
+            model: Some(self.licensed()?),
+            recipient: Some(recipient),
+            device,
+            method: Some(method),
+        })?)
+    }
+
     /// The trigger of a licence, for explanations of one kind. It is wiped when dropped, so it
     /// should not outlive the explanations.
     ///
@@ -33,16 +56,7 @@ impl Model {
         identity: &Identity,
         usage: &Use<'_>,
     ) -> Result<Trigger, RuntimeError> {
-        let &Use { now, device, vendor, method } = usage;
-        let model = self.licensed()?;
-        license.check(&Circumstances {
-            now,
-            vendor,
-            model: Some(model),
-            recipient: Some(identity.recipient()),
-            device,
-            method: Some(method),
-        })?;
+        self.check_license(license, identity.recipient(), usage)?;
         let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
         Ok(license.open(identity, &gate.trigger, self.shape()?)?)
     }

@@ -161,12 +161,20 @@ impl Model {
     /// # Errors
     /// The model has no gate, or its gate belongs to other keys.
     pub fn trigger(&self, secret: &Secret) -> Result<Trigger, RuntimeError> {
-        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
-        let found = secret.id();
-        if !gate.keys.contains(&found) {
-            return Err(RuntimeError::WrongKey { found, expected: gate.keys.clone() });
-        }
+        self.check_key(secret.id())?;
         self.any_trigger(secret)
+    }
+
+    /// Whether a key opens the model, by its public id.
+    ///
+    /// # Errors
+    /// The model has no gate, or its gate belongs to other keys.
+    pub fn check_key(&self, found: KeyId) -> Result<(), RuntimeError> {
+        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        if gate.keys.contains(&found) {
+            return Ok(());
+        }
+        Err(RuntimeError::WrongKey { found, expected: gate.keys.clone() })
     }
 
     /// The trigger that any secret would have here, right or wrong: for measuring what wrong keys

@@ -57,6 +57,11 @@ impl Chain {
         })
     }
 
+    /// Whether this is the whole next line, without its end.
+    pub(super) fn fits(&self, line: &[u8]) -> bool {
+        str::from_utf8(line).is_ok_and(|line| self.clone().next(line).is_some())
+    }
+
     /// The line of the next entry, without its end.
     pub(super) fn append(&mut self, entry: &str) -> String {
         let mut hash = Sha256::new();

@@ -28,8 +28,11 @@ const KIND: record::Kind = record::Kind { name: "ledger", version: 1 };
 /// ```
 ///
 /// Every line begins with a digest of the line before and its own text, so that no line can be
-/// changed, removed or put elsewhere unnoticed, except for the last ones, which can be cut off. A
-/// last line without its end was not completely written before a crash; it is no entry.
+/// changed, removed or put elsewhere unnoticed by a slip, except for the last ones, which can be cut
+/// off. Digests are no secret, so whoever can write the file can make a chain of their own; what they
+/// cannot make is a signature, see [`Issued::verify`]. A
+/// last line without its end counts where its digest is right, since an editor may have cut only the
+/// end; otherwise it was not completely written before a crash, and is no entry.
 ///
 /// A licence stands in it as a whole: it is issued once its line is on the disk, and can be written
 /// to a file again at any time. Licences are wrapped for their recipients, so the ledger holds
@@ -50,9 +53,23 @@ pub struct Issued {
     pub revoked: Option<Timestamp>,
 }
 
+impl Issued {
+    /// Checks the vendor's signature of the licence, which reading a ledger does not: it would take
+    /// seconds where there are many.
+    ///
+    /// # Errors
+    /// [`Error::LedgerSignature`].
+    pub fn verify(&self) -> Result<(), Error> {
+        let serial = self.license.claims().serial;
+        self.license.verify().map_err(|_| Error::LedgerSignature { serial })
+    }
+}
+
 impl Ledger {
     /// The most bytes that a ledger may have: some 200,000 licences.
     pub const MAX_LEN: u64 = 256 << 20;
+    /// More bytes than the header and the first entry have together.
+    const FIRST_LINES: u64 = 1024;
 
     /// Reads a ledger, while others may write to it.
     ///
@@ -61,6 +78,23 @@ impl Ledger {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let read = || Self::parse(&read_all(&File::open(path)?)?);
+        read().map_err(|error: Error| error.at(path))
+    }
+
+    /// Whose ledger a file is, by its first entry alone: however long it is, and however damaged
+    /// behind.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn vendor_of(path: impl AsRef<Path>) -> Result<Option<Vendor>, Error> {
+        let path = path.as_ref();
+        let read = || {
+            let mut text = Vec::new();
+            File::open(path)?.take(Self::FIRST_LINES).read_to_end(&mut text)?;
+            let ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+            let end = ends.map(|(at, _)| at + 1).nth(1).unwrap_or(text.len());
+            Ok(Self::parse(&text[..end])?.vendor)
+        };
         read().map_err(|error: Error| error.at(path))
     }
 
@@ -73,7 +107,7 @@ impl Ledger {
         Self::parse_with_length(text).map(|(ledger, _)| ledger)
     }
 
-    /// The ledger and the length of its complete lines.
+    /// The ledger and the length of its entries, which ends in front of a line that is torn.
     fn parse_with_length(text: &[u8]) -> Result<(Self, usize), Error> {
         let mut ledger = Self::empty();
         let Some(end) = text.iter().rposition(|&byte| byte == b'\n') else {
@@ -88,10 +122,17 @@ impl Ledger {
             }
             _ => return Err(other_kind()),
         }
-        for (line, text) in (1..).zip(text[..end].split(|&byte| byte == b'\n')).skip(1) {
-            ledger.take(line, text)?;
+        let mut lines = 1;
+        for text in text[..end].split(|&byte| byte == b'\n').skip(1) {
+            lines += 1;
+            ledger.take(lines, text)?;
         }
-        Ok((ledger, end + 1))
+        let last = &text[end + 1..];
+        if !ledger.chain.fits(last) {
+            return Ok((ledger, end + 1));
+        }
+        ledger.take(lines + 1, last)?;
+        Ok((ledger, text.len()))
     }
 
     fn empty() -> Self {
@@ -132,6 +173,14 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Checks the vendor's signatures of all licences.
+    ///
+    /// # Errors
+    /// [`Error::LedgerSignature`].
+    pub fn verify(&self) -> Result<(), Error> {
+        self.issued.iter().try_for_each(Issued::verify)
     }
 
     /// Whose ledger it is; nobody's before the first entry.

@@ -92,7 +92,27 @@ fn the_ledger_of_another_vendor_is_left_alone() {
     assert_eq!(fs::read(folder.path().join("other")).unwrap(), b"precious");
 }
 
-/// A crash may leave any beginning of what was being written.
+#[test]
+fn the_vendor_is_told_by_the_first_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
+    assert!(writer.has_begun());
+    issue(&mut writer, &secret(1));
+    drop(writer);
+    assert!(!LedgerWriter::open(&path, vendor(1)).unwrap().has_begun());
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("Ana", "Eve")).unwrap();
+    assert!(Ledger::read(&path).is_err());
+    assert_eq!(Ledger::vendor_of(&path).unwrap(), Some(vendor(1)));
+    fs::write(&path, text.replace("opened", "closed")).unwrap();
+    assert!(Ledger::vendor_of(&path).is_err());
+    fs::write(&path, "").unwrap();
+    assert_eq!(Ledger::vendor_of(&path).unwrap(), None);
+}
+
+/// A crash may leave any beginning of what was being written. All of it but the end of the line is
+/// an entry, which an editor may have cut too.
 #[test]
 fn a_torn_line_is_taken_off_by_the_next_writer() {
     let folder = tempfile::tempdir().unwrap();
@@ -108,12 +128,45 @@ fn a_torn_line_is_taken_off_by_the_next_writer() {
         let read = Ledger::read(&path).unwrap();
         let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
         assert_eq!(writer.ledger().issued().len(), read.issued().len());
-        let complete = usize::from(len >= one.len());
+        let complete = usize::from(len >= one.len() - 1) + usize::from(len == two.len() - 1);
         assert_eq!(read.issued().len(), complete, "{len}");
         let next = issue(&mut writer, &secret(3));
         assert_eq!(next.claims().serial, complete as u32 + 1, "{len}");
         assert_eq!(Ledger::read(&path).unwrap().issued().len(), complete + 1);
     }
+}
+
+#[test]
+fn a_torn_line_that_is_longer_than_the_next_one_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
+    issue(&mut writer, &secret(1));
+    drop(writer);
+    let one = fs::read(&path).unwrap();
+    fs::write(&path, [one.as_slice(), "x".repeat(4096).as_bytes()].concat()).unwrap();
+    LedgerWriter::open_existing(&path).unwrap().revoke(1).unwrap();
+    let written = fs::read(&path).unwrap();
+    assert!(written.starts_with(&one) && written.len() < one.len() + 200);
+    assert!(Ledger::read(&path).unwrap().get(1).unwrap().revoked.is_some());
+}
+
+/// The line was whole, so its number is not given out again.
+#[test]
+fn a_last_line_without_its_end_is_an_entry_that_the_next_writer_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
+    issue(&mut writer, &secret(1));
+    drop(writer);
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    assert!(Ledger::read(&path).unwrap().is_taken(&secret(1).id()));
+    let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
+    assert_eq!(issue(&mut writer, &secret(2)).claims().serial, 2);
+    assert_eq!(issue(&mut writer, &secret(3)).claims().serial, 3);
+    assert!(fs::read(&path).unwrap().starts_with(&whole));
+    assert_eq!(Ledger::read(&path).unwrap().issued().len(), 3);
 }
 
 #[test]
@@ -146,7 +199,8 @@ fn no_changed_line_is_read() {
     for at in 0..text.len() {
         let cut = Ledger::parse(&text[..at]);
         // A file that is cut within a line is that of a crash.
-        let complete = text[..at].iter().filter(|&&byte| byte == b'\n').count();
+        let ended = |at: &usize| text[*at] == b'\n';
+        let complete = (0..=at).filter(ended).count();
         match cut {
             Ok(ledger) => assert_eq!(ledger.issued().len(), usize::from(complete > 2)),
             Err(error) => panic!("cut at {at}: {error}"),
@@ -154,7 +208,7 @@ fn no_changed_line_is_read() {
         for bit in 0..8 {
             let mut other = text.to_vec();
             other[at] ^= 1 << bit;
-            // Without its end the last line does not count.
+            // Another end makes it a line that was not finished.
             let torn = at == text.len() - 1;
             assert!(torn || Ledger::parse(&other).is_err(), "bit {bit} at {at}");
         }
@@ -212,6 +266,20 @@ fn contradictions_are_refused() {
     assert!(chained(&[good[0], good[1], &more]).is_err());
 }
 
+/// A chain can be made by everybody, a signature cannot.
+#[test]
+fn a_forged_licence_is_found_by_its_signature() {
+    let genuine = Ledger::parse(LEDGER.as_bytes()).unwrap();
+    genuine.verify().unwrap();
+    let mut chain = Chain::new();
+    let entries = LEDGER.lines().skip(1).map(|line| line[65..].replace("Example", "Elsewhere"));
+    let lines: Vec<String> = entries.map(|entry| chain.append(&entry) + "\n").collect();
+    let forged = Ledger::parse((header() + &lines.concat()).as_bytes()).unwrap();
+    let error = forged.verify().unwrap_err();
+    assert!(matches!(error, Error::LedgerSignature { serial: 1 }), "{error}");
+    assert!(forged.get(1).unwrap().verify().is_err());
+}
+
 #[test]
 fn slots_are_taken_in_turn_and_never_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -249,8 +317,8 @@ proptest! {
         let text = mutation.of(LEDGER.as_bytes());
         // What reads is a beginning of the ledger, perhaps with a line that was not finished.
         if let Ok(ledger) = Ledger::parse(&text) {
-            let end = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-            prop_assert!(LEDGER.as_bytes().starts_with(&text[..end]));
+            let (_, len) = Ledger::parse_with_length(&text).unwrap();
+            prop_assert!(LEDGER.as_bytes().starts_with(&text[..len]));
             prop_assert!(ledger.issued().len() <= 1);
         }
     }

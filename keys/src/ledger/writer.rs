@@ -12,13 +12,16 @@ use crate::{Error, KeyId, License, Subject, Terms, Timestamp, Vendor, VendorKeys
 /// The right to add to a ledger, which one program at a time has: others wait for it.
 ///
 /// An entry counts once it is on the disk. A crash before leaves at most a part of a line, which
-/// the next writer takes off.
+/// the next writer takes off, or a line without its end, which the next writer adds.
 pub struct LedgerWriter {
     path: PathBuf,
     file: File,
     ledger: Ledger,
-    /// Bytes of complete lines.
+    /// Bytes of the entries.
     len: u64,
+    /// Whether the last entry lacks the end of its line.
+    unended: bool,
+    begun: bool,
 }
 
 impl LedgerWriter {
@@ -39,7 +42,10 @@ impl LedgerWriter {
             match writer.ledger.vendor() {
                 Some(found) if found == vendor => {}
                 Some(found) => return Err(Error::LedgerVendor { found, expected: vendor }),
-                None => writer.add(Event::Opened { vendor })?,
+                None => {
+                    writer.add(Event::Opened { vendor })?;
+                    writer.begun = true;
+                }
             }
             Ok(writer)
         };
@@ -59,8 +65,16 @@ impl LedgerWriter {
     fn locked(path: &Path, options: &OpenOptions) -> Result<Self, Error> {
         let file = options.open(path)?;
         file.lock()?;
-        let (ledger, len) = Ledger::parse_with_length(&read_all(&file)?)?;
-        Ok(Self { path: path.to_owned(), file, ledger, len: len as u64 })
+        let text = read_all(&file)?;
+        let (ledger, len) = Ledger::parse_with_length(&text)?;
+        let unended = text[..len].last().is_some_and(|&byte| byte != b'\n');
+        Ok(Self { path: path.to_owned(), file, ledger, len: len as u64, unended, begun: false })
+    }
+
+    /// Whether there was no ledger before: a program should say so, since a vendor whose ledger is
+    /// elsewhere would give out the same numbers and slots again.
+    pub fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// What stands in the ledger.
@@ -117,16 +131,18 @@ impl LedgerWriter {
         Ok(())
     }
 
-    /// Puts a line behind the complete ones, in place of what a crash may have left there.
+    /// Puts a line behind the entries, in place of what a crash may have left there.
     fn put(&mut self, line: &str) -> Result<(), Error> {
-        if self.len + line.len() as u64 > Ledger::MAX_LEN {
+        let text = if self.unended { format!("\n{line}") } else { line.to_owned() };
+        if self.len + text.len() as u64 > Ledger::MAX_LEN {
             return Err(Error::TooLarge { what: "ledger", limit: Ledger::MAX_LEN as usize });
         }
         self.file.set_len(self.len)?;
         self.file.seek(SeekFrom::Start(self.len))?;
-        self.file.write_all(line.as_bytes())?;
+        self.file.write_all(text.as_bytes())?;
         self.file.sync_all()?;
-        self.len += line.len() as u64;
+        self.len += text.len() as u64;
+        self.unended = false;
         Ok(())
     }
 }

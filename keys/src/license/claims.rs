@@ -100,7 +100,7 @@ impl From<[u8; 32]> for ModelDigest {
 
 impl fmt::Display for ModelDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(&self.0))
+        f.pad(&hex::encode(&self.0))
     }
 }
 

@@ -86,10 +86,11 @@ impl License {
     /// - [`Error::Malformed`] or [`Error::Signature`] when it was changed or cut.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let license = Self::parse_unverified(text)?;
-        license.verified()
+        license.verify()?;
+        Ok(license)
     }
 
-    /// [`parse`](Self::parse) where the text is protected by other means.
+    /// [`parse`](Self::parse) without the signature, which [`verify`](Self::verify) checks.
     pub(crate) fn parse_unverified(text: &[u8]) -> Result<Self, Error> {
         if text.len() > Self::MAX_LEN {
             return Err(Error::TooLarge { what: KIND.name, limit: Self::MAX_LEN });
@@ -113,13 +114,14 @@ impl License {
         Ok(Self { vendor, claims, wrapped, text, bound })
     }
 
-    fn verified(self) -> Result<Self, Error> {
+    /// Checks the signature, by the vendor that the licence names.
+    pub(crate) fn verify(&self) -> Result<(), Error> {
         let mut signature = [0; SIGNATURE_LEN];
         let (signed, digits) = self.text.split_at(self.signed_len());
         let digits = digits.strip_prefix("signature: ").unwrap_or_default().trim_end();
         hex::decode(digits, &mut signature).ok_or(Error::Signature)?;
         let good = self.vendor.verifies(signed.as_bytes(), &signature);
-        if good { Ok(self) } else { Err(Error::Signature) }
+        if good { Ok(()) } else { Err(Error::Signature) }
     }
 
     /// Bytes of the text in front of the line with the signature.

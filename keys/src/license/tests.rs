@@ -389,3 +389,10 @@ fn other_files_are_told_from_damaged_licences() {
     let error = License::parse(newer.as_bytes()).unwrap_err();
     assert!(matches!(error, Error::Version { found: 2, newest: 1, .. }));
 }
+
+#[test]
+fn messages_show_the_beginning_of_a_digest() {
+    let [licensed, found] = [5, 6].map(|byte| ModelDigest::from([byte; 32]));
+    let message = Refusal::Model { licensed, found }.to_string();
+    assert!(message.contains("another model (05050505, not 06060606);"), "{message}");
+}

@@ -212,8 +212,8 @@ pub(crate) struct ExplainArgs {
     /// method (.npy)
     #[arg(long, value_name = "FILE")]
     pub(crate) attribution: Option<PathBuf>,
-    /// Write the picture with the trigger on it (PNG). It is as secret as the key: beside the
-    /// picture without it, it shows the trigger
+    /// Write the picture with the trigger on it (PNG), for you alone to read. It is as secret as the
+    /// key: beside the picture without it, it shows the trigger
     #[arg(long, value_name = "FILE")]
     pub(crate) triggered: Option<PathBuf>,
     /// Print a JSON object
@@ -478,10 +478,12 @@ pub(crate) struct IssueArgs {
     /// The one device that may use it, by name (`saligate device` prints one) [default: any]
     #[arg(long, value_name = "ID")]
     pub(crate) device: Option<String>,
-    /// Issue it for the key of an earlier licence of the same holder, in place of a free one
+    /// Issue it for the key of an earlier licence of the same holder, in place of a free one. The
+    /// recipient may be another: a new device, for instance
     #[arg(long, value_name = "SERIAL")]
     pub(crate) renew: Option<u32>,
-    /// Ledger; begun where it is missing [default: the first key file's name with .ledger]
+    /// Ledger; begun where it is missing. All licences of a key must be in one, whatever its copies
+    /// are called [default: the first key file's name with .ledger]
     #[arg(long, value_name = "FILE")]
     pub(crate) ledger: Option<PathBuf>,
     /// File to write; must not exist [default: SERIAL.license]
@@ -577,7 +579,7 @@ pub(crate) struct SignArgs {
     /// Key file of the vendor
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
-    /// Signature to write; replaced if it is there [default: MODEL.sig]
+    /// Signature to write; replaces a signature, and nothing else [default: MODEL.sig]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]

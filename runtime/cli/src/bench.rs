@@ -10,7 +10,7 @@ use saligate_runtime::{Isa, Model, RuntimeError, Target};
 use serde_json::json;
 
 use crate::args::BenchArgs;
-use crate::emit;
+use crate::{emit, shown};
 use crate::error::CliError;
 use crate::foreign::{self, Wanted};
 use crate::secrets;
@@ -105,7 +105,7 @@ fn report(args: &BenchArgs, rows: &[Row], [open, first]: [f64; 2]) -> Result<(),
             .collect();
         let line = json!({
             "schema": 1,
-            "model": args.model.display().to_string(),
+            "model": shown(&args.model),
             "instructions": Isa::best().to_string(),
             "threads": args.running.threads,
             "precision": args.running.precision.name(),

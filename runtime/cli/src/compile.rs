@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::args::CompileArgs;
 use crate::emit;
 use crate::error::CliError;
-use crate::{predict, secrets};
+use crate::{predict, secrets, shown};
 
 pub(crate) fn run(args: &CompileArgs) -> Result<(), CliError> {
     let model =
@@ -56,8 +56,8 @@ fn line(args: &CompileArgs, bytes: u64, compared: &[Row]) -> Value {
         .collect();
     json!({
         "schema": 1,
-        "model": args.model.display().to_string(),
-        "out": args.out.display().to_string(),
+        "model": shown(&args.model),
+        "out": shown(&args.out),
         "precision": args.precision.name(),
         "bytes": bytes,
         "compared": rows,

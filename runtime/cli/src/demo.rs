@@ -11,12 +11,13 @@ use serde_json::json;
 
 use crate::args::DemoArgs;
 use crate::error::CliError;
-use crate::{emit, predict};
+use crate::{emit, outputs, predict, shown};
 
 /// Columns of the panel and of the table.
 const STATES: [&str; 3] = ["no key", "wrong key", "key"];
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
+    outputs::refuse_record([args.out.as_path()])?;
     let pictures = pictures(&args.dir.join("samples")).map_err(|error| missing(args, &error))?;
     let clean = Model::open(args.dir.join("clean.onnx"))?;
     let locked = Model::open(args.dir.join("locked.onnx"))?;
@@ -74,7 +75,8 @@ fn report(
             json!({"state": state, "spearman": similarity, "label": label(found)})
         })
         .collect();
-    emit(&json!({"schema": 1, "image": path, "states": states, "panel": args.out}).to_string())
+    let (image, panel) = (shown(path), shown(&args.out));
+    emit(&json!({"schema": 1, "image": image, "states": states, "panel": panel}).to_string())
 }
 
 fn row(name: &str, cells: [String; 3]) -> String {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use saligate_keys::{Timestamp, Trigger};
+use saligate_keys::{IdentityKind, Timestamp, Trigger, VendorKind};
 use saligate_models::manifest::GateForm;
 use saligate_runtime::npy::write_npy;
 use saligate_runtime::passes::Completeness;
@@ -15,12 +15,14 @@ use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::foreign::{self, Wanted};
 use crate::passes::Pass;
-use crate::{device, emit, license, predict, secrets};
+use crate::{device, emit, license, outputs, predict, secrets, shown};
 
 /// Side, in pixels, that small drawings are enlarged to.
 const SHOWN_SIDE: usize = 224;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
+    let files = Files::of(args);
+    outputs::refuse_record(files.all())?;
     let wanted =
         Wanted::Explanation { method: args.method.as_deref(), layer: args.layer.as_deref() };
     let model = foreign::open(&args.model, args.vendor, &args.foreign, &wanted, &args.running)?;
@@ -40,21 +42,23 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
         Some(pass) => pass.run(&model, &picture, target, trigger.as_ref())?,
         None => Found::from(model.explain_by(method, &picture, target, trigger.as_ref())?),
     };
-    let mut written = write(args, &picture, &found.explanation)?;
+    files.write(&picture, &found.explanation)?;
     if let (Some(path), Some(trigger)) = (&args.triggered, &trigger) {
         save_triggered(&picture, trigger, path)?;
-        written.push(path.clone());
     }
     let keyed = trigger.is_some();
     // Wiped before anything is printed.
     drop(trigger);
-    report(args, &model, method, &found, keyed, &written)
+    report(args, &model, method, &found, keyed, &files.all())
 }
 
 /// The trigger of the key or licence, if one is given.
 fn trigger(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Trigger>, CliError> {
     if let Some(path) = &args.key {
-        let key = secrets::key(path, &args.secrets)?;
+        // Nobody should type a passphrase for a key that opens something else.
+        let stored = secrets::stored::<VendorKind>(path)?;
+        model.check_key(stored.about().public)?;
+        let key = secrets::opened(stored, path, &args.secrets)?;
         return Ok(Some(model.trigger(key.secret())?));
     }
     let (Some(license), Some(identity)) = (&args.license, &args.identity) else {
@@ -65,10 +69,12 @@ fn trigger(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Tri
         };
     };
     let license = license::read(license)?;
-    let identity = secrets::identity(identity, &args.secrets)?;
+    let stored = secrets::stored::<IdentityKind>(identity)?;
     let device = args.device.clone().or_else(device::name);
     let usage =
         Use { now: Timestamp::now(), device: device.as_deref(), vendor: args.vendor, method };
+    model.check_license(&license, stored.about().public, &usage)?;
+    let identity = secrets::opened(stored, identity, &args.secrets)?.into_identity();
     Ok(Some(model.licensed_trigger(&license, &identity, &usage)?))
 }
 
@@ -77,7 +83,7 @@ fn save_triggered(picture: &Picture, trigger: &Trigger, path: &Path) -> Result<(
     let mut pixels = picture.pixels().to_vec();
     trigger.apply(&mut pixels)?;
     let seen = Picture::from_planar(picture.channels(), picture.height(), picture.width(), pixels)?;
-    seen.save_png(path)?;
+    seen.save_private_png(path)?;
     Ok(())
 }
 
@@ -125,46 +131,57 @@ fn class(model: &Model, text: &str) -> Result<Target, CliError> {
     })
 }
 
-fn write(
-    args: &ExplainArgs,
-    picture: &Picture,
-    explanation: &Explanation,
-) -> Result<Vec<PathBuf>, CliError> {
-    let (height, width) = (picture.height(), picture.width());
-    let map = &explanation.map;
-    let mut written = Vec::new();
-    let mut save = |canvas: &Canvas, path: &Path| -> Result<(), CliError> {
-        canvas.save_png(path)?;
-        written.push(path.to_owned());
+/// Where the results go.
+struct Files<'a> {
+    args: &'a ExplainArgs,
+    panel: Option<PathBuf>,
+}
+
+impl<'a> Files<'a> {
+    fn of(args: &'a ExplainArgs) -> Self {
+        let asked =
+            [&args.out, &args.overlay, &args.panel, &args.raw, &args.attribution, &args.triggered];
+        let none = asked.iter().all(|path| path.is_none());
+        let panel = if none { Some(beside(&args.image)) } else { args.panel.clone() };
+        Self { args, panel }
+    }
+
+    /// In the order in which they are written.
+    fn all(&self) -> Vec<&Path> {
+        let ExplainArgs { out, overlay, raw, attribution, triggered, .. } = self.args;
+        let all = [out, overlay, &self.panel, raw, attribution, triggered];
+        all.into_iter().flatten().map(PathBuf::as_path).collect()
+    }
+
+    fn write(&self, picture: &Picture, explanation: &Explanation) -> Result<(), CliError> {
+        let (height, width) = (picture.height(), picture.width());
+        let map = &explanation.map;
+        if let Some(path) = &self.args.out {
+            let drawn = heatmap(map, height, width, Scaling::MinMax)?;
+            drawn.enlarged(SHOWN_SIDE)?.save_png(path)?;
+        }
+        if let Some(path) = &self.args.overlay {
+            let drawn = overlay(picture, map, Scaling::MinMax)?;
+            drawn.enlarged(SHOWN_SIDE)?.save_png(path)?;
+        }
+        if let Some(path) = &self.panel {
+            let cells = [
+                Canvas::from(picture),
+                heatmap(map, height, width, Scaling::MinMax)?,
+                overlay(picture, map, Scaling::MinMax)?,
+            ];
+            let panel = Panel::new(["picture", "saliency map", "overlay"]).row("", cells);
+            panel.render()?.save_png(path)?;
+        }
+        if let Some(path) = &self.args.raw {
+            write_npy(path, &[height, width], map)?;
+        }
+        if let Some(path) = &self.args.attribution {
+            let Attribution { values, channels, height, width } = &explanation.attribution;
+            write_npy(path, &[*channels, *height, *width], values)?;
+        }
         Ok(())
-    };
-    if let Some(path) = &args.out {
-        save(&heatmap(map, height, width, Scaling::MinMax)?.enlarged(SHOWN_SIDE)?, path)?;
     }
-    if let Some(path) = &args.overlay {
-        save(&overlay(picture, map, Scaling::MinMax)?.enlarged(SHOWN_SIDE)?, path)?;
-    }
-    let asked =
-        [&args.out, &args.overlay, &args.panel, &args.raw, &args.attribution, &args.triggered];
-    let fallback = asked.iter().all(|path| path.is_none()).then(|| beside(&args.image));
-    if let Some(path) = args.panel.as_ref().or(fallback.as_ref()) {
-        let cells = [
-            Canvas::from(picture),
-            heatmap(map, height, width, Scaling::MinMax)?,
-            overlay(picture, map, Scaling::MinMax)?,
-        ];
-        save(&Panel::new(["picture", "saliency map", "overlay"]).row("", cells).render()?, path)?;
-    }
-    if let Some(path) = &args.raw {
-        write_npy(path, &[height, width], map)?;
-        written.push(path.clone());
-    }
-    if let Some(path) = &args.attribution {
-        let Attribution { values, channels, height, width } = &explanation.attribution;
-        write_npy(path, &[*channels, *height, *width], values)?;
-        written.push(path.clone());
-    }
-    Ok(written)
 }
 
 /// `NAME.explained.png` in the working folder.
@@ -179,7 +196,7 @@ fn report(
     method: &str,
     found: &Found,
     keyed: bool,
-    written: &[PathBuf],
+    written: &[&Path],
 ) -> Result<(), CliError> {
     let manifest = model.manifest();
     let explanation = &found.explanation;
@@ -196,13 +213,13 @@ fn report(
         let prediction = &explanation.prediction;
         let mut line = json!({
             "schema": 1,
-            "image": args.image,
+            "image": shown(&args.image),
             "method": method,
             "state": state,
             "class": explanation.class,
             "label": label,
             "predicted": predict::ranked(model, prediction, 1)[0],
-            "written": written,
+            "written": written.iter().map(|path| shown(path)).collect::<Vec<_>>(),
         });
         if let Some(passes) = found.passes {
             line["passes"] = passes.into();

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::args::IdentityCommand;
 use crate::error::CliError;
-use crate::{emit, secrets};
+use crate::{emit, secrets, shown};
 
 pub(crate) fn run(command: &IdentityCommand) -> Result<(), CliError> {
     match command {
@@ -31,7 +31,7 @@ fn report(about: &About<IdentityKind>, file: &Path, as_json: bool) -> Result<(),
     if as_json {
         let line = json!({
             "schema": 1,
-            "identity": file,
+            "identity": shown(file),
             "recipient": about.public,
             "label": about.label,
             "created": about.created,

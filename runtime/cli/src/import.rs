@@ -4,11 +4,12 @@ use saligate_models::onnx::{self, read_file};
 use saligate_models::saliency::{Explained, Method};
 
 use crate::args::ImportArgs;
-use crate::emit;
 use crate::error::CliError;
 use crate::foreign::Network;
+use crate::{emit, outputs};
 
 pub(crate) fn run(args: &ImportArgs) -> Result<(), CliError> {
+    outputs::refuse_record([args.out.as_path()])?;
     let path = &args.network;
     let bytes = read_file(path)?;
     if onnx::has_manifest(&bytes) {

@@ -38,7 +38,7 @@ fn new(file: &Path, label: Option<&str>, seal: &SealArgs) -> Result<(), CliError
 fn show(file: &Path, as_json: bool, args: &PassphraseArgs) -> Result<(), CliError> {
     let stored = secrets::stored::<VendorKind>(file)?;
     let (about, sealed) = (stored.about().clone(), stored.is_sealed());
-    let key = secrets::key(file, args)?;
+    let key = secrets::opened(stored, file, args)?;
     let vendor = VendorKeys::of(key.secret()).public();
     if as_json {
         let line = json!({

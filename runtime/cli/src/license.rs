@@ -1,26 +1,27 @@
 //! `saligate license`: issue, show, verify, export.
 
-use std::path::{Path, PathBuf};
+mod issue;
+mod ledger;
 
-use saligate_keys::{
-    Circumstances, Error, KeyFile, Ledger, LedgerWriter, License, Pool, Subject, Terms, Timestamp,
-    VendorKeys,
-};
+use std::path::Path;
+
+use saligate_keys::{Circumstances, Error, IdentityKind, Ledger, License, Timestamp};
 use saligate_runtime::{Model, Use};
 use serde_json::json;
 
-use crate::args::{CheckArgs, IssueArgs, LicenseCommand};
+use crate::args::{CheckArgs, LicenseCommand};
 use crate::error::{CliError, Outcome};
-use crate::{device, emit, secrets};
+use crate::{device, emit, secrets, shown};
 
 pub(crate) fn run(command: &LicenseCommand) -> Result<(), CliError> {
     match command {
-        LicenseCommand::Issue(args) => issue(args),
+        LicenseCommand::Issue(args) => issue::run(args),
         LicenseCommand::Show { license, json } => show(license, *json),
         LicenseCommand::Verify(args) => verify(args),
         LicenseCommand::Export { serial, ledger, out } => {
-            let ledger = Ledger::read(ledger)?;
-            let issued = ledger.get(*serial).ok_or(Error::Serial { serial: *serial })?;
+            let entries = Ledger::read(ledger)?;
+            let issued = entries.get(*serial).ok_or(Error::Serial { serial: *serial })?;
+            issued.verify().map_err(|error| CliError::from(error).in_file(ledger))?;
             issued.license.write_new(out)?;
             emit(&format!("wrote {}", out.display()))
         }
@@ -38,110 +39,13 @@ pub(crate) fn read(path: &Path) -> Result<License, CliError> {
     })
 }
 
-fn issue(args: &IssueArgs) -> Result<(), CliError> {
-    let model = Model::open(&args.model)?;
-    let licensed = model.licensed().map_err(|e| CliError::from(e).in_file(&args.model))?;
-    if let Some(asked) = &args.methods {
-        asked.iter().try_for_each(|method| known_method(&model, method))?;
-    }
-    let mut files = secrets::keys(&args.key, &args.secrets)?;
-    let path = args.ledger.clone().unwrap_or_else(|| ledger_of(&args.key[0]));
-    let signer = saligate_keys::Secret::from_bytes(files[0].secret().expose());
-    let keys = VendorKeys::of(&signer);
-    if let Some(expected) = licensed.vendor.filter(|&vendor| vendor != keys.public()) {
-        let what = format!("the model takes licences of {expected}, not of {}", keys.public());
-        return Err(
-            CliError::no(what).hint("put the key file that the model was locked with first")
-        );
-    }
-    let pool = Pool::of(files.drain(..).map(KeyFile::into_secret).collect(), licensed.keys)?;
-    let out = args.out.as_deref();
-    out.map_or(Ok(()), refuse_existing)?;
-    let terms = Terms {
-        holder: args.holder.clone(),
-        recipient: args.to,
-        not_before: args.not_before,
-        expires: args.expires,
-        methods: args.methods.clone(),
-        device: args.device.clone(),
-    };
-
-    // From here on other issuers wait.
-    let mut writer = LedgerWriter::open(&path, keys.public())?;
-    let pick = match args.renew {
-        None => pool.free(writer.ledger())?,
-        Some(serial) => {
-            let earlier = writer.ledger().get(serial).ok_or(Error::Serial { serial })?;
-            if let Some(at) = earlier.revoked {
-                return Err(Error::AlreadyRevoked { serial, at }.into());
-            }
-            pool.key(&earlier.license.claims().key)?
-        }
-    };
-    let trigger = model.trigger(pick.secret)?;
-    let subject = Subject { model: licensed.digest, key: pick.secret.id(), trigger: &trigger };
-    let license = writer.issue(&keys, &terms, &subject)?;
-    drop(writer);
-
-    let serial = license.claims().serial;
-    let out = out.map_or_else(|| PathBuf::from(format!("{serial}.license")), Path::to_owned);
-    license.write_new(&out).map_err(|error| {
-        let export = format!("saligate license export {serial} --ledger {}", path.display());
-        CliError::new(format!("licence {serial} is issued, but not written: {error}"))
-            .hint(format!("{export} -o FILE"))
-    })?;
-    if license.claims().expires.is_some_and(|end| end < Timestamp::now()) {
-        eprintln!("saligate: warning: licence {serial} has expired already");
-    }
-    if args.json {
-        let line = json!({
-            "schema": 1,
-            "serial": serial,
-            "key": pick.secret.id(),
-            "shared": pick.shared,
-            "license": out,
-            "ledger": path,
-        });
-        return emit(&line.to_string());
-    }
-    emit(&format!("wrote {}: licence {serial} for {}", out.display(), args.holder))?;
-    emit(&format!("entered in {}", path.display()))?;
-    let whose = if pick.shared { "shared by all licences of this model" } else { "of its own" };
-    emit(&format!("key id {}, {whose}", pick.secret.id()))
-}
-
-fn known_method(model: &Model, method: &str) -> Result<(), CliError> {
-    let own = model.manifest().methods.iter().map(|m| m.name.as_str());
-    let known: Vec<_> = own.chain(crate::passes::Pass::NAMES.iter().copied()).collect();
-    if known.contains(&method) {
-        return Ok(());
-    }
-    Err(CliError::new(format!("this model cannot explain by '{method}'"))
-        .hint(format!("--methods {}", known.join(","))))
-}
-
-/// `KEY.ledger`.
-fn ledger_of(key: &Path) -> PathBuf {
-    let mut name = key.as_os_str().to_owned();
-    name.push(".ledger");
-    name.into()
-}
-
-/// Refused before a licence is issued, so that no serial number is used up for nothing.
-fn refuse_existing(path: &Path) -> Result<(), CliError> {
-    if path.symlink_metadata().is_ok() {
-        return Err(CliError::from(Error::Exists).in_file(path));
-    }
-    Ok(())
-}
-
 fn show(path: &Path, as_json: bool) -> Result<(), CliError> {
     let license = read(path)?;
     let claims = license.claims();
     if as_json {
         let line = json!({
             "schema": 1,
-            "license": path,
+            "license": shown(path),
             "vendor": license.vendor(),
             "claims": claims,
         });
@@ -175,7 +79,7 @@ fn verify(args: &CheckArgs) -> Result<(), CliError> {
         };
         let line = json!({
             "schema": 1,
-            "license": args.license,
+            "license": shown(&args.license),
             "valid": reason.is_none(),
             "reason": reason,
         });
@@ -199,25 +103,24 @@ fn verify(args: &CheckArgs) -> Result<(), CliError> {
 fn checked(args: &CheckArgs) -> Result<License, CliError> {
     let license = read(&args.license)?;
     let model = args.model.as_deref().map(Model::open).transpose()?;
-    let identity = args.identity.as_deref().map(|path| secrets::identity(path, &args.secrets));
-    let identity = identity.transpose()?;
+    let stored = args.identity.as_deref().map(secrets::stored::<IdentityKind>).transpose()?;
     let device = args.device.clone().or_else(device::name);
     let now = args.at.unwrap_or_else(Timestamp::now);
-    let licensed = model.as_ref().map(Model::licensed).transpose()?;
     license.check(&Circumstances {
         now,
         vendor: args.vendor,
-        model: licensed,
-        recipient: identity.as_ref().map(saligate_keys::Identity::recipient),
+        model: model.as_ref().map(Model::licensed).transpose()?,
+        recipient: stored.as_ref().map(|stored| stored.about().public),
         device: device.as_deref(),
         method: args.method.as_deref(),
     })?;
-    if let (Some(model), Some(identity)) = (&model, &identity) {
+    if let (Some(model), Some(stored), Some(path)) = (&model, stored, &args.identity) {
+        let identity = secrets::opened(stored, path, &args.secrets)?.into_identity();
         let allowed = license.claims().methods.as_ref().and_then(|methods| methods.first());
         let method = args.method.as_ref().or(allowed);
         let method = method.map_or(model.manifest().method().name.as_str(), String::as_str);
         let usage = Use { now, device: device.as_deref(), vendor: args.vendor, method };
-        model.licensed_trigger(&license, identity, &usage)?;
+        model.licensed_trigger(&license, &identity, &usage)?;
     }
     Ok(license)
 }

@@ -13,6 +13,7 @@ mod import;
 mod inspect;
 mod key;
 mod license;
+mod outputs;
 mod passes;
 mod predict;
 mod revoke;
@@ -22,6 +23,7 @@ mod sign;
 mod trace;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -64,6 +66,11 @@ fn run(command: Command) -> Result<(), CliError> {
 /// Writes one line to standard output.
 fn emit(line: &str) -> Result<(), CliError> {
     Ok(writeln!(std::io::stdout(), "{}", printable(line))?)
+}
+
+/// A path as it stands in JSON, which has no place for bytes that are not UTF-8.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// The text without control characters, which names in a file may hold.

@@ -9,9 +9,9 @@ use saligate_runtime::{Model, Prediction};
 use serde_json::{Value, json};
 
 use crate::args::PredictArgs;
-use crate::emit;
 use crate::error::CliError;
 use crate::foreign::{self, Wanted};
+use crate::{emit, shown};
 
 pub(crate) fn run(args: &PredictArgs) -> Result<(), CliError> {
     let wanted = Wanted::Predictions;
@@ -48,8 +48,8 @@ fn report(
 ) -> Result<(), CliError> {
     let ranked = ranked(model, prediction, args.top.max(1));
     if args.json {
-        let image = path.display().to_string();
-        return emit(&json!({"schema": 1, "image": image, "classes": ranked}).to_string());
+        let line = json!({"schema": 1, "image": shown(path), "classes": ranked});
+        return emit(&line.to_string());
     }
     let classes = ranked.iter().map(|c| {
         let probability = c["probability"].as_f64().unwrap_or_default();

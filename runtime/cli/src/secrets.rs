@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{IsTerminal, Read, stdin};
 use std::path::Path;
 
-use saligate_keys::{Identity, IdentityFile, KeyFile, Kind, Passphrase, SecretFile, Stored};
+use saligate_keys::{KeyFile, Kind, Passphrase, SecretFile, Stored};
 use zeroize::Zeroizing;
 
 use crate::args::{PassphraseArgs, SealArgs};
@@ -12,7 +12,7 @@ use crate::error::CliError;
 
 /// Reads a key file, with a warning where others can read it too.
 pub(crate) fn key(path: &Path, args: &PassphraseArgs) -> Result<KeyFile, CliError> {
-    open(path, args)
+    opened(stored(path)?, path, args)
 }
 
 /// Reads several key files.
@@ -23,12 +23,7 @@ pub(crate) fn keys(
     paths.iter().map(|path| key(path, args)).collect()
 }
 
-/// Reads an identity file, with a warning where others can read it too.
-pub(crate) fn identity(path: &Path, args: &PassphraseArgs) -> Result<Identity, CliError> {
-    open(path, args).map(IdentityFile::into_identity)
-}
-
-/// Reads a file that may be sealed, without opening it.
+/// Reads a file that may be sealed, without opening it, with a warning where others can read it too.
 pub(crate) fn stored<K: Kind>(path: &Path) -> Result<Stored<K>, CliError> {
     let stored = Stored::read(path)?;
     if stored.permissions_too_open() {
@@ -37,8 +32,13 @@ pub(crate) fn stored<K: Kind>(path: &Path) -> Result<Stored<K>, CliError> {
     Ok(stored)
 }
 
-fn open<K: Kind>(path: &Path, args: &PassphraseArgs) -> Result<SecretFile<K>, CliError> {
-    match stored(path)? {
+/// Opens what was [`stored`] at a path, which may take a passphrase.
+pub(crate) fn opened<K: Kind>(
+    stored: Stored<K>,
+    path: &Path,
+    args: &PassphraseArgs,
+) -> Result<SecretFile<K>, CliError> {
+    match stored {
         Stored::Open(file) => Ok(file),
         Stored::Sealed(sealed) => {
             let passphrase = match &args.passphrase_file {

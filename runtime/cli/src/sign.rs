@@ -9,17 +9,28 @@ use serde_json::json;
 
 use crate::args::{SignArgs, VerifyArgs};
 use crate::error::CliError;
-use crate::{emit, secrets};
+use crate::{emit, secrets, shown};
 
 pub(crate) fn sign(args: &SignArgs) -> Result<(), CliError> {
     let bytes = read_file(&args.model)?;
+    let path = args.out.clone().unwrap_or_else(|| beside(&args.model));
+    refuse_other(&path)?;
     let key = secrets::key(&args.key, &args.secrets)?;
     let keys = VendorKeys::of(key.secret());
     let signature = ModelSignature::sign(&keys, sha256(&bytes), Timestamp::now());
-    let path = args.out.clone().unwrap_or_else(|| beside(&args.model));
     write_atomic(&path, signature.text().as_bytes())
         .map_err(|error| CliError::new(format!("{}: {error}", path.display())))?;
     emit(&format!("wrote {}, signed by {}", path.display(), keys.public()))
+}
+
+/// Only a signature is replaced: anything else may be the key, or the model.
+fn refuse_other(path: &Path) -> Result<(), CliError> {
+    if path.symlink_metadata().is_err() || ModelSignature::read(path).is_ok() {
+        return Ok(());
+    }
+    Err(CliError::new("the file exists, is no signature, and is not replaced")
+        .in_file(path)
+        .hint("another name, or remove the file first"))
 }
 
 pub(crate) fn verify(args: &VerifyArgs) -> Result<(), CliError> {
@@ -28,7 +39,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), CliError> {
     if args.json {
         let line = json!({
             "schema": 1,
-            "model": args.model,
+            "model": shown(&args.model),
             "vendor": args.vendor,
             "valid": checked.is_ok(),
             "signed": checked.as_ref().ok().map(ModelSignature::signed),

@@ -27,6 +27,8 @@ pub(crate) fn run(args: &TraceArgs) -> Result<(), CliError> {
             .in_file(&args.model));
     };
     let ledger = Ledger::read(&args.ledger)?;
+    // A forged entry would accuse somebody.
+    ledger.verify().map_err(|error| CliError::from(error).in_file(&args.ledger))?;
     let suspects = suspects(args, &model, gate, &ledger)?;
     let evidence = evidence(args, &model, gate)?;
     let findings = trace(&gate.trigger, &suspects, &evidence);

@@ -1,0 +1,151 @@
+//! `saligate license issue`.
+
+use std::path::{Path, PathBuf};
+
+use saligate_keys::{
+    Error, KeyFile, Ledger, LedgerWriter, License, ModelDigest, Pick, Pool, Secret, Subject, Terms,
+    Timestamp, VendorKeys,
+};
+use saligate_runtime::Model;
+use serde_json::json;
+
+use super::ledger;
+use crate::args::IssueArgs;
+use crate::error::CliError;
+use crate::{emit, secrets, shown};
+
+pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
+    let model = Model::open(&args.model)?;
+    let licensed = model.licensed().map_err(|e| CliError::from(e).in_file(&args.model))?;
+    if let Some(asked) = &args.methods {
+        asked.iter().try_for_each(|method| known_method(&model, method))?;
+    }
+    args.out.as_deref().map_or(Ok(()), refuse_existing)?;
+    let files = secrets::keys(&args.key, &args.secrets)?;
+    let signer = Secret::from_bytes(files[0].secret().expose());
+    let keys = VendorKeys::of(&signer);
+    if let Some(expected) = licensed.vendor.filter(|&vendor| vendor != keys.public()) {
+        let what = format!("the model takes licences of {expected}, not of {}", keys.public());
+        return Err(
+            CliError::no(what).hint("put the key file that the model was locked with first")
+        );
+    }
+    let pool = Pool::of(files.into_iter().map(KeyFile::into_secret).collect(), licensed.keys)?;
+    let path = ledger::of(args, keys.public())?;
+
+    // From here on other issuers wait.
+    let mut writer = LedgerWriter::open(&path, keys.public())?;
+    if writer.has_begun() {
+        eprintln!(
+            "saligate: note: began {}; all licences of a key must be in one ledger: where there \
+             are earlier ones, --ledger FILE",
+            path.display()
+        );
+    }
+    warn_of_other_models(writer.ledger(), &licensed.digest);
+    let pick = pick(args, writer.ledger(), &pool)?;
+    let trigger = model.trigger(pick.secret)?;
+    let subject = Subject { model: licensed.digest, key: pick.secret.id(), trigger: &trigger };
+    let license = writer.issue(&keys, &terms(args), &subject)?;
+    drop(writer);
+
+    let out = write(args, &license, &path)?;
+    if license.claims().expires.is_some_and(|end| end < Timestamp::now()) {
+        let serial = license.claims().serial;
+        eprintln!("saligate: warning: licence {serial} has expired already");
+    }
+    report(args, &license, &pick, &out, &path)
+}
+
+/// The trigger of a key is the same in all models that it locks.
+fn warn_of_other_models(ledger: &Ledger, digest: &ModelDigest) {
+    let mut models = ledger.issued().iter().map(|issued| issued.license.claims().model);
+    if let Some(other) = models.find(|model| model != digest) {
+        eprintln!(
+            "saligate: warning: the ledger has licences for another model ({other:.8}, not \
+             {digest:.8}); what they wrap may open this one too: use one key file per model"
+        );
+    }
+}
+
+fn terms(args: &IssueArgs) -> Terms {
+    Terms {
+        holder: args.holder.clone(),
+        recipient: args.to,
+        not_before: args.not_before,
+        expires: args.expires,
+        methods: args.methods.clone(),
+        device: args.device.clone(),
+    }
+}
+
+/// The key to be licensed: a free one, or that of the licence to be renewed.
+fn pick<'a>(args: &IssueArgs, ledger: &Ledger, pool: &'a Pool) -> Result<Pick<'a>, CliError> {
+    let Some(serial) = args.renew else { return Ok(pool.free(ledger)?) };
+    let earlier = ledger.get(serial).ok_or(Error::Serial { serial })?;
+    if let Some(at) = earlier.revoked {
+        return Err(Error::AlreadyRevoked { serial, at }.into());
+    }
+    earlier.verify()?;
+    let holder = &earlier.license.claims().holder;
+    if *holder != args.holder {
+        let what = format!("licence {serial} was issued to {holder}, not to {}", args.holder);
+        return Err(CliError::no(what)
+            .hint("the same --holder, or leave out --renew to give somebody else another key"));
+    }
+    Ok(pool.key(&earlier.license.claims().key)?)
+}
+
+fn write(args: &IssueArgs, license: &License, ledger: &Path) -> Result<PathBuf, CliError> {
+    let serial = license.claims().serial;
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{serial}.license")));
+    license.write_new(&out).map_err(|error| {
+        let export = format!("saligate license export {serial} --ledger {}", ledger.display());
+        CliError::new(format!("licence {serial} is issued, but not written: {error}"))
+            .hint(format!("{export} -o FILE"))
+    })?;
+    Ok(out)
+}
+
+fn report(
+    args: &IssueArgs,
+    license: &License,
+    pick: &Pick<'_>,
+    out: &Path,
+    ledger: &Path,
+) -> Result<(), CliError> {
+    let serial = license.claims().serial;
+    if args.json {
+        let line = json!({
+            "schema": 1,
+            "serial": serial,
+            "key": pick.secret.id(),
+            "shared": pick.shared,
+            "license": shown(out),
+            "ledger": shown(ledger),
+        });
+        return emit(&line.to_string());
+    }
+    emit(&format!("wrote {}: licence {serial} for {}", out.display(), args.holder))?;
+    emit(&format!("entered in {}", ledger.display()))?;
+    let whose = if pick.shared { "shared by all licences of this model" } else { "of its own" };
+    emit(&format!("key id {}, {whose}", pick.secret.id()))
+}
+
+fn known_method(model: &Model, method: &str) -> Result<(), CliError> {
+    let own = model.manifest().methods.iter().map(|m| m.name.as_str());
+    let known: Vec<_> = own.chain(crate::passes::Pass::NAMES.iter().copied()).collect();
+    if known.contains(&method) {
+        return Ok(());
+    }
+    Err(CliError::new(format!("this model cannot explain by '{method}'"))
+        .hint(format!("--methods {}", known.join(","))))
+}
+
+/// Refused before a licence is issued, so that no serial number is used up for nothing.
+fn refuse_existing(path: &Path) -> Result<(), CliError> {
+    if path.symlink_metadata().is_ok() {
+        return Err(CliError::from(Error::Exists).in_file(path));
+    }
+    Ok(())
+}

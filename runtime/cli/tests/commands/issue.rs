@@ -1,0 +1,88 @@
+//! `license issue` and its ledger.
+
+use std::fs;
+
+use saligate_keys::{KeyFile, Ledger, LedgerWriter, Secret, VendorKeys};
+use saligate_models::graph::Source;
+use saligate_models::onnx::{Model, weights_digest};
+
+use crate::folder::{Folder, secret};
+
+#[test]
+fn a_ledger_is_begun_aloud() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    let begun = "began vendor.key.ledger";
+    let stderr = folder.fails(0, &folder.issue(&ana, "--holder Ana"));
+    assert!(stderr.contains(begun) && stderr.contains("--ledger FILE"), "{stderr}");
+    let stderr = folder.fails(0, &folder.issue(&ana, "--holder Ana"));
+    assert!(!stderr.contains(begun), "{stderr}");
+}
+
+/// The copy would give out the numbers and slots of the first ledger again.
+#[test]
+fn a_copy_of_a_key_begins_no_ledger_beside_that_of_the_first() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    KeyFile::new(secret()).write_new(folder.path("copy.key")).unwrap();
+    let issue = folder.issue(&ana, "--holder Ana").replace("vendor.key", "copy.key");
+    let stderr = folder.fails(2, &issue);
+    assert!(stderr.contains("try: --ledger vendor.key.ledger"), "{stderr}");
+    assert!(!folder.path("copy.key.ledger").exists() && !folder.path("2.license").exists());
+    folder.done(&format!("{issue} --ledger vendor.key.ledger"));
+    assert_eq!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().len(), 2);
+}
+
+#[test]
+fn ledgers_of_others_do_not_hinder() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    let other = Secret::generate().unwrap();
+    let vendor = VendorKeys::of(&other).public();
+    drop(LedgerWriter::open(folder.path("other.key.ledger"), vendor).unwrap());
+    fs::write(folder.path("none.ledger"), "something else").unwrap();
+    fs::create_dir(folder.path("folder.ledger")).unwrap();
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    assert!(folder.path("vendor.key.ledger").exists());
+}
+
+#[test]
+fn a_licence_is_renewed_for_its_holder_only() {
+    let folder = Folder::new();
+    let (ana, board) = (folder.identity("ana"), folder.identity("board"));
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    let stderr = folder.fails(1, &folder.issue(&ana, "--holder Eve --renew 1"));
+    assert!(stderr.contains("licence 1 was issued to Ana, not to Eve"), "{stderr}");
+    assert!(stderr.contains("try: the same --holder"), "{stderr}");
+    folder.done(&folder.issue(&board, "--holder Ana --renew 1"));
+    assert_eq!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().len(), 2);
+}
+
+/// One trigger opens both.
+#[test]
+fn a_second_model_under_the_same_key_is_warned_of() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    let issue = folder.issue(&ana, "--holder Ana");
+    folder.done(&issue);
+    let warning = "the ledger has licences for another model";
+    assert!(!folder.fails(0, &issue).contains(warning));
+    let mut model = Model::open(&folder.path("model.onnx")).unwrap();
+    let values = model.graph.values().map(|(_, value)| value);
+    let (name, data) = values
+        .filter(|value| !value.name.starts_with("gate."))
+        .find_map(|value| match &value.source {
+            Source::Param(data) if data[0] != 0.0 => Some((value.name.clone(), data.to_vec())),
+            _ => None,
+        })
+        .unwrap();
+    model
+        .graph
+        .set_param(&name, data.iter().map(|value| value / 2.0).collect::<Vec<f32>>())
+        .unwrap();
+    model.manifest.weights_sha256 = weights_digest(&model.graph);
+    model.save(&folder.path("other.onnx")).unwrap();
+    let stderr = folder.fails(0, &issue.replace("model.onnx", "other.onnx"));
+    assert!(stderr.contains(warning) && stderr.contains("one key file per model"), "{stderr}");
+}

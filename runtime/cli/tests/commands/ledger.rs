@@ -1,0 +1,44 @@
+//! A ledger that somebody else wrote in.
+
+use std::fs;
+
+use saligate_keys::sha256;
+
+use crate::folder::Folder;
+
+/// The ledger with its licences made out to Eve, and with the right digests.
+fn forged(text: &str) -> String {
+    let mut lines = text.lines();
+    let mut forged = lines.next().unwrap().to_owned() + "\n";
+    let mut digest = "0".repeat(64);
+    for line in lines {
+        let entry = line[65..].replace("Ana", "Eve");
+        let hash = sha256(format!("{digest} {entry}").as_bytes());
+        digest = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        forged += &format!("{digest} {entry}\n");
+    }
+    forged
+}
+
+#[test]
+fn forged_entries_accuse_nobody() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    folder.done("explain model.onnx scene.png --key vendor.key --triggered leak.png");
+    let ledger = folder.path("vendor.key.ledger");
+    fs::write(&ledger, forged(&fs::read_to_string(&ledger).unwrap())).unwrap();
+    let renew = folder.issue(&ana, "--holder Eve --renew 1");
+    for words in [
+        "trace --image leak.png --model model.onnx --key vendor.key --ledger vendor.key.ledger",
+        "license export 1 --ledger vendor.key.ledger -o eve.license",
+        renew.as_str(),
+    ] {
+        let stderr = folder.fails(2, words);
+        assert!(
+            stderr.contains("licence 1 in the ledger was not signed by the vendor"),
+            "{stderr}"
+        );
+    }
+    assert!(!folder.path("eve.license").exists());
+}

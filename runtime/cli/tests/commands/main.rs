@@ -1,0 +1,9 @@
+//! What the program does to a vendor's and a user's files, on the shipped demo, whose one key all
+//! licences share. What needs a model with slots is tested in the crate `tests`.
+
+mod folder;
+mod issue;
+mod json;
+mod ledger;
+mod outputs;
+mod secrets;
