@@ -15,6 +15,7 @@ mod model;
 pub mod npy;
 pub mod passes;
 pub mod picture;
+#[cfg(feature = "render")]
 pub mod render;
 
 pub use engine::{Backend, EngineError};

@@ -247,6 +247,7 @@ impl Graph {
     }
 
     /// Whether there is a value of this name.
+    #[cfg(feature = "onnx")]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names.contains_key(name)
     }

@@ -39,7 +39,7 @@ fn model() -> Model {
 }
 
 fn reread(graph: &Graph) -> Graph {
-    read::parse(&to_bytes(graph, None)).unwrap().graph
+    read::parse(to_bytes(graph, None).into()).unwrap().graph
 }
 
 #[test]

@@ -10,10 +10,10 @@ use saligate_runtime::{Isa, Model, RuntimeError, Target};
 use serde_json::json;
 
 use crate::args::BenchArgs;
-use crate::{emit, shown};
 use crate::error::CliError;
 use crate::foreign::{self, Wanted};
 use crate::secrets;
+use crate::{emit, shown};
 
 /// What is timed, once per round.
 type Run<'a> = Box<dyn Fn() -> Result<(), RuntimeError> + 'a>;
