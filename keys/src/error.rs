@@ -405,9 +405,11 @@ impl fmt::Display for Error {
             Self::Serial { serial } => {
                 write!(f, "there is no licence {serial} in the ledger; check the number")
             }
-            Self::AlreadyRevoked { serial, at } => {
-                write!(f, "licence {serial} was revoked at {at}; nothing is left to do")
-            }
+            Self::AlreadyRevoked { serial, at } => write!(
+                f,
+                "licence {serial} was revoked at {at}; where its key still opens the model, take it \
+                 out (saligate-train lock --revoke)"
+            ),
             Self::NoKey { opens } => {
                 let opens: Vec<_> = opens.iter().map(KeyId::to_string).collect();
                 write!(

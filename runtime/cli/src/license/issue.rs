@@ -84,7 +84,8 @@ fn pick<'a>(args: &IssueArgs, ledger: &Ledger, pool: &'a Pool) -> Result<Pick<'a
     let Some(serial) = args.renew else { return Ok(pool.free(ledger)?) };
     let earlier = ledger.get(serial).ok_or(Error::Serial { serial })?;
     if let Some(at) = earlier.revoked {
-        return Err(Error::AlreadyRevoked { serial, at }.into());
+        return Err(CliError::from(Error::AlreadyRevoked { serial, at })
+            .hint("leave out --renew, to license another key"));
     }
     earlier.verify()?;
     let holder = &earlier.license.claims().holder;
