@@ -282,7 +282,8 @@ impl fmt::Display for Error {
             Self::Label { limit } => write!(
                 f,
                 "not a usable label; \
-                 give one line of 1 to {limit} bytes without blanks at its ends"
+                 give one line of 1 to {limit} bytes, without blanks at its ends or characters \
+                 that turn the direction of text"
             ),
             Self::Size { found } => write!(
                 f,
@@ -372,7 +373,9 @@ impl fmt::Display for Error {
                 f,
                 "the licence cannot say this as its {name}; {}",
                 match *name {
-                    "holder" => "give one line of 1 to 256 bytes",
+                    "holder" =>
+                        "give one line of 1 to 256 bytes, without characters that turn the \
+                         direction of text",
                     "device" => "give one line of 1 to 128 bytes",
                     "methods" => "give 1 to 32 names of methods",
                     "expires" => "let it end after it begins",
