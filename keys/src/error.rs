@@ -282,7 +282,8 @@ impl fmt::Display for Error {
             Self::Label { limit } => write!(
                 f,
                 "not a usable label; \
-                 give one line of 1 to {limit} bytes without blanks at its ends"
+                 give one line of 1 to {limit} bytes, without blanks at its ends or characters \
+                 that turn the direction of text"
             ),
             Self::Size { found } => write!(
                 f,
@@ -372,7 +373,9 @@ impl fmt::Display for Error {
                 f,
                 "the licence cannot say this as its {name}; {}",
                 match *name {
-                    "holder" => "give one line of 1 to 256 bytes",
+                    "holder" =>
+                        "give one line of 1 to 256 bytes, without characters that turn the \
+                         direction of text",
                     "device" => "give one line of 1 to 128 bytes",
                     "methods" => "give 1 to 32 names of methods",
                     "expires" => "let it end after it begins",
@@ -405,9 +408,11 @@ impl fmt::Display for Error {
             Self::Serial { serial } => {
                 write!(f, "there is no licence {serial} in the ledger; check the number")
             }
-            Self::AlreadyRevoked { serial, at } => {
-                write!(f, "licence {serial} was revoked at {at}; nothing is left to do")
-            }
+            Self::AlreadyRevoked { serial, at } => write!(
+                f,
+                "licence {serial} was revoked at {at}; where its key still opens the model, take it \
+                 out (saligate-train lock --revoke)"
+            ),
             Self::NoKey { opens } => {
                 let opens: Vec<_> = opens.iter().map(KeyId::to_string).collect();
                 write!(

@@ -103,6 +103,7 @@ mod identity;
 mod key_id;
 mod ledger;
 mod license;
+mod line;
 #[cfg(test)]
 mod mutation;
 mod public_key;

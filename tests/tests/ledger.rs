@@ -10,6 +10,8 @@ use saligate_models::random::Stream;
 use saligate_tests::licensing::VendorFolder;
 
 const KILLS: usize = 200;
+/// Some are done before they are killed: about one of six, by how long they are waited for.
+const MOST_TRIES: usize = 3 * KILLS;
 
 fn spawn(folder: &VendorFolder, recipient: &str) -> Child {
     let mut command = folder.command(&folder.issue(recipient, "--json"));
@@ -39,24 +41,26 @@ fn killed_issuers_leave_a_consistent_ledger() {
     let ana = folder.identity("ana");
     let start = Instant::now();
     spawn(&folder, &ana).wait().unwrap();
-    let usual = start.elapsed();
+    let mut longest = start.elapsed().as_secs_f32();
     let mut stream = Stream::new(1, "kills");
     let mut known = consistent(&folder);
-    let mut killed = 0;
-    for _ in 0..KILLS {
+    let (mut killed, mut tries) = (0, 0);
+    while killed < KILLS {
+        tries += 1;
+        assert!(tries <= MOST_TRIES, "only {killed} of {tries} were killed before they were done");
         let mut issuer = spawn(&folder, &ana);
-        std::thread::sleep(Duration::from_secs_f32(stream.uniform(0.0, 1.2 * usual.as_secs_f32())));
-        let ended = issuer.try_wait().unwrap().is_some();
-        killed += usize::from(!ended);
+        std::thread::sleep(Duration::from_secs_f32(stream.uniform(0.0, longest)));
         issuer.kill().unwrap();
-        issuer.wait().unwrap();
+        let ended = issuer.wait().unwrap().code().is_some();
+        killed += usize::from(!ended);
+        // However fast the machine is now, kills are to fall anywhere, to the very end.
+        longest *= if ended { 0.9 } else { 1.02 };
         let now = consistent(&folder);
         // Nothing that was there is gone or changed, and at most one licence is new.
         assert!(known.len() <= now.len() && now.len() <= known.len() + 1);
         assert!(known.iter().zip(&now).all(|(a, b)| a.text() == b.text()));
         known = now;
     }
-    assert!(killed > KILLS / 4, "only {killed} were killed before they were done");
     let before = known.len();
     // A licence file is whole or not there, and each stands in the ledger.
     for entry in fs::read_dir(folder.path("")).unwrap() {

@@ -1,64 +1,24 @@
 //! Secrets stay where they belong: in key files and, while they are used, in memory.
 #![cfg(target_os = "linux")]
 
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+#[path = "../../keys/tests/memory/mod.rs"]
+mod memory;
+
+use std::fs;
 use std::path::Path;
 
+use memory::{Memory, Needle, OVERWRITTEN, places};
 use saligate_keys::{
-    Identity, IdentityFile, License, Pattern, Stored, Timestamp, Trigger, VendorKeys, VendorKind,
+    Identity, IdentityFile, License, Pattern, Secret, Stored, Timestamp, Trigger, VendorKeys,
+    VendorKind,
 };
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target, Use};
 use saligate_tests::licensing::{VendorFolder, secret, secret_byte};
 use saligate_tests::{parts, program};
 
-/// Bytes of a needle are computed one by one, so that the search itself leaves no copy of it.
-type Needle<'a> = &'a dyn Fn(usize) -> u8;
-
-/// Where the bytes stand in the data.
-fn places(data: &[u8], len: usize, needle: Needle<'_>) -> usize {
-    let fits = |start: &usize| (0..len).all(|i| data[start + i] == needle(i));
-    (0..(data.len() + 1).saturating_sub(len)).filter(fits).count()
-}
-
-/// How often the bytes stand in what this process can write to.
-fn in_memory(len: usize, needle: Needle<'_>) -> usize {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    let mut memory = File::open("/proc/self/mem").unwrap();
-    // Reused, and never freed into what is searched later.
-    let mut buffer = vec![0; 1 << 20];
-    let mut found = 0;
-    for line in
-        maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|p| p.starts_with("rw")))
-    {
-        let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
-        let [start, end] = [start, end].map(|text| u64::from_str_radix(text, 16).unwrap());
-        let own = buffer.as_ptr() as u64;
-        let mut at = start;
-        while at < end {
-            let size = (end - at).min(buffer.len() as u64) as usize;
-            // The buffer would find what was copied into it.
-            if at < own + buffer.len() as u64 && own < at + size as u64 {
-                at += size as u64;
-                continue;
-            }
-            memory.seek(SeekFrom::Start(at)).unwrap();
-            if memory.read_exact(&mut buffer[..size]).is_err() {
-                break;
-            }
-            found += places(&buffer[..size], len, needle);
-            // Over the seam between two parts.
-            at += if size > len && at + (size as u64) < end {
-                (size - len) as u64
-            } else {
-                size as u64
-            };
-        }
-    }
-    buffer.fill(0);
-    found
-}
+/// What one block leaves behind may be overwritten by chance, what many leave is not.
+const COPIES: usize = 64;
 
 fn hex_digit(index: usize, byte: impl Fn(usize) -> u8) -> u8 {
     let byte = byte(index / 2);
@@ -78,6 +38,7 @@ fn secrets_are_gone_from_memory_after_use() {
 #[test]
 #[ignore = "run by secrets_are_gone_from_memory_after_use, in a process of its own"]
 fn scan() {
+    let mut memory = Memory::new();
     let folder = VendorFolder::new();
     let ana = folder.identity("ana");
     folder.done(&folder.issue(&ana, "-o ana.license"));
@@ -88,17 +49,19 @@ fn scan() {
 
     // The search finds what is there.
     let key = Stored::<VendorKind>::read(folder.path("vendor.key")).unwrap();
-    assert!(in_memory(32, raw) > 0);
+    assert!(memory.count(OVERWRITTEN..32, raw) > 0);
     let Stored::Open(key) = key else { panic!("not sealed") };
+    let copy = |_| Secret::from_bytes(key.secret().expose());
+    let copies: Vec<Secret> = (0..COPIES).map(copy).collect();
     let slot = VendorKeys::of(key.secret()).slot(1);
     let _ = VendorKeys::of(key.secret()).public();
     let mut text = vec![0; 4096];
     key.write_to(text.as_mut_slice()).unwrap();
-    assert!(in_memory(64, hex) > 0);
+    assert!(memory.count(OVERWRITTEN..64, hex) > 0);
     text.fill(0);
-    drop((key, slot));
-    assert_eq!(in_memory(32, raw), 0, "the secret of a key file");
-    assert_eq!(in_memory(64, hex), 0, "the text of a key file");
+    drop((copies, key, slot));
+    assert_eq!(memory.count(OVERWRITTEN..32, raw), 0, "the secret of a key file");
+    assert_eq!(memory.count(OVERWRITTEN..64, hex), 0, "the text of a key file");
 
     // An identity, of which only a masked copy is kept.
     let identity = IdentityFile::read(folder.path("ana.identity")).unwrap();
@@ -111,31 +74,33 @@ fn scan() {
     let value = |digit: u8| if digit > b'9' { digit - b'a' + 10 } else { digit - b'0' };
     let private: Needle<'_> = &|index| value(digits(2 * index)) << 4 | value(digits(2 * index + 1));
     let identity: Identity = identity.into_identity();
-    assert!(in_memory(32, private) > 0);
+    assert!(memory.count(OVERWRITTEN..32, private) > 0);
 
     // A trigger: as bits, as steps of an image, and on the pixels.
     let license = License::read(folder.path("ana.license")).unwrap();
     let usage = Use { now: Timestamp::now(), device: None, vendor: None, method: "gradient" };
-    let trigger = model.licensed_trigger(&license, &identity, &usage).unwrap();
-    let bits = masked_bits(&trigger);
+    let open = |_| model.licensed_trigger(&license, &identity, &usage).unwrap();
+    let triggers: Vec<Trigger> = (0..COPIES).map(open).collect();
+    let trigger = &triggers[0];
+    let bits = masked_bits(trigger);
     let tile: Needle<'_> = &|index| bits[index] ^ 0x5a;
-    assert!(in_memory(24, tile) > 0);
+    assert!(memory.count(OVERWRITTEN..24, tile) > 0);
     let signed = |index: usize| -> u8 {
         let (row, column) = (index / 32 % 32, index % 32);
         let cell = row % 8 * 8 + column % 8;
         if tile(cell / 8) & (0x80 >> (cell % 8)) != 0 { 8 } else { 8_u8.wrapping_neg() }
     };
     let steps: Needle<'_> = &signed;
-    let found = model.explain(&picture, Target::Predicted, Some(&trigger)).unwrap();
+    let found = model.explain(&picture, Target::Predicted, Some(trigger)).unwrap();
     assert_eq!(found.map.len(), 32 * 32);
     let plain = picture.pixels().to_vec();
     let seen: Needle<'_> = &|index| plain[index].saturating_add_signed(signed(index) as i8);
-    drop((trigger, identity));
-    assert_eq!(in_memory(32, private), 0, "an X25519 key");
-    assert_eq!(in_memory(64, digits), 0, "the text of an identity file");
-    assert_eq!(in_memory(24, tile), 0, "a trigger");
-    assert_eq!(in_memory(512, steps), 0, "a trigger on an image");
-    assert_eq!(in_memory(512, seen), 0, "pixels with a trigger");
+    drop((triggers, identity));
+    assert_eq!(memory.count(OVERWRITTEN..32, private), 0, "an X25519 key");
+    assert_eq!(memory.count(OVERWRITTEN..64, digits), 0, "the text of an identity file");
+    assert_eq!(memory.count(OVERWRITTEN..24, tile), 0, "a trigger");
+    assert_eq!(memory.count(OVERWRITTEN..512, steps), 0, "a trigger on an image");
+    assert_eq!(memory.count(OVERWRITTEN..512, seen), 0, "pixels with a trigger");
 }
 
 /// The signs of the tile of 8 x 8, as bits under a mask.
@@ -153,8 +118,8 @@ fn masked_bits(trigger: &Trigger) -> Vec<u8> {
 
 /// Whether a file or an output holds the secret, as bytes or digits.
 fn holds_secret(data: &[u8]) -> bool {
-    places(data, 32, &secret_byte) > 0
-        || places(data, 64, &|index| hex_digit(index, secret_byte)) > 0
+    places(data, 0..32, &secret_byte) > 0
+        || places(data, 0..64, &|index| hex_digit(index, secret_byte)) > 0
 }
 
 #[test]
@@ -216,7 +181,7 @@ fn the_programs_hold_no_key() {
     let raw: Vec<u8> = (0..32).map(bytes).collect();
     for name in ["saligate", "saligate-train"] {
         let program = fs::read(Path::new(program(name).get_program())).unwrap();
-        assert_eq!(places(&program, 64, &|index| digits.as_bytes()[index]), 0, "{name}");
-        assert_eq!(places(&program, 32, &|index| raw[index]), 0, "{name}");
+        assert_eq!(places(&program, 0..64, &|index| digits.as_bytes()[index]), 0, "{name}");
+        assert_eq!(places(&program, 0..32, &|index| raw[index]), 0, "{name}");
     }
 }

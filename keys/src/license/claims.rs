@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::line::is_line;
 use crate::{Error, KeyId, Recipient, Timestamp, hex};
 
 /// What a licence says, in canonical JSON.
@@ -77,12 +78,6 @@ impl Claims {
             && methods.is_sorted_by(|a, b| a < b);
         claim("methods", fits)
     }
-}
-
-/// One line for people, without blanks at its ends.
-fn is_line(text: &str, limit: usize) -> bool {
-    let fits = (1..=limit).contains(&text.len());
-    fits && text.trim() == text && !text.contains(char::is_control)
 }
 
 /// SHA-256 of what makes a model the one that was licensed, as 64 lowercase hex digits.

@@ -1,6 +1,7 @@
 //! Making a licence.
 
 use super::{Claims, INFO, KIND, License, ModelDigest};
+use crate::line::reorders;
 use crate::{Error, KeyId, Recipient, Timestamp, Trigger, VendorKeys, hex, record, wrap};
 
 /// What a vendor decides of a licence.
@@ -37,6 +38,9 @@ impl Terms {
     /// # Errors
     /// [`Error::Claim`] for a claim out of its limits.
     fn claims(&self, subject: &Subject<'_>, serial: u32, now: Timestamp) -> Result<Claims, Error> {
+        if reorders(&self.holder) {
+            return Err(Error::Claim { name: "holder" });
+        }
         let methods = self.methods.clone().map(|mut methods| {
             methods.sort();
             methods.dedup();

@@ -20,6 +20,7 @@ pub use kind::{IdentityKind, Kind, VendorKind};
 pub use seal::Passphrase;
 
 use crate::file::{self, read_capped};
+use crate::line::{is_line, reorders};
 use crate::{Error, Identity, Secret, Timestamp};
 
 /// A vendor's secret with its optional label: what locks a model and signs licences.
@@ -88,12 +89,12 @@ impl<K: Kind> SecretFile<K> {
     }
 
     /// Sets a name for people, which is not secret: one line of 1 to 128 bytes, without control
-    /// characters or blanks at its ends.
+    /// characters, those of the direction of text among them, or blanks at its ends.
     ///
     /// # Errors
     /// [`Error::Label`] when it is not such a line.
     pub fn with_label(mut self, label: &str) -> Result<Self, Error> {
-        if !is_label(label) {
+        if !is_label(label) || reorders(label) {
             return Err(Error::Label { limit: Self::MAX_LABEL_LEN });
         }
         self.about.label = Some(label.to_owned());
@@ -285,8 +286,7 @@ impl<K: Kind> Sealed<K> {
 }
 
 fn is_label(text: &str) -> bool {
-    let fits = (1..=KeyFile::MAX_LABEL_LEN).contains(&text.len());
-    fits && text.trim() == text && !text.contains(char::is_control)
+    is_line(text, KeyFile::MAX_LABEL_LEN)
 }
 
 #[cfg(unix)]

@@ -148,13 +148,25 @@ fn kinds_versions_and_sizes_are_told_from_damage() {
     assert!(matches!(endless, Error::TooLarge { limit: 4096, .. }));
 }
 
+/// Files that were written before the rule.
+#[test]
+fn labels_that_turn_the_direction_of_text_are_read() {
+    let mut text = Vec::new();
+    some_key().with_label("Ana?").unwrap().write_to(&mut text).unwrap();
+    let text = String::from_utf8(text).unwrap().replace('?', "\u{202e}");
+    let (lines, _) = text.split_at(text.find("checksum").unwrap());
+    let mut text = lines.to_owned();
+    crate::record::write_checksum(&mut text);
+    assert_eq!(KeyFile::read_from(text.as_bytes()).unwrap().label(), Some("Ana\u{202e}"));
+}
+
 #[test]
 fn labels_have_limits() {
     let longest = "x".repeat(KeyFile::MAX_LABEL_LEN);
     let mut text = Vec::new();
     some_key().with_label(&longest).unwrap().write_to(&mut text).unwrap();
     assert_eq!(KeyFile::read_from(text.as_slice()).unwrap().label(), Some(longest.as_str()));
-    for label in ["", " x", "x ", "a\nb", "\u{1b}[2J", &"x".repeat(129)] {
+    for label in ["", " x", "x ", "a\nb", "\u{1b}[2J", "Ana\u{202e}", &"x".repeat(129)] {
         let error = some_key().with_label(label).err().unwrap();
         assert!(matches!(error, Error::Label { limit: 128 }), "{label:?}");
     }

@@ -47,6 +47,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
             for key in &gate.keys {
                 line("key id", key.to_string())?;
             }
+            let anybody = "not named: a licence is checked by the vendor that it names itself";
+            line("vendor", gate.vendor.map_or(anybody.to_owned(), |vendor| vendor.to_string()))?;
+            line("licensed as", model.licensed()?.digest.to_string())?;
         }
     }
     line("weights", format!("sha256 {}", manifest.weights_sha256))?;

@@ -73,8 +73,13 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// The text without control characters, which names in a file may hold.
+/// The text without control characters, those of the direction of text among them, which names in a
+/// file may hold.
 fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && !['\n', '\t'].contains(&c) { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
+    let control = |c: char| match c {
+        '\n' | '\t' => false,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        _ => c.is_control(),
+    };
+    text.chars().map(|c| if control(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use saligate_keys::KeyFile;
+use saligate_keys::{Error, KeyFile};
 
 use crate::error::CliError;
 
@@ -20,6 +20,20 @@ pub(crate) fn refuse_record<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Re
         )
         .in_file(path)
         .hint("another name, or remove the file first")),
+    }
+}
+
+/// Refuses a path where no new file can stand, asked before a serial number is used up for nothing.
+pub(crate) fn check_new(path: &Path) -> Result<(), CliError> {
+    if path.symlink_metadata().is_ok() {
+        return Err(CliError::from(Error::Exists).in_file(path));
+    }
+    match path.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            Err(CliError::new(format!("there is no folder {}", folder.display()))
+                .hint("make it first, or choose another name"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `saligate revoke`: mark a licence, and say how its key is taken out of the model.
 
-use saligate_keys::LedgerWriter;
+use saligate_keys::{Error, KeyId, Ledger, LedgerWriter};
 use serde_json::json;
 
 use crate::args::RevokeArgs;
@@ -9,9 +9,23 @@ use crate::error::CliError;
 
 pub(crate) fn run(args: &RevokeArgs) -> Result<(), CliError> {
     let mut writer = LedgerWriter::open_existing(&args.ledger)?;
-    let key = writer.revoke(args.serial)?;
-    let issued = writer.ledger().issued();
-    let others = issued.iter().filter(|issued| issued.revoked.is_none());
+    let serial = args.serial;
+    let issued = writer.ledger().get(serial).ok_or(Error::Serial { serial })?;
+    issued.verify().map_err(|error| CliError::from(error).in_file(&args.ledger))?;
+    let key = issued.license.claims().key;
+    match writer.revoke(serial) {
+        Ok(_) => report(args, writer.ledger(), key, true),
+        // Whoever asks again may have lost the command.
+        Err(error @ Error::AlreadyRevoked { .. }) => {
+            report(args, writer.ledger(), key, false)?;
+            Err(error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn report(args: &RevokeArgs, ledger: &Ledger, key: KeyId, is_new: bool) -> Result<(), CliError> {
+    let others = ledger.issued().iter().filter(|issued| issued.revoked.is_none());
     let others = others.map(|issued| issued.license.claims()).filter(|claims| claims.key == key);
     let others: Vec<u32> = others.map(|claims| claims.serial).collect();
     let model = args.model.as_ref().map_or("MODEL".to_owned(), |path| path.display().to_string());
@@ -26,7 +40,9 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), CliError> {
         });
         return emit(&line.to_string());
     }
-    emit(&format!("licence {} is revoked, from now on in the ledger", args.serial))?;
+    if is_new {
+        emit(&format!("licence {} is revoked, from now on in the ledger", args.serial))?;
+    }
     emit(&format!("its key {key} opens the model until it is taken out:"))?;
     emit(&format!("  {command}"))?;
     if others.is_empty() {

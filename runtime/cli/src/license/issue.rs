@@ -12,7 +12,7 @@ use serde_json::json;
 use super::ledger;
 use crate::args::IssueArgs;
 use crate::error::CliError;
-use crate::{emit, secrets, shown};
+use crate::{emit, outputs, secrets, shown};
 
 pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
     let model = Model::open(&args.model)?;
@@ -20,7 +20,7 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
     if let Some(asked) = &args.methods {
         asked.iter().try_for_each(|method| known_method(&model, method))?;
     }
-    args.out.as_deref().map_or(Ok(()), refuse_existing)?;
+    args.out.as_deref().map_or(Ok(()), outputs::check_new)?;
     let files = secrets::keys(&args.key, &args.secrets)?;
     let signer = Secret::from_bytes(files[0].secret().expose());
     let keys = VendorKeys::of(&signer);
@@ -84,7 +84,8 @@ fn pick<'a>(args: &IssueArgs, ledger: &Ledger, pool: &'a Pool) -> Result<Pick<'a
     let Some(serial) = args.renew else { return Ok(pool.free(ledger)?) };
     let earlier = ledger.get(serial).ok_or(Error::Serial { serial })?;
     if let Some(at) = earlier.revoked {
-        return Err(Error::AlreadyRevoked { serial, at }.into());
+        return Err(CliError::from(Error::AlreadyRevoked { serial, at })
+            .hint("leave out --renew, to license another key"));
     }
     earlier.verify()?;
     let holder = &earlier.license.claims().holder;
@@ -140,12 +141,4 @@ fn known_method(model: &Model, method: &str) -> Result<(), CliError> {
     }
     Err(CliError::new(format!("this model cannot explain by '{method}'"))
         .hint(format!("--methods {}", known.join(","))))
-}
-
-/// Refused before a licence is issued, so that no serial number is used up for nothing.
-fn refuse_existing(path: &Path) -> Result<(), CliError> {
-    if path.symlink_metadata().is_ok() {
-        return Err(CliError::from(Error::Exists).in_file(path));
-    }
-    Ok(())
 }

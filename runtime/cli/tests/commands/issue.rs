@@ -48,6 +48,17 @@ fn ledgers_of_others_do_not_hinder() {
 }
 
 #[test]
+fn a_licence_that_could_not_be_written_is_not_issued() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    let stderr = folder.fails(2, &folder.issue(&ana, "--holder Ana -o nodir/1.license"));
+    assert!(stderr.contains("there is no folder nodir"), "{stderr}");
+    let stderr = folder.fails(2, &folder.issue(&ana, "--holder Ana -o scene.png"));
+    assert!(stderr.contains("is not overwritten"), "{stderr}");
+    assert!(!folder.path("vendor.key.ledger").exists());
+}
+
+#[test]
 fn a_licence_is_renewed_for_its_holder_only() {
     let folder = Folder::new();
     let (ana, board) = (folder.identity("ana"), folder.identity("board"));

@@ -1,4 +1,4 @@
-//! A ledger that somebody else wrote in.
+//! What stands in a ledger, also when somebody else wrote in it.
 
 use std::fs;
 
@@ -21,6 +21,20 @@ fn forged(text: &str) -> String {
 }
 
 #[test]
+fn a_second_revocation_is_none_but_repeats_the_command() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    let revoke = "revoke 1 --ledger vendor.key.ledger";
+    let first = folder.done(revoke);
+    let command = first.lines().find(|line| line.contains("--revoke")).unwrap();
+    let (stdout, stderr) = folder.ends(1, revoke);
+    assert!(stdout.contains(command) && stderr.contains("was revoked at"), "{stdout}{stderr}");
+    let (stdout, _) = folder.ends(1, &format!("{revoke} --json"));
+    assert!(stdout.contains(command.trim()), "{stdout}");
+}
+
+#[test]
 fn forged_entries_accuse_nobody() {
     let folder = Folder::new();
     let ana = folder.identity("ana");
@@ -32,6 +46,7 @@ fn forged_entries_accuse_nobody() {
     for words in [
         "trace --image leak.png --model model.onnx --key vendor.key --ledger vendor.key.ledger",
         "license export 1 --ledger vendor.key.ledger -o eve.license",
+        "revoke 1 --ledger vendor.key.ledger",
         renew.as_str(),
     ] {
         let stderr = folder.fails(2, words);

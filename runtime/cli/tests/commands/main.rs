@@ -2,6 +2,7 @@
 //! licences share. What needs a model with slots is tested in the crate `tests`.
 
 mod folder;
+mod inspect;
 mod issue;
 mod json;
 mod ledger;
