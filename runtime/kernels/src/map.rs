@@ -114,7 +114,7 @@ impl Map {
     pub fn convert(&self, from: &[f32], to: &Self, into: &mut [f32]) {
         assert!(to.matches(&self.laid_out(to.lanes, 0)), "another size");
         assert_eq!((from.len(), into.len()), (self.elements(), to.elements()), "another length");
-        if to.channels % to.lanes != 0 {
+        if !to.channels.is_multiple_of(to.lanes) {
             let last = into.len() - to.plane();
             into[last..].fill(0.0);
         }

@@ -73,10 +73,10 @@ unsafe fn tile<S: Simd, const PIXELS: usize, const BLOCKS: usize, const STEP: us
                     let factors: [S; BLOCKS] =
                         std::array::from_fn(|b| S::load(weights.add(b * S::LANES)));
                     weights = weights.add(BLOCKS * S::LANES);
-                    for p in 0..PIXELS {
+                    for (p, sums) in sums.iter_mut().enumerate() {
                         let x = S::splat(*input.add(p * step + channel));
-                        for b in 0..BLOCKS {
-                            sums[p][b] = x.times_plus(factors[b], sums[p][b]);
+                        for (sum, factor) in sums.iter_mut().zip(factors) {
+                            *sum = x.times_plus(factor, *sum);
                         }
                     }
                 }

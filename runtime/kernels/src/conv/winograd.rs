@@ -213,6 +213,7 @@ struct Inwards<'p, 'a, const N: usize> {
 
 impl<const N: usize> Kernel for Inwards<'_, '_, N> {
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "columns of an array of rows")]
     unsafe fn run<S: Simd>(self) {
         let Self { part, input, side } = self;
         let conv = part.conv;
@@ -274,6 +275,7 @@ struct Outwards<'p, 'a, const M: usize, const N: usize> {
 
 impl<const M: usize, const N: usize> Kernel for Outwards<'_, '_, M, N> {
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "columns of an array of rows")]
     unsafe fn run<S: Simd>(self) {
         let Self { part, output, after } = self;
         let conv = part.conv;
