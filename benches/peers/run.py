@@ -8,6 +8,9 @@ table gives medians. ONNX Runtime runs the very files that saligate runs.
     target/peers-venv/bin/pip install --no-deps captum==0.9.0
     cargo build --release -p saligate-cli -p saligate-capi
     target/peers-venv/bin/python benches/peers/run.py --threads 1 --rounds 30
+    target/peers-venv/bin/python benches/peers/run.py --cold --rounds 9
+
+The second measures whole processes: from their start to the first map, and their peak memory.
 """
 
 import argparse
@@ -31,6 +34,7 @@ def arguments():
                         help="where the networks are written")
     parser.add_argument("--saligate", type=Path, default=ROOT / "target/release/saligate")
     parser.add_argument("--library", type=Path, default=ROOT / "target/release/libsaligate.so")
+    parser.add_argument("--cold", action="store_true", help="measure processes, not calls")
     parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
     return parser.parse_args()
 
@@ -150,10 +154,86 @@ def medians(runs, rounds):
     return {name: 1000 * statistics.median(found) for name, found in times.items()}
 
 
+ORT_PROCESS = """
+import sys, numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession(sys.argv[1], options, ["CPUExecutionProvider"])
+image = numpy.load(sys.argv[2])
+session.run(["logits", "attribution"], {"image": image})
+"""
+
+CAPTUM_PROCESS = """
+import sys, torch, numpy, captum.attr
+sys.path.insert(0, sys.argv[3])
+from nets import NETS, build
+torch.set_num_threads(1)
+net = build({row[0]: row[1] for row in NETS}[sys.argv[1]])
+image = torch.from_numpy(numpy.load(sys.argv[2]))
+captum.attr.Saliency(net).attribute(image, target=0)
+"""
+
+
+def process(command):
+    """Seconds and peak memory in bytes of a process."""
+    start = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - start
+    child.returncode = status
+    if status:
+        raise RuntimeError(f"{command[0]} failed")
+    return seconds, 1024 * usage.ru_maxrss
+
+
+def cold(args):
+    import sys
+
+    import numpy
+    import torch
+    from PIL import Image
+    from nets import NETS, build
+
+    print("| net | program | start to first map, ms | peak memory, MB | weights, MB |")
+    print("|---|---|---|---|---|")
+    for name, constructor, image, _ in NETS:
+        if args.net and name not in args.net:
+            continue
+        model = export(args, torch, name, build(constructor), image)
+        pixels = numpy.random.default_rng(0).integers(0, 256, image, dtype=numpy.uint8)
+        picture = args.folder / f"{name}.png"
+        shown = pixels.transpose(1, 2, 0)
+        Image.fromarray(shown[..., 0] if image[0] == 1 else shown).save(picture)
+        array = args.folder / f"{name}.npy"
+        numpy.save(array, (pixels.astype(numpy.float32) / 255)[None])
+        compiled = args.folder / f"{name}.edge"
+        subprocess.run([args.saligate, "compile", model, "-o", compiled], check=True,
+                       stdout=subprocess.DEVNULL)
+        out = ["--raw", args.folder / "map.npy"]
+        folder = str(Path(__file__).parent)
+        commands = {
+            "saligate, ONNX": [args.saligate, "explain", model, picture, *out],
+            "saligate, compiled": [args.saligate, "explain", compiled, picture, *out],
+            "ONNX Runtime": [sys.executable, "-c", ORT_PROCESS, str(model), str(array)],
+            "PyTorch with Captum": [sys.executable, "-c", CAPTUM_PROCESS, name, str(array), folder],
+        }
+        found = {program: [] for program in commands}
+        for _ in range(args.rounds):
+            for program, command in commands.items():
+                found[program].append(process(command))
+        for program, runs in found.items():
+            ms = 1000 * statistics.median(seconds for seconds, _ in runs)
+            peak = statistics.median(peak for _, peak in runs) / 1e6
+            weights = model.stat().st_size / 1e6
+            print(f"| {name} | {program} | {ms:.0f} | {peak:.1f} | {weights:.1f} |", flush=True)
+
+
 def main():
     args = arguments()
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(args.threads)
+    if args.cold:
+        return cold(args)
     import torch
     from nets import NETS
 

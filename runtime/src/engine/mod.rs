@@ -67,7 +67,10 @@ enum Kind {
 
 impl Source {
     pub(crate) fn new(model: &Model, backend: Backend) -> Result<Self, EngineError> {
-        let native = |isa| Ok(Kind::Native(Arc::new(Plan::new(&model.graph, isa))));
+        let native = |isa| match Plan::new(&model.graph, isa) {
+            Ok(plan) => Ok(Kind::Native(Arc::new(plan))),
+            Err(reason) => Err(EngineError(reason.into())),
+        };
         let kind = match backend {
             Backend::Native => native(Isa::best()),
             Backend::NativeOn(isa) if isa.is_available() => native(isa),

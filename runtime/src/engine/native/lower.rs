@@ -12,11 +12,17 @@ use super::node::{Id, Kind, Linear, Node, Pooled, Then, Weights};
 
 /// Widest border of zeros that a convolution may ask for; others are computed by plain loops.
 const WIDEST_HALO: usize = 16;
+/// Pixels of a small map with its border: larger ones may grow by a factor of 16.
+const MOST_GROWN: usize = 1024;
 
 /// The nodes of a graph, and which of them are its outputs, in order.
-pub(super) fn lower(graph: &Graph) -> (Vec<Node>, Vec<Id>) {
+///
+/// # Errors
+/// A value is no batch of one; the error names it.
+pub(super) fn lower(graph: &Graph) -> Result<(Vec<Node>, Vec<Id>), String> {
     let reader = Reader::new(graph);
     let meanings = reader.needed();
+    reader.check_batches(&meanings)?;
     let mut nodes: Vec<Node> = Vec::new();
     let mut ids: HashMap<ValueId, Id> = HashMap::new();
     let mut uses = vec![0usize; meanings.len()];
@@ -75,7 +81,7 @@ pub(super) fn lower(graph: &Graph) -> (Vec<Node>, Vec<Id>) {
     }
     let outputs = graph.outputs().iter().map(|o| ids[o]).collect();
     mark_sparse(&mut nodes);
-    compact(nodes, outputs)
+    Ok(compact(nodes, outputs))
 }
 
 /// Takes out what was merged into later nodes.
@@ -193,6 +199,19 @@ impl<'a> Reader<'a> {
             meanings[index] = Some(meaning);
         }
         meanings
+    }
+
+    /// All that is computed is for one image at a time.
+    fn check_batches(&self, meanings: &[Option<Meaning>]) -> Result<(), String> {
+        for (index, meaning) in meanings.iter().enumerate() {
+            let (id, shape) = self.value(index);
+            let computed = meaning.as_ref().is_some_and(|m| !matches!(m.kind, Kind::Constant(_)));
+            if computed && shape.first() != Some(&1) {
+                let name = &self.graph.value(id).name;
+                return Err(format!("'{name}' is no batch of one, but {shape:?}"));
+            }
+        }
+        Ok(())
     }
 
     fn shape(&self, id: ValueId) -> &'a [usize] {
@@ -350,7 +369,8 @@ impl<'a> Reader<'a> {
         } else {
             window.halo([h, w], [height, width])
         };
-        if halo > WIDEST_HALO {
+        let grown = (h + 2 * halo) * (w + 2 * halo);
+        if halo > WIDEST_HALO || grown > MOST_GROWN.max(16 * h * w) {
             return None;
         }
         let kind = if attrs.groups == 1 {

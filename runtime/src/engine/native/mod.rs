@@ -42,15 +42,18 @@ pub(super) struct Plan {
 
 impl Plan {
     /// A plan for all outputs of a graph.
-    pub(super) fn new(graph: &Graph, isa: Isa) -> Self {
+    ///
+    /// # Errors
+    /// A value is no batch of one; the error names it.
+    pub(super) fn new(graph: &Graph, isa: Isa) -> Result<Self, String> {
         let names = graph.outputs().iter().enumerate();
         let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
-        let (mut nodes, outputs) = lower::lower(graph);
+        let (mut nodes, outputs) = lower::lower(graph)?;
         means::shorten(&mut nodes);
         let (nodes, outputs) = remember::remember(nodes, outputs);
         let mut laid = lay_out(isa, nodes, outputs);
         squares::choose(isa, &mut laid);
-        Self { isa, laid, names }
+        Ok(Self { isa, laid, names })
     }
 
     /// What is needed for some outputs; `None` where there is no output of a name.
