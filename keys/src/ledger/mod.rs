@@ -30,9 +30,10 @@ const KIND: record::Kind = record::Kind { name: "ledger", version: 1 };
 /// Every line begins with a digest of the line before and its own text, so that no line can be
 /// changed, removed or put elsewhere unnoticed by a slip, except for the last ones, which can be cut
 /// off. Digests are no secret, so whoever can write the file can make a chain of their own; what they
-/// cannot make is a signature, see [`Issued::verify`]. A
-/// last line without its end counts where its digest is right, since an editor may have cut only the
-/// end; otherwise it was not completely written before a crash, and is no entry.
+/// cannot make is a signature, see [`Issued::verify`].
+///
+/// A last line without its end counts where its digest is right, since an editor may have cut the
+/// end alone; otherwise it was not completely written before a crash, and is no entry.
 ///
 /// A licence stands in it as a whole: it is issued once its line is on the disk, and can be written
 /// to a file again at any time. Licences are wrapped for their recipients, so the ledger holds

@@ -29,6 +29,12 @@ pub(crate) fn run(args: &TraceArgs) -> Result<(), CliError> {
     let ledger = Ledger::read(&args.ledger)?;
     // A forged entry would accuse somebody.
     ledger.verify().map_err(|error| CliError::from(error).in_file(&args.ledger))?;
+    if let (Some(found), Some(expected)) = (ledger.vendor(), gate.vendor)
+        && found != expected
+    {
+        let what = format!("this ledger belongs to {found}, the model to {expected}");
+        return Err(CliError::new(what).in_file(&args.ledger).hint("the ledger of the vendor"));
+    }
     let suspects = suspects(args, &model, gate, &ledger)?;
     let evidence = evidence(args, &model, gate)?;
     let findings = trace(&gate.trigger, &suspects, &evidence);

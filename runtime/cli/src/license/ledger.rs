@@ -40,14 +40,14 @@ fn beside(key: &Path) -> PathBuf {
     name.into()
 }
 
-/// The ledgers of a vendor in the folder of this one.
+/// The ledgers of a vendor in the folder of this one, which somebody else may have begun meanwhile.
 fn others(path: &Path, vendor: Vendor) -> Vec<PathBuf> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else { return Vec::new() };
-    let named = |name: std::ffi::OsString| path.with_file_name(name);
-    let files = entries.flatten().map(|entry| named(entry.file_name()));
-    let ledgers = files.filter(|file| file.extension().is_some_and(|end| end == "ledger"));
-    let mut found: Vec<_> = ledgers.filter(|file| belongs_to(file, vendor)).collect();
+    let files = entries.flatten().map(|entry| path.with_file_name(entry.file_name()));
+    let is_ledger = |file: &PathBuf| file.extension().is_some_and(|end| end == "ledger");
+    let others = files.filter(|file| is_ledger(file) && file != path);
+    let mut found: Vec<_> = others.filter(|file| belongs_to(file, vendor)).collect();
     found.sort();
     found
 }

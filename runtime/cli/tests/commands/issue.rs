@@ -1,12 +1,13 @@
 //! `license issue` and its ledger.
 
 use std::fs;
+use std::process::Stdio;
 
 use saligate_keys::{KeyFile, Ledger, LedgerWriter, Secret, VendorKeys};
 use saligate_models::graph::Source;
 use saligate_models::onnx::{Model, weights_digest};
 
-use crate::folder::{Folder, secret};
+use crate::folder::{Folder, ended, secret};
 
 #[test]
 fn a_ledger_is_begun_aloud() {
@@ -32,6 +33,25 @@ fn a_copy_of_a_key_begins_no_ledger_beside_that_of_the_first() {
     assert!(!folder.path("copy.key.ledger").exists() && !folder.path("2.license").exists());
     folder.done(&format!("{issue} --ledger vendor.key.ledger"));
     assert_eq!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().len(), 2);
+}
+
+/// Whoever comes second finds a ledger that was not there a moment ago.
+#[test]
+fn a_ledger_is_begun_by_several_at_once() {
+    for _ in 0..10 {
+        let folder = Folder::new();
+        let ana = folder.identity("ana");
+        let issue = folder.issue(&ana, "--holder Ana");
+        let issuer = |_| {
+            let mut command = folder.command(&issue);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let issuers: Vec<_> = (0..4).map(issuer).collect();
+        for issuer in issuers {
+            ended(0, &issuer.wait_with_output().unwrap());
+        }
+        assert_eq!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().len(), 4);
+    }
 }
 
 #[test]

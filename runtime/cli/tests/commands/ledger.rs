@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use saligate_keys::sha256;
+use saligate_keys::{LedgerWriter, Secret, VendorKeys, sha256};
 
 use crate::folder::Folder;
 
@@ -56,4 +56,16 @@ fn forged_entries_accuse_nobody() {
         );
     }
     assert!(!folder.path("eve.license").exists());
+}
+
+/// Whoever signs with a key of their own could accuse anybody.
+#[test]
+fn the_ledger_of_another_vendor_traces_nobody() {
+    let folder = Folder::new();
+    folder.done("explain model.onnx scene.png --key vendor.key --triggered leak.png");
+    let eve = VendorKeys::of(&Secret::generate().unwrap()).public();
+    drop(LedgerWriter::open(folder.path("eve.ledger"), eve).unwrap());
+    let words = "trace --image leak.png --model model.onnx --ledger eve.ledger";
+    let stderr = folder.fails(2, words);
+    assert!(stderr.contains(&format!("this ledger belongs to {eve}, the model to")), "{stderr}");
 }
