@@ -203,7 +203,9 @@ impl Model {
     /// # Errors
     /// The picture has another shape than the model's input.
     pub fn predict(&self, picture: &Picture) -> Result<Prediction, RuntimeError> {
-        self.predict_pixels(&self.pixels(picture, None)?)
+        let engine = self.engine(&self.predictor, Outputs::Logits)?;
+        let pixels = self.pixels(picture, None)?;
+        self.prediction(&engine.run(&self.crew, &pixels, &[], false)?)
     }
 
     /// Explains the class of a picture, with a trigger added to it or without one.
@@ -257,7 +259,8 @@ impl Model {
             *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
         }
         let engine = self.engine(&explainer.engine, Outputs::LogitsAnd(&method.output))?;
-        let mut outputs = engine.run(&self.crew, &self.pixels(picture, trigger)?, &row)?;
+        let mut outputs =
+            engine.run(&self.crew, &self.pixels(picture, trigger)?, &row, trigger.is_some())?;
         let values = outputs.pop().unwrap_or_default();
         finite("attribution", &values)?;
         let prediction = self.prediction(&outputs)?;
@@ -313,10 +316,11 @@ impl Model {
         Ok(Prediction::new(logits))
     }
 
-    /// Predicts one image of float pixels `[channel, row, column]`, of the input's size.
+    /// Predicts one image of float pixels `[channel, row, column]`, of the input's size, which may
+    /// have a trigger on it.
     pub(crate) fn predict_pixels(&self, pixels: &[f32]) -> Result<Prediction, RuntimeError> {
         let engine = self.engine(&self.predictor, Outputs::Logits)?;
-        self.prediction(&engine.run(&self.crew, pixels, &[])?)
+        self.prediction(&engine.run(&self.crew, pixels, &[], true)?)
     }
 
     /// Images that one [`run_batch`](Self::run_batch) takes: enough for all threads.
@@ -345,7 +349,7 @@ impl Model {
         let images: Vec<&[f32]> = pixels.chunks_exact(pixels.len() / self.batch()).collect();
         let answers: Vec<OnceLock<_>> = images.iter().map(|_| OnceLock::new()).collect();
         self.crew.run(images.len(), &|at| {
-            answers[at].get_or_init(|| engine.run(&alone, images[at], target));
+            answers[at].get_or_init(|| engine.run(&alone, images[at], target, true));
         });
         let mut joined: Vec<Vec<f32>> = Vec::new();
         for outputs in answers.into_iter().filter_map(OnceLock::into_inner) {

@@ -103,15 +103,17 @@ impl Engine {
     }
 
     /// Runs one image `[channel, row, column]`, meant for [0, 1], with a row of class weights;
-    /// returns the outputs in the order of [`Outputs`], row-major.
+    /// returns the outputs in the order of [`Outputs`], row-major. With `wipe`, the native engine
+    /// keeps no copy of the pixels.
     pub(crate) fn run(
         &self,
         crew: &Crew,
         pixels: &[f32],
         target: &[f32],
+        wipe: bool,
     ) -> Result<Vec<Vec<f32>>, EngineError> {
         match self {
-            Self::Native(engine) => Ok(engine.run(crew, pixels, target)),
+            Self::Native(engine) => Ok(engine.run(crew, pixels, target, wipe)),
             #[cfg(feature = "tract")]
             Self::Tract(engine) => engine.run(pixels, target),
         }
@@ -137,10 +139,10 @@ impl NativeEngine {
         Ok(Self { plan: Arc::clone(plan), schedule, states: Mutex::new(Vec::new()) })
     }
 
-    fn run(&self, crew: &Crew, pixels: &[f32], target: &[f32]) -> Vec<Vec<f32>> {
+    fn run(&self, crew: &Crew, pixels: &[f32], target: &[f32], wipe: bool) -> Vec<Vec<f32>> {
         let waiting = self.states.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut state = waiting.unwrap_or_else(|| State::new(&self.schedule));
-        let outputs = self.plan.run(&self.schedule, &mut state, crew, &[pixels, target]);
+        let outputs = self.plan.run(&self.schedule, &mut state, crew, &[pixels, target], wipe);
         self.states.lock().unwrap_or_else(PoisonError::into_inner).push(state);
         outputs
     }

@@ -28,6 +28,7 @@ use std::collections::HashMap;
 
 use saligate_kernels::{Buffer, Crew, Isa};
 use saligate_models::graph::Graph;
+use zeroize::Zeroize;
 
 use self::layout::{Laid, lay_out};
 pub(super) use self::schedule::Schedule;
@@ -62,15 +63,22 @@ impl Plan {
         Some(Schedule::new(&self.laid, ids.collect::<Option<_>>()?))
     }
 
-    /// Computes the outputs of a schedule for one image. `inputs` are the image and the target.
+    /// Computes the outputs of a schedule for one image. `inputs` are the image and the target. With
+    /// `wipe`, no copy of the image is left in the state.
     pub(super) fn run(
         &self,
         schedule: &Schedule,
         state: &mut State,
         crew: &Crew,
         inputs: &[&[f32]],
+        wipe: bool,
     ) -> Vec<Vec<f32>> {
-        run::Run { plan: self, schedule, crew, inputs, buffers: &mut state.buffers }.all()
+        let run = run::Run { plan: self, schedule, crew, inputs, buffers: &mut state.buffers };
+        let outputs = run.all();
+        if wipe {
+            schedule.seen.iter().for_each(|&buffer| state.buffers[buffer].zeroize());
+        }
+        outputs
     }
 }
 

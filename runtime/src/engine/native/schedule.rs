@@ -15,6 +15,8 @@ pub(in super::super) struct Schedule {
     pub(super) places: Vec<Option<(usize, usize)>>,
     /// Elements of each buffer.
     pub(super) buffers: Vec<usize>,
+    /// Buffers that hold the image as it came in, moved or scaled: a trigger can be read from them.
+    pub(super) seen: Vec<usize>,
 }
 
 impl Schedule {
@@ -64,8 +66,37 @@ impl Schedule {
         };
         let places =
             (0..needed.len()).map(|id| place(id).filter(|_| needed[id] && is_held(id))).collect();
-        Self { steps, outputs, places, buffers }
+        let mut schedule = Self { steps, outputs, places, buffers, seen: Vec::new() };
+        schedule.seen = schedule.buffers_of(&images(laid));
+        schedule
     }
+
+    fn buffers_of(&self, wanted: &[bool]) -> Vec<usize> {
+        let places = self.places.iter().zip(wanted).filter(|(_, wanted)| **wanted);
+        let mut buffers: Vec<usize> = places.filter_map(|(place, _)| Some((*place)?.0)).collect();
+        buffers.sort_unstable();
+        buffers.dedup();
+        buffers
+    }
+}
+
+/// Which values have a pixel for each pixel of the image, without a layer in between.
+fn images(laid: &Laid) -> Vec<bool> {
+    let mut found = vec![false; laid.nodes.len()];
+    for (id, node) in laid.nodes.iter().enumerate() {
+        let moved = matches!(
+            node.kind,
+            Kind::Convert | Kind::Plain(_) | Kind::Finish | Kind::Each(_) | Kind::Zip(_)
+        );
+        found[id] = match node.kind {
+            Kind::Input(0) => true,
+            _ => {
+                let from = |&input: &Id| found[input] && laid.nodes[input].size() == node.size();
+                moved && node.inputs.iter().any(from)
+            }
+        };
+    }
+    found
 }
 
 /// Values that are never needed at once share a buffer. The largest come first, so that a buffer is
