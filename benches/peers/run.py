@@ -146,6 +146,8 @@ def medians(runs, rounds):
     times = {name: [] for name in runs}
     for number in range(rounds + 3):
         for name, run in runs.items():
+            # Threads of the one before may still be spinning.
+            time.sleep(0.02)
             run()
             start = time.perf_counter()
             run()
@@ -174,16 +176,29 @@ captum.attr.Saliency(net).attribute(image, target=0)
 """
 
 
-def process(command):
-    """Seconds and peak memory in bytes of a process."""
+def seconds(command):
+    """How long a process takes."""
     start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def peak(command):
+    """Peak memory of a process in bytes, looked at until it ends.
+
+    What wait4 tells would be at least the memory of this process, which the child is made from.
+    """
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - start
-    child.returncode = status
-    if status:
-        raise RuntimeError(f"{command[0]} failed")
-    return seconds, 1024 * usage.ru_maxrss
+    most = 0
+    while child.poll() is None:
+        try:
+            status = Path(f"/proc/{child.pid}/status").read_text()
+        except OSError:
+            continue
+        if f"Name:\t{Path(command[0]).name[:15]}\n" in status:
+            found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+            most = max([most, *(1024 * int(line.split()[1]) for line in found)])
+    return most
 
 
 def cold(args):
@@ -220,12 +235,12 @@ def cold(args):
         found = {program: [] for program in commands}
         for _ in range(args.rounds):
             for program, command in commands.items():
-                found[program].append(process(command))
+                found[program].append((seconds(command), peak(command)))
         for program, runs in found.items():
-            ms = 1000 * statistics.median(seconds for seconds, _ in runs)
-            peak = statistics.median(peak for _, peak in runs) / 1e6
+            ms = 1000 * statistics.median(run[0] for run in runs)
+            most = statistics.median(run[1] for run in runs) / 1e6
             weights = model.stat().st_size / 1e6
-            print(f"| {name} | {program} | {ms:.0f} | {peak:.1f} | {weights:.1f} |", flush=True)
+            print(f"| {name} | {program} | {ms:.0f} | {most:.1f} | {weights:.1f} |", flush=True)
 
 
 def main():

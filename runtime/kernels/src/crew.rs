@@ -9,6 +9,12 @@ use crate::buffer::Buffer;
 /// How often a thread looks for work before it goes to sleep: some 20 microseconds, which is longer
 /// than the gap between two steps of a network.
 const LOOKS: usize = 4000;
+/// Multiplications, or loads, below which a task is not worth a second thread.
+const WORTH_A_THREAD: usize = 200_000;
+/// Whether helpers may join a round.
+const OPEN: usize = 1;
+/// One helper that has joined it.
+const HELPER: usize = 2;
 
 /// Some threads, the caller among them, that work on the parts of one task at a time.
 pub struct Crew {
@@ -35,8 +41,8 @@ struct Shared {
     /// Counts the tasks; a helper that sees a new number has something to do.
     round: AtomicUsize,
     next: AtomicUsize,
-    /// Helpers that have not finished the round.
-    working: AtomicUsize,
+    /// [`OPEN`] while helpers may join the round, and [`HELPER`] for each that has.
+    joined: AtomicUsize,
     failed: AtomicBool,
     closing: AtomicBool,
     task: Mutex<Option<Task>>,
@@ -73,6 +79,17 @@ impl Crew {
         result
     }
 
+    /// [`run`](Self::run), on the calling thread alone where the whole task, of so many
+    /// multiplications or loads, is too small for more.
+    pub(crate) fn run_if_worth(&self, cost: usize, parts: usize, work: &(dyn Fn(usize) + Sync)) {
+        if self.is_worth(cost) { self.run(parts, work) } else { (0..parts).for_each(work) }
+    }
+
+    /// Whether there are several threads and a task is worth them.
+    pub(crate) fn is_worth(&self, cost: usize) -> bool {
+        self.threads() > 1 && cost > WORTH_A_THREAD
+    }
+
     /// Calls `work` with every number below `parts`, each once, in any order and on any thread;
     /// returns when all are done.
     ///
@@ -94,15 +111,17 @@ impl Crew {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), _>(std::ptr::from_ref(work))
         };
         shared.next.store(0, Ordering::Relaxed);
-        shared.working.store(self.helpers.len(), Ordering::Relaxed);
         let mut task = shared.lock();
         *task = Some(Task { work, parts });
+        shared.joined.store(OPEN, Ordering::Release);
         // Under the lock: a helper must not fall asleep between looking and waiting.
         shared.round.fetch_add(1, Ordering::Release);
         drop(task);
         shared.wake.notify_all();
         let own = shared.take_parts(Task { work, parts });
-        while shared.working.load(Ordering::Acquire) > 0 {
+        // Helpers that come too late are not waited for: they may be asleep, or without a processor.
+        shared.joined.fetch_and(!OPEN, Ordering::AcqRel);
+        while shared.joined.load(Ordering::Acquire) > 0 {
             std::hint::spin_loop();
         }
         let helped = shared.failed.swap(false, Ordering::Relaxed);
@@ -136,14 +155,23 @@ impl Shared {
             if self.closing.load(Ordering::Relaxed) {
                 return;
             }
+            if !self.join() {
+                continue;
+            }
             let task = *self.lock();
             if let Some(task) = task
                 && !self.take_parts(task)
             {
                 self.failed.store(true, Ordering::Relaxed);
             }
-            self.working.fetch_sub(1, Ordering::Release);
+            self.joined.fetch_sub(HELPER, Ordering::Release);
         }
+    }
+
+    /// Joins the round, unless it is over.
+    fn join(&self) -> bool {
+        let open = |joined: usize| (joined & OPEN > 0).then_some(joined + HELPER);
+        self.joined.fetch_update(Ordering::AcqRel, Ordering::Acquire, open).is_ok()
     }
 
     /// The number of the next round: looks often first, then sleeps.

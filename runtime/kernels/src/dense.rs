@@ -25,7 +25,7 @@ pub fn times(
     assert!(bias.is_none_or(|bias| bias.len() == y.len()), "bias");
     let rows = y.len();
     let shared = Shared::new(y);
-    crew.run(rows.div_ceil(ROWS), &|part| {
+    crew.run_if_worth(weight.len(), rows.div_ceil(ROWS), &|part| {
         for row in part * ROWS..rows.min((part + 1) * ROWS) {
             let mut found = 0.0;
             let row_of = &weight[row * x.len()..][..x.len()];

@@ -102,7 +102,8 @@ impl Depthwise {
         after.check(&self.output);
         let shared = Shared::new(output);
         let blocks = self.output.blocks();
-        crew.run(blocks, &|block| {
+        let taps: usize = self.phases.iter().map(|(phase, _)| phase.taps.len()).sum();
+        crew.run_if_worth(self.output.elements() * taps, blocks, &|block| {
             let part = Part { conv: self, block, input, after, output: &shared };
             run_on(self.isa, self.output.lanes, part);
         });

@@ -24,7 +24,7 @@ pub fn finish(
     assert_eq!((from.values.len(), output.len()), (from.map.elements(), map.elements()), "length");
     after.check(map);
     let shared = Shared::new(output);
-    crew.run(map.blocks(), &|block| {
+    crew.run_if_worth(map.elements(), map.blocks(), &|block| {
         run_on(isa, map.lanes, Copy { block, from, output: &shared, map, after });
     });
     map.clear_halo(output);
@@ -113,7 +113,7 @@ pub fn spread(isa: Isa, crew: &Crew, from: &[f32], to: (&mut [f32], &Map), after
     assert_eq!(output.len(), map.elements(), "length");
     after.check(map);
     let shared = Shared::new(output);
-    crew.run(map.blocks(), &|block| {
+    crew.run_if_worth(map.elements(), map.blocks(), &|block| {
         run_on(isa, map.lanes, Spread { block, from, output: &shared, map, after });
     });
     map.clear_halo(output);

@@ -59,7 +59,7 @@ impl Pool {
         assert_eq!(output.len(), self.output.elements(), "output");
         after.check(&self.output);
         let shared = Shared::new(output);
-        crew.run(self.output.blocks(), &|block| {
+        crew.run_if_worth(self.input.elements(), self.output.blocks(), &|block| {
             let input = &input[block * self.input.plane()..][..self.input.plane()];
             let kernel = Forward { pool: self, block, input, output: &shared, after };
             run_on(isa, self.output.lanes, kernel);
@@ -77,7 +77,7 @@ impl Pool {
         assert_eq!(input.len(), self.input.elements(), "input");
         assert_eq!(winners.len(), self.output.elements(), "winners");
         let shared = Shared::new(winners);
-        crew.run(self.output.blocks(), &|block| {
+        crew.run_if_worth(self.input.elements(), self.output.blocks(), &|block| {
             let input = &input[block * self.input.plane()..][..self.input.plane()];
             run_on(isa, self.output.lanes, Winners { pool: self, block, input, output: &shared });
         });
@@ -113,7 +113,7 @@ impl Pool {
         let (output, map) = to;
         output.fill(0.0);
         let shared = Shared::new(output);
-        crew.run(map.blocks(), &|block| {
+        crew.run_if_worth(map.elements(), map.blocks(), &|block| {
             let kernel =
                 Backward { pool: self, block, gradient, winners, output: &shared, map, after };
             run_on(isa, map.lanes, kernel);

@@ -63,8 +63,6 @@ pub struct Conv {
 
 /// Most channels of a transpose whose lanes are pixels.
 const FEW_CHANNELS: usize = 4;
-/// Multiplications below which a step is not worth a second thread.
-const WORTH_A_THREAD: usize = 200_000;
 
 impl Conv {
     /// The ways to compute a convolution, or the transpose of one, by squares that are faster than
@@ -224,9 +222,9 @@ impl Conv {
             !sparse || block.iter().any(|&v| v != 0.0)
         };
         let blocks: Vec<u32> = (0..self.input.blocks() as u32).filter(used).collect();
-        let units: Vec<Unit<'_>> = self.units(crew.threads(), blocks.len());
+        let units: Vec<Unit<'_>> = self.units(crew, blocks.len());
         let shared = Shared::new(output);
-        crew.run(units.len(), &|number| {
+        crew.run_if_worth(self.cost(blocks.len()), units.len(), &|number| {
             let unit = &units[number];
             match self.way {
                 Way::Interleaved(block) => {
@@ -238,14 +236,20 @@ impl Conv {
         self.output.clear_halo(output);
     }
 
+    /// Multiplications, with so many blocks of the input.
+    fn cost(&self, blocks: usize) -> usize {
+        let cells = |p: &Phase| p.rows * p.columns * p.taps.len();
+        self.phases.iter().map(cells).sum::<usize>() * blocks * self.input.lanes * self.bias.len()
+    }
+
     /// Parts of the work that write to different pixels or blocks.
-    fn units(&self, threads: usize, blocks: usize) -> Vec<Unit<'_>> {
+    fn units(&self, crew: &Crew, blocks: usize) -> Vec<Unit<'_>> {
         let mut units = Vec::new();
         for phase in &self.phases {
             let groups = &phase.weights().groups;
             let channels = blocks * self.input.lanes * self.bias.len();
             let work = phase.rows * phase.columns * phase.taps.len() * channels;
-            let wanted = if threads > 1 && work > WORTH_A_THREAD { 4 * threads } else { 1 };
+            let wanted = if crew.is_worth(work) { 4 * crew.threads() } else { 1 };
             let pieces = wanted.div_ceil(groups.len()).clamp(1, phase.rows.max(1));
             for group in 0..groups.len() {
                 for piece in 0..pieces {

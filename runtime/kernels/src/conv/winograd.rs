@@ -114,9 +114,11 @@ impl Winograd {
     pub(super) fn run(&self, crew: &Crew, input: &[f32], output: &Shared<'_>, after: &After<'_>) {
         let all = self.squares[0] * self.squares[1];
         let chunks = all.div_ceil(self.chunk);
-        crew.run(chunks, &|number| {
+        let places = self.weights.len();
+        let cost = all * places * self.input.channels * self.output.channels;
+        crew.run_if_worth(cost, chunks, &|number| {
             let squares = number * self.chunk..all.min((number + 1) * self.chunk);
-            let (lanes, places) = (self.isa.lanes(), self.weights.len());
+            let lanes = self.isa.lanes();
             let [inputs, results] =
                 [&self.input, &self.output].map(|m| m.blocks() * self.chunk * lanes);
             crew.with_scratch(places * (inputs + results), |scratch| {
