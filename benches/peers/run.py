@@ -142,12 +142,12 @@ def check(numpy, runs, room):
     return 1 - float(numpy.dot(ours, theirs) / numpy.linalg.norm(ours) / numpy.linalg.norm(theirs))
 
 
-def medians(runs, rounds):
+def medians(runs, rounds, pause):
     times = {name: [] for name in runs}
     for number in range(rounds + 3):
         for name, run in runs.items():
             # Threads of the one before may still be spinning.
-            time.sleep(0.02)
+            time.sleep(pause)
             run()
             start = time.perf_counter()
             run()
@@ -258,7 +258,7 @@ def main():
         if args.net and name not in args.net:
             continue
         off, runs = contenders(args, torch, name, constructor, image, layer)
-        ms = medians(runs, args.rounds)
+        ms = medians(runs, args.rounds, 0.02 if args.threads == 1 else 0.2)
         forward, gradient = ms["saligate forward"], ms["saligate gradient"]
         rows.append({
             "net": name, "threads": args.threads, "ms": ms, "map off by": off,
