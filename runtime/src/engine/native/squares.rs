@@ -11,6 +11,8 @@ use super::node::{Id, Kind};
 /// Bytes that faster weights may take, as a share of all weights. With the weights of both
 /// directions that comes to 2.6 times those of the file.
 const SHARE: f64 = 0.6;
+/// Bytes that they may take in any network.
+const LEAST: usize = 2 << 20;
 
 /// Spends the memory where it saves most.
 pub(super) fn choose(isa: Isa, laid: &mut Laid) {
@@ -32,7 +34,8 @@ pub(super) fn choose(isa: Isa, laid: &mut Laid) {
             _ => {}
         }
     }
-    let mut budget = (SHARE * file.values().sum::<usize>() as f64) as usize;
+    let share = (SHARE * file.values().sum::<usize>() as f64) as usize;
+    let mut budget = share.max(LEAST);
     let mut groups: Vec<Vec<Id>> = nodes.into_values().collect();
     groups.sort();
     let ways = |(group, ids): (usize, &Vec<Id>)| -> Vec<(usize, Squares)> {
