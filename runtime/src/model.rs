@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use saligate_kernels::Crew;
 use saligate_keys::{ImageShape, KeyId, Licensed, ModelDigest, Secret, Trigger};
@@ -258,7 +259,7 @@ impl Model {
         if let Target::Class(class) = target {
             *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
         }
-        let engine = self.engine(&explainer.engine, Outputs::LogitsAnd(&method.output))?;
+        let engine = self.explainer(position)?;
         let mut outputs =
             engine.run(&self.crew, &self.pixels(picture, trigger)?, &row, trigger.is_some())?;
         let values = outputs.pop().unwrap_or_default();
@@ -274,6 +275,31 @@ impl Model {
         let map = saliency_map(&values, explainer.shape, size, method.reduction);
         let attribution = Attribution { values, channels, height, width };
         Ok(Explanation { prediction, class, attribution, map })
+    }
+
+    /// How long each step of a method takes, or of predicting without one: the median of some runs,
+    /// in the order of the run, each with what it is in words. The parts of the sum are a little
+    /// longer than the whole, for reading the clock.
+    ///
+    /// # Errors
+    /// As [`Model::explain_by`], or the engine is not the project's own.
+    pub fn step_times(
+        &self,
+        method: Option<&str>,
+        picture: &Picture,
+        rounds: usize,
+    ) -> Result<Vec<(String, Duration)>, RuntimeError> {
+        let engine = match method {
+            None => self.engine(&self.predictor, Outputs::Logits)?,
+            Some(name) => self.explainer(self.position(name)?)?,
+        };
+        let row = vec![0.0; self.manifest.labels.len()];
+        Ok(engine.times(&self.crew, &self.pixels(picture, None)?, &row, rounds)?)
+    }
+
+    fn explainer(&self, position: usize) -> Result<&Engine, EngineError> {
+        let output = &self.manifest.methods[position].output;
+        self.engine(&self.explainers[position].engine, Outputs::LogitsAnd(output))
     }
 
     fn engine<'a>(
@@ -339,11 +365,7 @@ impl Model {
     ) -> Result<Vec<Vec<f32>>, RuntimeError> {
         let engine = match reads {
             Reads::Logits => self.engine(&self.predictor, Outputs::Logits)?,
-            Reads::Gradient => {
-                let position = self.position(Method::Gradient.name())?;
-                let output = &self.manifest.methods[position].output;
-                self.engine(&self.explainers[position].engine, Outputs::LogitsAnd(output))?
-            }
+            Reads::Gradient => self.explainer(self.position(Method::Gradient.name())?)?,
         };
         let alone = Crew::new(1);
         let images: Vec<&[f32]> = pixels.chunks_exact(pixels.len() / self.batch()).collect();

@@ -110,6 +110,9 @@ pub(crate) struct BenchArgs {
     /// Times that everything is run
     #[arg(long, value_name = "N", default_value = "30")]
     pub(crate) rounds: NonZero<usize>,
+    /// Show how long each step of one method takes instead; `predict` for those of a prediction
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) steps: Option<String>,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,7 +1,7 @@
 //! `saligate bench`.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use saligate_keys::Trigger;
 use saligate_models::manifest::InputSpec;
@@ -28,6 +28,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
         None => None,
     };
     let picture = picture(&model)?;
+    if let Some(method) = &args.steps {
+        return steps(args, &model, method, &picture);
+    }
     let start = Instant::now();
     model.explain(&picture, Target::Predicted, trigger.as_ref())?;
     let first = start.elapsed();
@@ -47,6 +50,31 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
     let rows = runs.iter().zip(times).map(|((name, _), times)| Row::of(name, times));
     let rows: Vec<Row> = rows.collect();
     report(args, &rows, [open, first].map(|t| 1e3 * t.as_secs_f64()))
+}
+
+/// The steps of one method, or of predicting.
+fn steps(
+    args: &BenchArgs,
+    model: &Model,
+    method: &str,
+    picture: &Picture,
+) -> Result<(), CliError> {
+    let method = Some(method).filter(|&method| method != "predict");
+    let times = model.step_times(method, picture, args.rounds.get())?;
+    let milliseconds = |time: &Duration| 1e3 * time.as_secs_f64();
+    if args.json {
+        let rows: Vec<_> = times
+            .iter()
+            .map(|(what, time)| json!({"step": what, "median_ms": milliseconds(time)}))
+            .collect();
+        return emit(&json!({"schema": 1, "steps": rows}).to_string());
+    }
+    let all: Duration = times.iter().map(|(_, time)| time).sum();
+    for (what, time) in &times {
+        let share = 100.0 * time.as_secs_f64() / all.as_secs_f64();
+        emit(&format!("{what:<66} {:9.4} ms  {share:4.1} %", milliseconds(time)))?;
+    }
+    emit(&format!("{:<66} {:9.4} ms", "all steps", milliseconds(&all)))
 }
 
 fn runs<'a>(

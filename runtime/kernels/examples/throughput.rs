@@ -44,8 +44,7 @@ fn main() {
             };
             let squares = best([&input, &little]);
             let forward = Conv::new(isa, &window, &weight, None, [input, little], squares);
-            let shown = if planar { [from, isa.lanes()] } else { [0, 0] };
-            let halo = window.transposed_halo([small; 2], [side; 2], shown);
+            let halo = window.transposed_halo([small; 2], [side; 2]);
             let (gradient, back) = (little.laid_out(isa.lanes(), halo), large.laid_out(lanes, 0));
             let transposed =
                 Conv::transposed(isa, &window, &weight, [gradient, back], best([&gradient, &back]));

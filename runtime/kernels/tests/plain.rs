@@ -189,11 +189,12 @@ fn transposed_convolutions() {
         });
         for isa in Isa::available() {
             let few = Conv::prefers_planar(to);
-            for lanes in [isa.lanes(), 1].into_iter().filter(|l| *l > 1 || few) {
-                let what = format!("{case:?} on {isa}, to {lanes} lanes");
-                let shown = if lanes == 1 { [to, isa.lanes()] } else { [0, 0] };
-                let halo = case.window.transposed_halo([rows, columns], case.size, shown);
-                let input = Map::planar([from, rows, columns]).laid_out(isa.lanes(), halo);
+            let all = isa.lanes();
+            let both = [[all, all], [all, 1], [1, 1]];
+            for [given, lanes] in both.into_iter().filter(|[_, to]| *to > 1 || few) {
+                let what = format!("{case:?} on {isa}, from {given} to {lanes} lanes");
+                let halo = case.window.transposed_halo([rows, columns], case.size);
+                let input = Map::planar([from, rows, columns]).laid_out(given, halo);
                 let output = Map::planar([to, case.size[0], case.size[1]]).laid_out(lanes, 1);
                 let maps = [input, output];
                 for (side, (threads, sparse)) in sides(isa, &case, maps)
@@ -253,7 +254,7 @@ fn depthwise_convolutions_and_their_transposes() {
                 assert_close(&planar(&y, &output), &forward, &format!("{case:?} on {isa}"));
                 assert_clean_halo(&y, &output, "depthwise");
 
-                let halo = case.window.transposed_halo([rows, columns], size, [0, 0]);
+                let halo = case.window.transposed_halo([rows, columns], size);
                 let (input, output) = (small.laid_out(lanes, halo), large.laid_out(lanes, 0));
                 let mut y = vec![f32::NAN; output.elements()];
                 Depthwise::transposed(isa, &case.window, &w, [input, output]).run(

@@ -6,6 +6,7 @@ mod tract;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use saligate_kernels::{Crew, Isa};
 use saligate_models::onnx::Model;
@@ -116,6 +117,25 @@ impl Engine {
             Self::Native(engine) => Ok(engine.run(crew, pixels, target, wipe)),
             #[cfg(feature = "tract")]
             Self::Tract(engine) => engine.run(pixels, target),
+        }
+    }
+}
+
+impl Engine {
+    /// The median time of every step of some runs, in order, each step in words.
+    pub(crate) fn times(
+        &self,
+        crew: &Crew,
+        pixels: &[f32],
+        target: &[f32],
+        rounds: usize,
+    ) -> Result<Vec<(String, Duration)>, EngineError> {
+        match self {
+            Self::Native(NativeEngine { plan, schedule, .. }) => {
+                Ok(plan.times(schedule, crew, &[pixels, target], rounds))
+            }
+            #[cfg(feature = "tract")]
+            Self::Tract(_) => Err(EngineError("tract does not tell the times of steps".into())),
         }
     }
 }

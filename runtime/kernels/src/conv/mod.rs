@@ -5,9 +5,9 @@
 //! one residue of their row and column have the same taps, so each residue is a convolution with
 //! stride 1 whose results are stored s pixels apart. Nothing is multiplied by an inserted zero.
 //!
-//! Where the transpose has few channels (the gradient by an image), the lanes of a register are
-//! filled with the pixels of a square block instead: see [`Way::Interleaved`].
+//! Where the transpose has few channels (the gradient by an image), see [`dots`].
 
+mod dots;
 mod pack;
 mod phase;
 mod tile;
@@ -25,6 +25,7 @@ use crate::map::Map;
 use crate::shared::Shared;
 
 pub use self::winograd::Squares;
+use self::dots::Dots;
 use self::winograd::Winograd;
 
 /// The geometry of a convolution, as of its forward direction.
@@ -46,9 +47,8 @@ enum Way {
     Squares(Winograd),
     /// By taps, to their own lanes.
     Lanes,
-    /// Lane `(channel * block + i) * block + j` of pixel (r, c) is pixel
-    /// (block * r + i, block * c + j) of a planar map.
-    Interleaved(usize),
+    /// By [`Dots`] over the channels of the input, to a planar map.
+    Dots(Dots),
 }
 
 /// A convolution, or the transpose of one, of one geometry with its weights.
@@ -60,9 +60,6 @@ pub struct Conv {
     phases: Vec<Phase>,
     bias: Buffer,
 }
-
-/// Most channels of a transpose whose lanes are pixels.
-const FEW_CHANNELS: usize = 4;
 
 impl Conv {
     /// The ways to compute a convolution, or the transpose of one, by squares that are faster than
@@ -135,7 +132,8 @@ impl Conv {
         assert_eq!(weight.len(), output.channels * input.channels * taps, "weights");
         let of = |o: usize, i: usize, cell: usize| weight[(i * output.channels + o) * taps + cell];
         if output.lanes == 1 {
-            return Self::interleaved(isa, window, of, [input, output]);
+            let way = Way::Dots(Dots::new(isa, window, of, [input, output]));
+            return Self { isa, input, output, way, phases: vec![], bias: Buffer::default() };
         }
         let bias = Buffer::zeros(output.blocks() * output.lanes);
         if let Some(side) = side.filter(|_| window.is_plain_3x3()) {
@@ -144,11 +142,7 @@ impl Conv {
             let of = |o: usize, i: usize, cell: usize| of(o, i, 8 - cell);
             return Self::by_squares(isa, side, before, of, bias, [input, output]);
         }
-        let [rows, columns] = window.stride;
-        let residues = (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column]));
-        let phases = residues.map(|residue| {
-            let phase = Phase::transposed(window, residue, [&input, &output]);
-            phase.check_reach(&input);
+        let phases = Phase::residues(window, [&input, &output]).map(|phase| {
             let of = |o, i, tap| of(o, i, phase.kernel_cell(tap));
             let packed = Packed::new(isa, [&input, &output], phase.line(), phase.taps.len(), of);
             phase.with_weights(packed)
@@ -157,38 +151,17 @@ impl Conv {
         Self { isa, input, output, way: Way::Lanes, phases, bias }
     }
 
-    fn interleaved(
-        isa: Isa,
-        window: &Window,
-        of: impl Fn(usize, usize, usize) -> f32,
-        [input, output]: [Map; 2],
-    ) -> Self {
-        let (lanes, channels) = (isa.lanes(), output.channels);
-        let block = phase::best_block(window, channels, lanes);
-        let (phase, cells) = Phase::interleaved(window, block, [&input, &output]);
-        phase.check_reach(&input);
-        let square = block * block;
-        let lane_of = |o: usize, i: usize, tap: usize| {
-            let cell = cells[tap * square + o % square];
-            cell.map_or(0.0, |cell| of(o / square, i, cell))
-        };
-        let shown = Map { channels: channels * square, lanes, ..output };
-        let packed = Packed::new(isa, [&input, &shown], phase.line(), phase.taps.len(), lane_of);
-        let phases = vec![phase.with_weights(packed)];
-        let bias = Buffer::zeros(shown.blocks() * lanes);
-        Self { isa, input, output, way: Way::Interleaved(block), phases, bias }
-    }
-
     /// Whether the transpose to so few channels is best stored with one lane.
     pub fn prefers_planar(channels: usize) -> bool {
-        channels <= FEW_CHANNELS
+        channels <= dots::MOST_CHANNELS
     }
 
     /// Bytes of the packed weights.
     pub fn bytes(&self) -> usize {
         match &self.way {
             Way::Squares(squares) => squares.bytes(),
-            _ => self.phases.iter().map(|p| p.weights().bytes()).sum(),
+            Way::Dots(dots) => dots.bytes(),
+            Way::Lanes => self.phases.iter().map(|p| p.weights().bytes()).sum(),
         }
     }
 
@@ -211,11 +184,22 @@ impl Conv {
         assert_eq!(input.len(), self.input.elements(), "input");
         assert_eq!(output.len(), self.output.elements(), "output");
         after.check(&self.output);
-        if let Way::Squares(squares) = &self.way {
-            squares.run(crew, input, &Shared::new(output), after);
-            self.output.clear_halo(output);
-            return;
+        match &self.way {
+            Way::Squares(squares) => squares.run(crew, input, &Shared::new(output), after),
+            Way::Dots(dots) => dots.run(crew, input, &Shared::new(output)),
+            Way::Lanes => self.run_taps(crew, input, &Shared::new(output), after, sparse),
         }
+        self.output.clear_halo(output);
+    }
+
+    fn run_taps(
+        &self,
+        crew: &Crew,
+        input: &[f32],
+        output: &Shared<'_>,
+        after: &After<'_>,
+        sparse: bool,
+    ) {
         let used = |block: &u32| {
             let plane = self.input.plane();
             let block = &input[*block as usize * plane..][..plane];
@@ -223,17 +207,9 @@ impl Conv {
         };
         let blocks: Vec<u32> = (0..self.input.blocks() as u32).filter(used).collect();
         let units: Vec<Unit<'_>> = self.units(crew, blocks.len());
-        let shared = Shared::new(output);
         crew.run_if_worth(self.cost(blocks.len()), units.len(), &|number| {
-            let unit = &units[number];
-            match self.way {
-                Way::Interleaved(block) => {
-                    self.run_interleaved(unit, block, &blocks, input, &shared);
-                }
-                _ => self.run_lanes(unit, &blocks, input, &shared, after),
-            }
+            self.run_unit(&units[number], &blocks, input, output, after);
         });
-        self.output.clear_halo(output);
     }
 
     /// Multiplications, with so many blocks of the input.
@@ -261,7 +237,7 @@ impl Conv {
         units
     }
 
-    fn run_lanes(
+    fn run_unit(
         &self,
         unit: &Unit<'_>,
         blocks: &[u32],
@@ -309,51 +285,6 @@ impl Conv {
             && self.output.halo == 0
             && self.input.columns == self.output.columns
             && after.residual.is_none_or(|r| r.map.halo == 0)
-    }
-
-    fn run_interleaved(
-        &self,
-        unit: &Unit<'_>,
-        block: usize,
-        blocks: &[u32],
-        input: &[f32],
-        output: &Shared<'_>,
-    ) {
-        let (phase, group) = (unit.phase, &unit.phase.weights().groups[unit.group]);
-        let lanes = self.isa.lanes();
-        let map = &self.output;
-        let width = group.blocks * lanes;
-        let mut found = Buffer::zeros(tile::MAX_PIXELS * width);
-        for row in unit.rows[0]..unit.rows[1] {
-            let mut column = 0;
-            for pixels in group.split(self.isa, phase.columns) {
-                let tile = Tile {
-                    output: found.as_mut_ptr(),
-                    pixel: width,
-                    out_plane: lanes,
-                    finish: Finish::NOTHING,
-                    ..self.tile(phase, group, blocks, input, [row, column])
-                };
-                // SAFETY: as above; the buffer holds the largest tile.
-                unsafe { kernel(self.isa, pixels, group.blocks, tile.step)(&tile) };
-                for lane in 0..width {
-                    let place = group.first * lanes + lane;
-                    let (channel, cell) = (place / (block * block), place % (block * block));
-                    let y = row * block + cell / block;
-                    let first = column * block + cell % block;
-                    if channel >= map.channels || y >= map.rows || first >= map.columns {
-                        continue;
-                    }
-                    let count = pixels.min((map.columns - first).div_ceil(block));
-                    let start = channel * map.plane() + map.origin() + y * map.row() + first;
-                    let values = found[lane..].iter().step_by(width).take(count);
-                    for (p, &value) in values.enumerate() {
-                        output.set(start + p * block, value);
-                    }
-                }
-                column += pixels;
-            }
-        }
     }
 
     /// A tile without its output.

@@ -47,41 +47,21 @@ impl Phase {
         Self::of(window, place, [1, 1], [&axis(0), &axis(1)], input)
     }
 
-    /// Blocks of `block` x `block` output pixels; and for each tap and pixel of the block the cell
-    /// of the kernel between them.
-    pub(crate) fn interleaved(
-        window: &Window,
-        block: usize,
-        [input, output]: [&Map; 2],
-    ) -> (Self, Vec<Option<usize>>) {
-        let reached = |a: usize| {
-            let mut taps: Vec<isize> = (0..block)
-                .flat_map(|r| window.transposed_taps(a, r).into_iter().map(|(at, _)| at))
-                .collect();
-            taps.sort_unstable();
-            taps.dedup();
-            taps.into_iter().enumerate().map(|(k, at)| (at, k)).collect::<Vec<AxisTap>>()
-        };
-        let (rows, columns) = (reached(0), reached(1));
-        let cell = |a: usize, residue: usize, at: isize| {
-            window.transposed_taps(a, residue).into_iter().find(|tap| tap.0 == at).map(|tap| tap.1)
-        };
-        let mut cells = Vec::with_capacity(rows.len() * columns.len() * block * block);
-        for (row, _) in &rows {
-            for (column, _) in &columns {
-                for (i, j) in (0..block).flat_map(|i| (0..block).map(move |j| (i, j))) {
-                    let pair = (cell(0, i, *row), cell(1, j, *column));
-                    cells.push(match pair {
-                        (Some(row), Some(column)) => Some(row * window.kernel[1] + column),
-                        _ => None,
-                    });
-                }
-            }
-        }
-        let advance = [0, 1].map(|a| block / window.stride[a]);
-        let counts = [output.rows.div_ceil(block), output.columns.div_ceil(block)];
-        let place = ([0, 0], [block, block], counts);
-        (Self::of(window, place, advance, [&rows, &columns], input), cells)
+    /// The phases of a transpose.
+    ///
+    /// # Panics
+    /// The halo of the input is too narrow.
+    pub(crate) fn residues<'a>(
+        window: &'a Window,
+        maps: [&'a Map; 2],
+    ) -> impl Iterator<Item = Self> + 'a {
+        let [rows, columns] = window.stride;
+        let residues = (0..rows).flat_map(move |row| (0..columns).map(move |column| [row, column]));
+        residues.map(move |residue| {
+            let phase = Self::transposed(window, residue, maps);
+            phase.check_reach(maps[0]);
+            phase
+        })
     }
 
     fn of(
@@ -133,24 +113,6 @@ impl Phase {
     }
 }
 
-/// Side of the block of pixels with the fewest multiplications: more pixels fill the lanes better,
-/// and have more taps that not all of them need.
-pub(crate) fn best_block(window: &Window, channels: usize, lanes: usize) -> usize {
-    let least = window.stride[0].max(window.stride[1]);
-    let fits = |block: &usize| window.stride.iter().all(|s| block.is_multiple_of(*s));
-    let cost = |block: &usize| {
-        let taps = |a: usize| {
-            let reach = window.dilation[a] * (window.kernel[a] - 1) + block;
-            reach.div_ceil(window.stride[a])
-        };
-        let registers = (channels * block * block).div_ceil(lanes);
-        (registers * taps(0) * taps(1)) as f64 / (block * block) as f64
-    };
-    let blocks = (least..=4.max(least)).filter(fits);
-    let best = blocks.min_by(|a, b| cost(a).total_cmp(&cost(b)));
-    best.unwrap_or(window.stride[0] * window.stride[1])
-}
-
 impl Window {
     /// Taps of the transpose for output pixels that leave `residue` when divided by the stride:
     /// `row + before - dilation * k` must be a multiple of the stride.
@@ -172,26 +134,14 @@ impl Window {
         axis(0).max(axis(1))
     }
 
-    /// The halo that the input of the transpose needs, for an output of `output` rows and columns
-    /// with this many channels.
-    pub fn transposed_halo(
-        &self,
-        input: [usize; 2],
-        output: [usize; 2],
-        [channels, lanes]: [usize; 2],
-    ) -> usize {
-        let block = (lanes > 0).then(|| best_block(self, channels, lanes));
+    /// The halo that the input of the transpose needs, for an output of `output` rows and columns.
+    pub fn transposed_halo(&self, input: [usize; 2], output: [usize; 2]) -> usize {
         let axis = |a: usize| {
-            let step = block.unwrap_or(self.stride[a]);
-            let advance = step / self.stride[a];
             let mut halo = 0;
-            for residue in 0..step {
-                let count = match block {
-                    Some(block) => output[a].div_ceil(block),
-                    None => output[a].saturating_sub(residue).div_ceil(step),
-                };
+            for residue in 0..self.stride[a] {
+                let count = output[a].saturating_sub(residue).div_ceil(self.stride[a]);
                 for (at, _) in self.transposed_taps(a, residue).iter().filter(|_| count > 0) {
-                    let last = at + ((count - 1) * advance) as isize;
+                    let last = at + (count - 1) as isize;
                     halo = halo.max(-at).max(last + 1 - input[a] as isize);
                 }
             }

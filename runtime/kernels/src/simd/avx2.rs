@@ -34,6 +34,15 @@ impl Simd for Ymm {
         Self(unsafe { _mm256_mul_ps(self.0, other.0) })
     }
     #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        unsafe {
+            let halves = [_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0)];
+            let four = _mm_add_ps(halves[0], halves[1]);
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
     unsafe fn times_plus(self, factor: Self, sum: Self) -> Self {
         Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, sum.0) })
     }

@@ -34,6 +34,10 @@ impl Simd for Zmm {
         Self(unsafe { _mm512_mul_ps(self.0, other.0) })
     }
     #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        unsafe { _mm512_reduce_add_ps(self.0) }
+    }
+    #[inline(always)]
     unsafe fn times_plus(self, factor: Self, sum: Self) -> Self {
         Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, sum.0) })
     }

@@ -22,6 +22,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn store(self, to: *mut f32);
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
+    /// The sum over all lanes.
+    unsafe fn sum(self) -> f32;
     /// `self * factor + sum`.
     unsafe fn times_plus(self, factor: Self, sum: Self) -> Self;
     /// The larger one; `value` where it is no number.

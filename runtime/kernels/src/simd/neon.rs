@@ -37,6 +37,10 @@ impl Simd for Pair {
         unsafe { Self(vmulq_f32(self.0, other.0), vmulq_f32(self.1, other.1)) }
     }
     #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        unsafe { vaddvq_f32(vaddq_f32(self.0, self.1)) }
+    }
+    #[inline(always)]
     unsafe fn times_plus(self, factor: Self, sum: Self) -> Self {
         unsafe { Self(vfmaq_f32(sum.0, self.0, factor.0), vfmaq_f32(sum.1, self.1, factor.1)) }
     }

@@ -39,6 +39,10 @@ impl<const N: usize> Simd for Lanes<N> {
         self.zip(other, |a, b| a * b)
     }
     #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        self.0.iter().sum()
+    }
+    #[inline(always)]
     unsafe fn times_plus(self, factor: Self, sum: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] * factor.0[i] + sum.0[i]))
     }

@@ -205,8 +205,8 @@ fn maps(isa: Isa, nodes: &[Node], forms: &[Form], within: &[Option<(Id, usize)>]
     let mut halos = vec![0; nodes.len()];
     for (id, node) in nodes.iter().enumerate() {
         let halo = match &node.kind {
-            Kind::Conv(linear) => reach(linear, nodes, id, [isa.lanes(), lanes_of(forms[id], isa)]),
-            Kind::Depthwise(linear) => reach(linear, nodes, id, [isa.lanes(); 2]),
+            Kind::Conv(linear) => reach(linear, nodes, id),
+            Kind::Depthwise(linear) => reach(linear, nodes, id),
             _ => continue,
         };
         let halo_of_input = &mut halos[node.inputs[0]];
@@ -237,17 +237,16 @@ fn lanes_of(form: Form, isa: Isa) -> usize {
 }
 
 /// The halo that the input of a convolution needs.
-fn reach<K>(linear: &Linear<K>, nodes: &[Node], id: Id, [lanes, shown]: [usize; 2]) -> usize {
+fn reach<K>(linear: &Linear<K>, nodes: &[Node], id: Id) -> usize {
     let size = |id: Id| {
         let [_, rows, columns] = nodes[id].size();
         [rows, columns]
     };
     let (from, to) = (size(nodes[id].inputs[0]), size(id));
-    if !linear.transposed {
-        return linear.window.halo(from, to);
+    match linear.transposed {
+        true => linear.window.transposed_halo(from, to),
+        false => linear.window.halo(from, to),
     }
-    let channels = nodes[id].size()[0];
-    linear.window.transposed_halo(from, to, if shown == 1 { [channels, lanes] } else { [0, 0] })
 }
 
 /// Lets nodes share packed weights where they would be the same: methods of one graph go back

@@ -365,7 +365,7 @@ impl<'a> Reader<'a> {
         let &[_, channels, h, w] = self.shape(x) else { return None };
         let &[_, shown, height, width] = self.shape(y) else { return None };
         let halo = if transposed {
-            window.transposed_halo([h, w], [height, width], [0, 0])
+            window.transposed_halo([h, w], [height, width])
         } else {
             window.halo([h, w], [height, width])
         };

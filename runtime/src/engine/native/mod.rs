@@ -24,13 +24,15 @@ mod run;
 mod schedule;
 mod squares;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use saligate_kernels::{Buffer, Crew, Isa};
 use saligate_models::graph::Graph;
 use zeroize::Zeroize;
 
 use self::layout::{Laid, lay_out};
+use self::node::Id;
 pub(super) use self::schedule::Schedule;
 
 /// All that some outputs of a graph take.
@@ -73,12 +75,52 @@ impl Plan {
         inputs: &[&[f32]],
         wipe: bool,
     ) -> Vec<Vec<f32>> {
-        let run = run::Run { plan: self, schedule, crew, inputs, buffers: &mut state.buffers };
-        let outputs = run.all();
+        let buffers = &mut state.buffers;
+        let outputs = run::Run { plan: self, schedule, crew, inputs, buffers, watch: None }.all();
         if wipe {
             schedule.seen.iter().for_each(|&buffer| state.buffers[buffer].zeroize());
         }
         outputs
+    }
+}
+
+impl Plan {
+    /// Runs a schedule some times; the median time of each step, in order.
+    pub(super) fn times(
+        &self,
+        schedule: &Schedule,
+        crew: &Crew,
+        inputs: &[&[f32]],
+        rounds: usize,
+    ) -> Vec<(String, Duration)> {
+        let mut state = State::new(schedule);
+        let mut times: BTreeMap<Id, Vec<Duration>> = BTreeMap::new();
+        for round in 0..=rounds {
+            let mut watch = |id: Id, time| {
+                // The first round packs weights.
+                if round > 0 {
+                    times.entry(id).or_default().push(time);
+                }
+            };
+            let (buffers, watch) = (&mut state.buffers, &mut watch as &mut dyn FnMut(Id, Duration));
+            run::Run { plan: self, schedule, crew, inputs, buffers, watch: Some(watch) }.all();
+        }
+        let medians = times.into_iter().map(|(id, mut times)| {
+            times.sort_unstable();
+            (self.describe(id), times[times.len() / 2])
+        });
+        medians.collect()
+    }
+
+    /// One step in words: what it is, and the sizes of its first operand and its result.
+    fn describe(&self, id: Id) -> String {
+        let node = &self.laid.nodes[id];
+        let size = |id: Id| {
+            let [channels, rows, columns] = self.laid.nodes[id].size();
+            format!("{channels} x {rows} x {columns}")
+        };
+        let from = node.inputs.first().map_or(String::new(), |&input| size(input));
+        format!("{:<28} {from:>16} -> {}", node.kind.to_string(), size(id))
     }
 }
 

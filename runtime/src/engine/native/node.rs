@@ -1,5 +1,6 @@
 //! What the native engine computes: fewer and larger operations than those of a graph.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use saligate_kernels::{Conv, Depthwise, Map, Pooling, Window};
@@ -55,6 +56,30 @@ pub(super) enum Kind {
     Convert,
 }
 
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conv(linear) => write!(f, "conv {linear}"),
+            Self::Depthwise(linear) => write!(f, "depthwise {linear}"),
+            Self::Dense { transposed: true, .. } => f.write_str("dense transposed"),
+            Self::Each(op) | Self::Zip(op) | Self::Plain(op) => f.write_str(op.name()),
+            Self::Input(_) => f.write_str("input"),
+            Self::Constant(_) => f.write_str("constant"),
+            Self::Pool(_) => f.write_str("pool"),
+            Self::PoolBack(_) => f.write_str("pool transposed"),
+            Self::Winners(_) => f.write_str("winners"),
+            Self::Inside(_) => f.write_str("bits"),
+            Self::Mean => f.write_str("mean"),
+            Self::Spread(_) => f.write_str("mean transposed"),
+            Self::Channels(_) => f.write_str("channels"),
+            Self::Concat => f.write_str("concat"),
+            Self::Finish => f.write_str("element by element"),
+            Self::Dense { .. } => f.write_str("dense"),
+            Self::Convert => f.write_str("layout"),
+        }
+    }
+}
+
 /// A convolution or the transpose of one.
 pub(super) struct Linear<K> {
     pub(super) window: Window,
@@ -66,6 +91,20 @@ pub(super) struct Linear<K> {
     pub(super) side: Option<usize>,
     /// Shared between nodes that differ in nothing but their operands.
     pub(super) weights: Arc<Weights<K>>,
+}
+
+impl<K> fmt::Display for Linear<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Window { kernel: [rows, columns], stride: [down, across], .. } = self.window;
+        write!(f, "{rows}x{columns}")?;
+        if [down, across] != [1, 1] {
+            write!(f, "/{}", down.max(across))?;
+        }
+        if self.transposed {
+            f.write_str(" transposed")?;
+        }
+        self.side.map_or(Ok(()), |side| write!(f, ", squares of {side}"))
+    }
 }
 
 /// Weights that are packed when they are first used. The unpacked ones are let go then.

@@ -1,6 +1,7 @@
 //! One kernel per node.
 
 use std::mem;
+use std::time::{Duration, Instant};
 
 use saligate_kernels::{
     After, Buffer, Conv, Crew, Depthwise, Kept, Map, Operand, Pool, dense, pointwise,
@@ -18,15 +19,19 @@ pub(super) struct Run<'a> {
     pub(super) crew: &'a Crew,
     pub(super) inputs: &'a [&'a [f32]],
     pub(super) buffers: &'a mut [Buffer],
+    /// Told how long each step took, where somebody asks.
+    pub(super) watch: Option<&'a mut dyn FnMut(Id, Duration)>,
 }
 
 impl Run<'_> {
     /// Computes everything; the outputs, in order.
-    pub(super) fn all(self) -> Vec<Vec<f32>> {
+    pub(super) fn all(mut self) -> Vec<Vec<f32>> {
+        let mut watch = self.watch.take();
         for &id in &self.schedule.steps {
             if self.is_in_place(id) {
                 continue;
             }
+            let began = watch.is_some().then(Instant::now);
             let (buffer, start) = self.place(id);
             // Taken out, so that the operands can be read beside it: no operand lies in the same
             // buffer, unless the node is part of it.
@@ -43,6 +48,9 @@ impl Run<'_> {
                 }
             }
             self.buffers[buffer] = taken;
+            if let (Some(watch), Some(began)) = (&mut watch, began) {
+                watch(id, began.elapsed());
+            }
         }
         let outputs = self.schedule.outputs.iter();
         outputs.map(|&o| self.read(o).to_vec()).collect()
