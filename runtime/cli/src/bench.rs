@@ -53,12 +53,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
 }
 
 /// The steps of one method, or of predicting.
-fn steps(
-    args: &BenchArgs,
-    model: &Model,
-    method: &str,
-    picture: &Picture,
-) -> Result<(), CliError> {
+fn steps(args: &BenchArgs, model: &Model, method: &str, picture: &Picture) -> Result<(), CliError> {
     let method = Some(method).filter(|&method| method != "predict");
     let times = model.step_times(method, picture, args.rounds.get())?;
     let milliseconds = |time: &Duration| 1e3 * time.as_secs_f64();

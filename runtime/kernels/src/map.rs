@@ -114,22 +114,48 @@ impl Map {
     pub fn convert(&self, from: &[f32], to: &Self, into: &mut [f32]) {
         assert!(to.matches(&self.laid_out(to.lanes, 0)), "another size");
         assert_eq!((from.len(), into.len()), (self.elements(), to.elements()), "another length");
-        if !to.channels.is_multiple_of(to.lanes) {
+        if to.lanes > self.lanes && !to.channels.is_multiple_of(to.lanes) {
             let last = into.len() - to.plane();
             into[last..].fill(0.0);
         }
-        for channel in 0..self.channels {
-            let source =
-                (channel / self.lanes) * self.plane() + self.origin() + channel % self.lanes;
-            let target = (channel / to.lanes) * to.plane() + to.origin() + channel % to.lanes;
-            for row in 0..self.rows {
-                let source = &from[source + row * self.row()..];
-                let target = &mut into[target + row * to.row()..];
-                let values = source.iter().step_by(self.lanes).take(self.columns);
-                target.iter_mut().step_by(to.lanes).zip(values).for_each(|(t, s)| *t = *s);
+        // Pixel by pixel where channels come together or part, so that one side is a line of the
+        // cache; else row by row.
+        match (self.lanes, to.lanes) {
+            (1, lanes) if lanes > 1 => self.each_pixel(to, |block, from_pixel, pixel| {
+                let first = block * lanes;
+                let target = &mut into[pixel..pixel + lanes.min(self.channels - first)];
+                let source = from[first * self.plane() + from_pixel..].iter().step_by(self.plane());
+                target.iter_mut().zip(source).for_each(|(t, s)| *t = *s);
+            }),
+            (lanes, 1) if lanes > 1 => self.each_pixel(to, |block, pixel, to_pixel| {
+                let first = block * lanes;
+                let source = &from[pixel..pixel + lanes.min(self.channels - first)];
+                let target = into[first * to.plane() + to_pixel..].iter_mut().step_by(to.plane());
+                target.zip(source).for_each(|(t, s)| *t = *s);
+            }),
+            (lanes, _) => {
+                assert_eq!(lanes, to.lanes, "from some lanes to others");
+                self.convert_like(from, to, into);
             }
         }
         to.clear_halo(into);
+    }
+
+    /// Visits every pixel of every block of the map with more lanes: the block, then the place of
+    /// the pixel in this map and in the other one, in the block or in the planar map's first plane.
+    fn each_pixel(&self, to: &Self, mut visit: impl FnMut(usize, usize, usize)) {
+        let blocks = self.blocks().min(to.blocks());
+        for block in 0..blocks {
+            let start =
+                |map: &Self| map.origin() + if map.lanes > 1 { block * map.plane() } else { 0 };
+            for row in 0..self.rows {
+                let place = |map: &Self| start(map) + row * map.row();
+                let (source, target) = (place(self), place(to));
+                for column in 0..self.columns {
+                    visit(block, source + column * self.lanes, target + column * to.lanes);
+                }
+            }
+        }
     }
 }
 

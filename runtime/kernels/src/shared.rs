@@ -30,6 +30,13 @@ impl<'a> Shared<'a> {
         self.start.wrapping_add(start)
     }
 
+    /// Writes some elements.
+    pub(crate) fn copy(&self, place: usize, values: &[f32]) {
+        let to = self.part(place, values.len());
+        // SAFETY: within the slice, which is borrowed exclusively, and no other thread's.
+        unsafe { to.copy_from_nonoverlapping(values.as_ptr(), values.len()) }
+    }
+
     /// Writes one element.
     pub(crate) fn set(&self, place: usize, value: f32) {
         let to = self.part(place, 1);

@@ -24,8 +24,8 @@ use crate::isa::Isa;
 use crate::map::Map;
 use crate::shared::Shared;
 
-pub use self::winograd::Squares;
 use self::dots::Dots;
+pub use self::winograd::Squares;
 use self::winograd::Winograd;
 
 /// The geometry of a convolution, as of its forward direction.

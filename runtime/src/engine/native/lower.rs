@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saligate_kernels::{Pooling, Window};
+use saligate_kernels::{Moves, Pooling, Window};
 use saligate_models::calculus::{Found, find_rules};
 use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, Source, ValueId};
 use saligate_models::saliency::TARGET;
@@ -81,6 +81,7 @@ pub(super) fn lower(graph: &Graph) -> Result<(Vec<Node>, Vec<Id>), String> {
     }
     let outputs = graph.outputs().iter().map(|o| ids[o]).collect();
     mark_sparse(&mut nodes);
+    join_moves(&mut nodes);
     Ok(compact(nodes, outputs))
 }
 
@@ -124,6 +125,18 @@ fn mark_sparse(nodes: &mut [Node]) {
             }
             _ => false,
         };
+    }
+}
+
+/// Lets every move of a moved value read what that was moved from.
+fn join_moves(nodes: &mut [Node]) {
+    for id in 0..nodes.len() {
+        let (before, rest) = nodes.split_at_mut(id);
+        let Kind::Move(moves) = &mut rest[0].kind else { continue };
+        if let Node { kind: Kind::Move(first), inputs, .. } = &before[rest[0].inputs[0]] {
+            **moves = moves.after(first);
+            rest[0].inputs = inputs.clone();
+        }
     }
 }
 
@@ -284,6 +297,12 @@ impl<'a> Reader<'a> {
                 let linear = self.linear(attrs, operands, [operands[0], id], false);
                 linear.unwrap_or_else(|| plain(op, operands))
             }
+            Op::ConvTranspose { conv, .. } if is_image && self.sets_apart(conv, operands) => self
+                .moves(operands[0], id, |axis, at| {
+                    let stride = [1, conv.stride[0], conv.stride[1]][axis];
+                    let at = at + [0, conv.pads[0], conv.pads[1]][axis];
+                    at.is_multiple_of(stride).then_some(at / stride)
+                }),
             Op::ConvTranspose { conv, .. } => {
                 let linear = self.linear(conv, operands, [operands[0], id], true);
                 linear.unwrap_or_else(|| plain(op, operands))
@@ -313,6 +332,12 @@ impl<'a> Reader<'a> {
             | Op::Sigmoid { .. }
             | Op::Sign
             | Op::Round => Meaning::new(Kind::Each(op.clone()), operands.to_vec()),
+            Op::Slice { ranges } if is_image => self.moves(operands[0], id, |axis, at| {
+                Some(ranges[axis].start + at * ranges[axis].step)
+            }),
+            Op::Pad { pads, value: 0.0 } if is_image => {
+                self.moves(operands[0], id, |axis, at| at.checked_sub(pads[axis][0]))
+            }
             Op::MaxPool(attrs) => {
                 Meaning::new(Kind::Pool(pooled(Pooling::Max, attrs)), operands.to_vec())
             }
@@ -330,6 +355,31 @@ impl<'a> Reader<'a> {
         let (Op::Sign, operands) = self.node(id)? else { return None };
         let (Op::Relu, _) = self.node(operands[0])? else { return None };
         Some(operands[0])
+    }
+
+    /// Whether a transpose does nothing but set pixels apart, as the way back of a step does.
+    fn sets_apart(&self, attrs: &ConvAttrs, operands: &[ValueId]) -> bool {
+        let ones = |id: ValueId| self.param(id).is_some_and(|w| w.iter().all(|v| *v == 1.0));
+        let &[outputs, per_group, rows, columns] = self.shape(operands[1]) else { return false };
+        let single = [per_group, rows, columns] == [1; 3] && attrs.groups == outputs;
+        single && operands.len() == 2 && ones(operands[1])
+    }
+
+    /// A value whose elements are those of x at an index along each axis, or zeros where there is
+    /// none.
+    fn moves(
+        &self,
+        x: ValueId,
+        y: ValueId,
+        index: impl Fn(usize, usize) -> Option<usize>,
+    ) -> Meaning {
+        let (from, to) = (&self.shape(x)[1..], &self.shape(y)[1..]);
+        let along = |axis: usize| {
+            let of = |at: usize| index(axis, at).filter(|&at| at < from[axis]);
+            (0..to[axis]).map(of).collect()
+        };
+        let moves = Moves { axes: std::array::from_fn(along) };
+        Meaning::new(Kind::Move(Box::new(moves)), vec![x])
     }
 
     fn dense(&self, transposed: bool, operands: &[ValueId]) -> Option<Meaning> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use saligate_kernels::{Conv, Depthwise, Map, Pooling, Window};
+use saligate_kernels::{Conv, Depthwise, Map, Moves, Pooling, Window};
 use saligate_models::graph::Op;
 
 /// Position of a node in the list of nodes; operands come before what uses them.
@@ -41,6 +41,8 @@ pub(super) enum Kind {
     Concat,
     /// Nothing but what comes after.
     Finish,
+    /// Elements in other places, and zeros.
+    Move(Box<Moves>),
     Dense {
         weight: Arc<[f32]>,
         bias: Option<Arc<[f32]>>,
@@ -74,6 +76,7 @@ impl fmt::Display for Kind {
             Self::Channels(_) => f.write_str("channels"),
             Self::Concat => f.write_str("concat"),
             Self::Finish => f.write_str("element by element"),
+            Self::Move(_) => f.write_str("move"),
             Self::Dense { .. } => f.write_str("dense"),
             Self::Convert => f.write_str("layout"),
         }
@@ -183,11 +186,11 @@ impl Node {
         self.inputs.iter().copied().chain(self.then.operands())
     }
 
-    /// Channels, rows and columns; values of other ranks are rows of channels.
+    /// Channels, rows and columns; values of other ranks are one row.
     pub(super) fn size(&self) -> [usize; 3] {
         match self.shape[..] {
             [_, channels, rows, columns] => [channels, rows, columns],
-            _ => [self.shape.iter().product(), 1, 1],
+            _ => [1, 1, self.shape.iter().product()],
         }
     }
 

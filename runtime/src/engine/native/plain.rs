@@ -1,7 +1,7 @@
 //! Operations on planar values, for all that has no kernel of its own: gates, and what surrounds
 //! the convolutions.
 
-use saligate_models::graph::{ConvAttrs, Op, Range};
+use saligate_models::graph::{ConvAttrs, Op};
 
 /// Values and their shape.
 type Value<'a> = (&'a [f32], &'a [usize]);
@@ -18,7 +18,6 @@ pub(super) fn run(op: &Op, operands: &[Value<'_>], (out, shape): (&mut [f32], &[
         Op::Flatten | Op::Reshape { .. } => out.copy_from_slice(x),
         Op::Transpose { order } => transpose(x, from, order, (out, shape)),
         Op::Pad { pads, value } => pad(operands[0], pads, *value, (out, shape)),
-        Op::Slice { ranges } => slice(operands[0], ranges, (out, shape)),
         Op::DepthToSpace { block } => depth_to_space(operands[0], *block, (out, shape)),
         Op::ReduceSum { axes } => reduce_sum(operands[0], axes, out),
         Op::OneHotArgMax => one_hot_arg_max(x, out),
@@ -151,19 +150,6 @@ fn transpose(x: &[f32], from: &[usize], order: &[usize], (out, shape): (&mut [f3
     });
 }
 
-fn slice((x, from): Value<'_>, ranges: &[Range; 3], (out, shape): (&mut [f32], &[usize])) {
-    let own = strides(from, from);
-    let start = ranges.iter().zip(&own[1..]).map(|(range, step)| range.start * step).sum();
-    let steps = ranges.iter().zip(&own[1..]).map(|(range, step)| range.step * step);
-    let steps: Vec<usize> = std::iter::once(0).chain(steps).collect();
-    let mut out = out.iter_mut();
-    gather(shape, &steps, start, |place| {
-        if let Some(o) = out.next() {
-            *o = x[place];
-        }
-    });
-}
-
 fn pad(
     (x, from): Value<'_>,
     pads: &[[usize; 2]; 3],
@@ -192,16 +178,20 @@ fn depth_to_space((x, from): Value<'_>, block: usize, (out, shape): (&mut [f32],
 }
 
 fn reduce_sum((x, from): Value<'_>, axes: &[usize], out: &mut [f32]) {
-    out.fill(0.0);
-    let kept: Vec<usize> =
-        from.iter().enumerate().map(|(i, &d)| if axes.contains(&i) { 1 } else { d }).collect();
-    let steps = strides(&kept, from);
-    let mut values = x.iter();
-    gather(from, &steps, 0, |place| {
-        if let Some(value) = values.next() {
-            out[place] += value;
-        }
-    });
+    let (mut values, mut shape) = (x.to_vec(), from.to_vec());
+    for &axis in axes {
+        let inner: usize = shape[axis + 1..].iter().product();
+        let summed = values.chunks_exact(shape[axis] * inner).flat_map(|whole| {
+            let mut sums = vec![0.0; inner];
+            for part in whole.chunks_exact(inner) {
+                sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
+            }
+            sums
+        });
+        values = summed.collect();
+        shape[axis] = 1;
+    }
+    out.copy_from_slice(&values);
 }
 
 fn one_hot_arg_max(x: &[f32], out: &mut [f32]) {

@@ -148,6 +148,9 @@ impl Run<'_> {
             Kind::Finish => {
                 pointwise::finish(isa, crew, &self.operand(node.inputs[0]), (out, &map), &after);
             }
+            Kind::Move(moves) => {
+                moves.run(crew, &self.operand(node.inputs[0]), (out, &map));
+            }
             Kind::Dense { weight, bias, transposed: false } => {
                 dense::times(isa, crew, weight, bias.as_deref(), x(), out);
             }

@@ -80,7 +80,7 @@ impl Schedule {
     }
 }
 
-/// Which values have a pixel for each pixel of the image, without a layer in between.
+/// Which values hold pixels of the image, without a layer in between.
 fn images(laid: &Laid) -> Vec<bool> {
     let mut found = vec![false; laid.nodes.len()];
     for (id, node) in laid.nodes.iter().enumerate() {
@@ -90,6 +90,7 @@ fn images(laid: &Laid) -> Vec<bool> {
         );
         found[id] = match node.kind {
             Kind::Input(0) => true,
+            Kind::Move(_) => found[node.inputs[0]],
             _ => {
                 let from = |&input: &Id| found[input] && laid.nodes[input].size() == node.size();
                 moved && node.inputs.iter().any(from)

@@ -1,0 +1,79 @@
+//! Parts of maps that are moved: slices, steps, borders of zeros, pixels set apart.
+
+use crate::after::Operand;
+use crate::crew::Crew;
+use crate::map::Map;
+use crate::shared::Shared;
+
+/// Which element of a map every element of another one is: along each axis an index, or none for
+/// zeros.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moves {
+    /// By channel, row and column of the result.
+    pub axes: [Vec<Option<usize>>; 3],
+}
+
+impl Moves {
+    /// One move after another.
+    ///
+    /// # Panics
+    /// An index of `self` is beyond the result of `before`.
+    pub fn after(&self, before: &Self) -> Self {
+        let joined = |axis: usize| {
+            let indices = self.axes[axis].iter();
+            indices.map(|at| at.and_then(|at| before.axes[axis][at])).collect()
+        };
+        Self { axes: std::array::from_fn(joined) }
+    }
+
+    /// Computes the result; its halo is cleared.
+    ///
+    /// # Panics
+    /// A length differs from that of its map, the result is of another size or has other lanes, or
+    /// an index is beyond the operand.
+    pub fn run(&self, crew: &Crew, from: &Operand<'_>, to: (&mut [f32], &Map)) {
+        let (output, map) = to;
+        assert_eq!(from.values.len(), from.map.elements(), "length");
+        assert_eq!(output.len(), map.elements(), "length");
+        assert_eq!(from.map.lanes, map.lanes, "lanes that differ");
+        let sizes = [&from.map, map].map(|m| [m.channels, m.rows, m.columns]);
+        assert_eq!(self.axes.each_ref().map(Vec::len), sizes[1], "another size");
+        for (indices, size) in self.axes.iter().zip(sizes[0]) {
+            assert!(indices.iter().flatten().all(|&at| at < size), "beyond the operand");
+        }
+        output.fill(0.0);
+        let shared = Shared::new(output);
+        crew.run_if_worth(map.elements(), map.blocks(), &|block| {
+            self.block(block, from, &shared, map);
+        });
+    }
+
+    fn block(&self, block: usize, from: &Operand<'_>, output: &Shared<'_>, map: &Map) {
+        let [channels, rows, columns] = &self.axes;
+        let lanes = map.lanes;
+        let first = block * lanes;
+        let place = |at: usize| at / lanes * from.map.plane() + at % lanes;
+        // Every lane that is not zero, and where its channel lies in the operand.
+        let lanes: Vec<(usize, usize)> = (first..channels.len().min(first + lanes))
+            .filter_map(|channel| Some((channel - first, place(channels[channel]?))))
+            .collect();
+        let whole = lanes.iter().all(|&(lane, place)| place == lanes[0].1 + lane);
+        let whole = (whole && lanes.len() == map.lanes).then(|| lanes[0].1);
+        for (row, y) in rows.iter().enumerate() {
+            let Some(y) = y else { continue };
+            let source = &from.values[from.map.origin() + y * from.map.row()..];
+            let target = block * map.plane() + map.origin() + row * map.row();
+            for (column, x) in columns.iter().enumerate() {
+                let Some(x) = x else { continue };
+                let (source, target) = (&source[x * map.lanes..], target + column * map.lanes);
+                if let Some(start) = whole {
+                    output.copy(target, &source[start..start + map.lanes]);
+                } else {
+                    for &(lane, place) in &lanes {
+                        output.set(target + lane, source[place]);
+                    }
+                }
+            }
+        }
+    }
+}
