@@ -203,10 +203,11 @@ pub fn has_manifest(bytes: &[u8]) -> bool {
 pub fn read_file(path: &Path) -> Result<Vec<u8>, OnnxError> {
     let io = |source| OnnxError::Io { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.len() > MAX_FILE_BYTES {
+    let length = file.metadata().map_err(io)?.len();
+    if length > MAX_FILE_BYTES {
         return Err(OnnxError::TooLarge { path: path.to_owned() });
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(length as usize);
     file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(io)?;
     Ok(bytes)
 }

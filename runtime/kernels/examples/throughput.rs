@@ -55,7 +55,7 @@ fn main() {
                 let mut best = f64::MAX;
                 for _ in 0..20 {
                     let start = Instant::now();
-                    conv.run(&crew, black_box(&x), &mut y, &After::NOTHING, false);
+                    conv.run(&crew, black_box(&x), &mut y, &After::NOTHING);
                     best = best.min(start.elapsed().as_secs_f64());
                     black_box(&y);
                 }

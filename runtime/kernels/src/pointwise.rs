@@ -150,6 +150,28 @@ impl Kernel for Spread<'_> {
     }
 }
 
+/// `(x + shift) * factor` with numbers for each channel, between planar maps; clears the halo.
+///
+/// # Panics
+/// A length differs from that of its map, or the maps are not planar or of different sizes.
+pub fn scale(from: &Operand<'_>, shift: &[f32], factor: &[f32], to: (&mut [f32], &Map)) {
+    let (output, map) = to;
+    assert!(map.lanes == 1 && from.map.matches(map), "another size");
+    assert_eq!((from.values.len(), output.len()), (from.map.elements(), map.elements()), "length");
+    assert_eq!([shift.len(), factor.len()], [map.channels; 2], "numbers for each channel");
+    let place = |map: &Map, row: usize| map.origin() + row * map.row();
+    let channels = from.values.chunks_exact(from.map.plane());
+    for (channel, (x, y)) in channels.zip(output.chunks_exact_mut(map.plane())).enumerate() {
+        let (shift, factor) = (shift[channel], factor[channel]);
+        for row in 0..map.rows {
+            let x = &x[place(&from.map, row)..][..map.columns];
+            let y = &mut y[place(map, row)..][..map.columns];
+            y.iter_mut().zip(x).for_each(|(y, x)| *y = (x + shift) * factor);
+        }
+    }
+    map.clear_halo(output);
+}
+
 /// `f` of every pixel and lane, in place; the halo is cleared.
 ///
 /// # Panics

@@ -49,44 +49,56 @@ impl Pool {
         assert_eq!(self.input.channels, self.output.channels, "channels that differ");
     }
 
-    /// Computes `output` from `input`, and clears its halo.
+    /// The map of what [`run`](Self::run) remembers of a maximum: one bit for every cell of every
+    /// window, as floats that hold the lanes of two cells each.
+    pub fn winners_map(output: &Map, kernel: [usize; 2]) -> Map {
+        let words = (kernel[0] * kernel[1]).div_ceil(2);
+        Map {
+            channels: output.blocks(),
+            columns: output.columns * words,
+            lanes: 1,
+            halo: 0,
+            ..*output
+        }
+    }
+
+    fn words(&self) -> usize {
+        (self.kernel[0] * self.kernel[1]).div_ceil(2)
+    }
+
+    /// Computes `output` from `input`, and clears its halo. With `winners`, bits are kept there for
+    /// the cell of each window that is its largest, the first among equals.
     ///
     /// # Panics
     /// A length differs from that of its map, or the maps do not fit.
-    pub fn run(&self, isa: Isa, crew: &Crew, input: &[f32], output: &mut [f32], after: &After<'_>) {
+    pub fn run(
+        &self,
+        isa: Isa,
+        crew: &Crew,
+        input: &[f32],
+        output: &mut [f32],
+        winners: Option<&mut [f32]>,
+        after: &After<'_>,
+    ) {
         self.check();
         assert_eq!(input.len(), self.input.elements(), "input");
         assert_eq!(output.len(), self.output.elements(), "output");
         after.check(&self.output);
         let shared = Shared::new(output);
+        let winners = winners.filter(|_| self.pooling == Pooling::Max).map(Shared::new);
         crew.run_if_worth(self.input.elements(), self.output.blocks(), &|block| {
             let input = &input[block * self.input.plane()..][..self.input.plane()];
-            let kernel = Forward { pool: self, block, input, output: &shared, after };
+            let winners = winners.as_ref();
+            let kernel = Forward { pool: self, block, input, output: &shared, winners, after };
             run_on(isa, self.output.lanes, kernel);
         });
         self.output.clear_halo(output);
     }
 
-    /// Which cell of each window is its largest, the first among equals, counted row by row: a map
-    /// like the output.
-    ///
-    /// # Panics
-    /// A length differs from that of its map, or the maps do not fit.
-    pub fn winners(&self, isa: Isa, crew: &Crew, input: &[f32], winners: &mut [f32]) {
-        self.check();
-        assert_eq!(input.len(), self.input.elements(), "input");
-        assert_eq!(winners.len(), self.output.elements(), "winners");
-        let shared = Shared::new(winners);
-        crew.run_if_worth(self.input.elements(), self.output.blocks(), &|block| {
-            let input = &input[block * self.input.plane()..][..self.input.plane()];
-            run_on(isa, self.output.lanes, Winners { pool: self, block, input, output: &shared });
-        });
-    }
-
     /// The way back: brings `gradient`, a map like the output, to the cells it comes from.
     ///
-    /// For a maximum that is the cell that [`winners`](Self::winners) names; for an average it is
-    /// every cell.
+    /// For a maximum that is the cell that `winners` of [`run`](Self::run) name; for an average it
+    /// is every cell.
     ///
     /// # Panics
     /// A length differs from that of its map, or a maximum comes without winners.
@@ -95,7 +107,7 @@ impl Pool {
         isa: Isa,
         crew: &Crew,
         gradient: Operand<'_>,
-        winners: Option<Operand<'_>>,
+        winners: Option<&[f32]>,
         to: (&mut [f32], &Map),
         after: &After<'_>,
     ) {
@@ -107,8 +119,8 @@ impl Pool {
         let winners = winners.filter(|_| self.pooling == Pooling::Max);
         if self.pooling == Pooling::Max {
             let winners = winners.expect("a maximum is traced by its winners");
-            assert!(winners.map.matches(&self.output), "winners of another size");
-            assert_eq!(winners.values.len(), winners.map.elements(), "winners");
+            let map = Self::winners_map(&self.output, self.kernel);
+            assert_eq!(winners.len(), map.elements(), "winners");
         }
         let (output, map) = to;
         output.fill(0.0);
@@ -127,13 +139,14 @@ struct Forward<'a> {
     block: usize,
     input: &'a [f32],
     output: &'a Shared<'a>,
+    winners: Option<&'a Shared<'a>>,
     after: &'a After<'a>,
 }
 
 impl Kernel for Forward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { pool, block, input, output, after } = self;
+        let Self { pool, block, input, output, winners, after } = self;
         let (from, to) = (&pool.input, &pool.output);
         let share = 1.0 / (pool.kernel[0] * pool.kernel[1]) as f32;
         let is_max = pool.pooling == Pooling::Max;
@@ -142,10 +155,13 @@ impl Kernel for Forward<'_> {
             let finish = Finish::of(after, to, block, [row, 0], 1);
             let line = block * to.plane() + to.origin() + row * to.row();
             let line = output.part(line, to.columns * to.lanes);
+            let words = pool.words();
+            let place = (block * to.rows + row) * to.columns * words;
+            let winners = winners.map(|w| w.part(place, to.columns * words).cast::<u32>());
             let [top, bottom] = pool.cells(0, row);
             for column in 0..to.columns {
                 let [left, right] = pool.cells(1, column);
-                // SAFETY: cells lie in the map, whose block `input` is; `part` has checked the row.
+                // SAFETY: cells lie in the map, whose block `input` is; `part` has checked the rows.
                 unsafe {
                     let mut value = S::splat(start);
                     for y in top..bottom {
@@ -158,45 +174,28 @@ impl Kernel for Forward<'_> {
                     if !is_max {
                         value = value.mul(S::splat(share));
                     }
-                    finish.apply(value, column, 0).store(line.add(column * S::LANES));
-                }
-            }
-        }
-    }
-}
-
-struct Winners<'a> {
-    pool: &'a Pool,
-    block: usize,
-    input: &'a [f32],
-    output: &'a Shared<'a>,
-}
-
-impl Kernel for Winners<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Self { pool, block, input, output } = self;
-        let (from, to) = (&pool.input, &pool.output);
-        for row in 0..to.rows {
-            let line = block * to.plane() + to.origin() + row * to.row();
-            let line = output.part(line, to.columns * to.lanes);
-            let [top, bottom] = pool.cells(0, row);
-            for column in 0..to.columns {
-                let [left, right] = pool.cells(1, column);
-                // SAFETY: cells lie in the map, whose block `input` is; `part` has checked the row.
-                unsafe {
-                    let mut value = S::splat(f32::NEG_INFINITY);
-                    let mut winner = S::splat(0.0);
-                    for y in top..bottom {
-                        let cells = input.as_ptr().add(from.origin() + y * from.row());
-                        for x in left..right {
-                            let cell = S::load(cells.add(x * S::LANES));
-                            let number = S::splat(((y - top) * (right - left) + x - left) as f32);
-                            winner = winner.unless_greater(cell, value, number);
-                            value = S::at_least(value, cell);
+                    if let Some(winners) = winners {
+                        let mut to = winners.add(column * words);
+                        let end = to.add(words);
+                        let (mut waiting, mut word, mut shift) = (!0, 0, 0);
+                        for y in top..bottom {
+                            let cells = input.as_ptr().add(from.origin() + y * from.row());
+                            for x in left..right {
+                                let bits = value.equals(S::load(cells.add(x * S::LANES))) & waiting;
+                                waiting &= !bits;
+                                word |= bits << shift;
+                                if shift > 0 {
+                                    to.write(word);
+                                    (to, word) = (to.add(1), 0);
+                                }
+                                shift ^= 16;
+                            }
+                        }
+                        if to < end {
+                            to.write(word);
                         }
                     }
-                    winner.store(line.add(column * S::LANES));
+                    finish.apply(value, column, 0).store(line.add(column * S::LANES));
                 }
             }
         }
@@ -207,7 +206,7 @@ struct Backward<'a> {
     pool: &'a Pool,
     block: usize,
     gradient: Operand<'a>,
-    winners: Option<Operand<'a>>,
+    winners: Option<&'a [f32]>,
     output: &'a Shared<'a>,
     map: &'a Map,
     after: &'a After<'a>,
@@ -225,20 +224,26 @@ impl Kernel for Backward<'_> {
             let line = |of: &Operand<'_>| {
                 of.values[place(&of.map, row)..][..of.map.columns * S::LANES].as_ptr()
             };
-            let (values, winners) = (line(&gradient), winners.as_ref().map(line));
+            let values = line(&gradient);
+            let words = pool.words();
+            let per_row = gradient.map.columns * words;
+            let start = (block * gradient.map.rows + row) * per_row;
+            let winners = winners.map(|w| w[start..][..per_row].as_ptr().cast::<u32>());
             let [top, bottom] = pool.cells(0, row);
             for column in 0..gradient.map.columns {
                 let [left, right] = pool.cells(1, column);
                 // SAFETY: cells lie in the map, whose block was checked; lengths were checked.
                 unsafe {
                     let value = S::load(values.add(column * S::LANES));
-                    let winner = winners.map(|winners| S::load(winners.add(column * S::LANES)));
-                    let value = if winner.is_none() { value.mul(S::splat(share)) } else { value };
+                    let value = if winners.is_none() { value.mul(S::splat(share)) } else { value };
                     for y in top..bottom {
                         for x in left..right {
                             let cell = to.add(y * map.row() + x * S::LANES);
-                            let number = S::splat(((y - top) * (right - left) + x - left) as f32);
-                            let part = winner.map_or(value, |w| value.where_equal(w, number));
+                            let number = (y - top) * (right - left) + x - left;
+                            let part = winners.map_or(value, |winners| {
+                                let word = winners.add(column * words + number / 2).read();
+                                value.only(word >> (16 * (number % 2)))
+                            });
                             S::load(cell).add(part).store(cell);
                         }
                     }

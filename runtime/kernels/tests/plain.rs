@@ -164,7 +164,7 @@ fn convolutions() {
                     let conv = Conv::new(isa, &case.window, &w, Some(&b), maps, side);
                     let mut y = vec![f32::NAN; output.elements()];
                     let crew = Crew::new(threads);
-                    conv.run(&crew, &laid_out(&x, &input), &mut y, &After::NOTHING, false);
+                    conv.run(&crew, &laid_out(&x, &input), &mut y, &After::NOTHING);
                     assert_close(&planar(&y, &output), &wanted, &what);
                     assert_clean_halo(&y, &output, &what);
                 }
@@ -197,16 +197,62 @@ fn transposed_convolutions() {
                 let input = Map::planar([from, rows, columns]).laid_out(given, halo);
                 let output = Map::planar([to, case.size[0], case.size[1]]).laid_out(lanes, 1);
                 let maps = [input, output];
-                for (side, (threads, sparse)) in sides(isa, &case, maps)
-                    .into_iter()
-                    .flat_map(|s| [(s, (1, false)), (s, (2, true))])
+                for (side, threads) in
+                    sides(isa, &case, maps).into_iter().flat_map(|s| [(s, 1), (s, 2)])
                 {
                     let conv = Conv::transposed(isa, &case.window, &w, maps, side);
                     let mut y = vec![f32::NAN; output.elements()];
                     let crew = Crew::new(threads);
-                    conv.run(&crew, &laid_out(&g, &input), &mut y, &After::NOTHING, sparse);
+                    conv.run(&crew, &laid_out(&g, &input), &mut y, &After::NOTHING);
                     assert_close(&planar(&y, &output), &wanted, &what);
                     assert_clean_halo(&y, &output, &what);
+                }
+            }
+        }
+    }
+}
+
+/// A gradient with few channels that are not zero goes back through the convolution's own weights.
+#[test]
+fn the_way_back_through_a_convolution() {
+    for case in cases() {
+        let [from, to] = case.channels;
+        let cells = case.window.kernel[0] * case.window.kernel[1];
+        let [rows, columns] = case.output();
+        let area = rows * columns;
+        let w = numbers(to * from * cells, 18);
+        for used in [vec![], vec![to - 1], (0..to).collect::<Vec<usize>>()] {
+            let mut g = vec![0.0; to * area];
+            for &channel in &used {
+                let range = channel * area..(channel + 1) * area;
+                g[range].copy_from_slice(&numbers(area, 19 + channel as u64));
+            }
+            let mut wanted = vec![0.0; from * case.size[0] * case.size[1]];
+            case.taps(|[y, x], [v, u], cell| {
+                for (o, i) in used.iter().flat_map(|&o| (0..from).map(move |i| (o, i))) {
+                    wanted[(i * case.size[0] + v) * case.size[1] + u] +=
+                        f64::from(w[(o * from + i) * cells + cell])
+                            * f64::from(g[o * area + y * columns + x]);
+                }
+            });
+            for isa in Isa::available() {
+                let lanes = isa.lanes();
+                let image = Map::planar([from, case.size[0], case.size[1]]);
+                let small = Map::planar([to, rows, columns]);
+                for given in [1, lanes] {
+                    let halo = case.window.halo(case.size, [rows, columns]);
+                    let forward = [image.laid_out(given, halo), small.laid_out(lanes, 0)];
+                    let conv = Conv::new(isa, &case.window, &w, None, forward, None);
+                    let halo = case.window.transposed_halo([rows, columns], case.size);
+                    let maps = [small.laid_out(lanes, halo), image.laid_out(lanes, 1)];
+                    let mut y = vec![f32::NAN; maps[1].elements()];
+                    let g = laid_out(&g, &maps[0]);
+                    let crew = Crew::new(1);
+                    assert!(conv.goes_back());
+                    conv.run_back(&crew, &case.window, maps, (&g, &mut y), &After::NOTHING);
+                    let what = format!("{case:?} on {isa}, {} channels", used.len());
+                    assert_close(&planar(&y, &maps[1]), &wanted, &what);
+                    assert_clean_halo(&y, &maps[1], &what);
                 }
             }
         }
@@ -281,7 +327,7 @@ fn what_comes_after_a_convolution() {
         let conv = Conv::new(isa, &case.window, &w, None, [input, output], None);
         let run = |after: &After<'_>| {
             let mut y = vec![f32::NAN; output.elements()];
-            conv.run(&Crew::new(1), &laid_out(&x, &input), &mut y, after, false);
+            conv.run(&Crew::new(1), &laid_out(&x, &input), &mut y, after);
             assert_clean_halo(&y, &output, "after");
             planar(&y, &output)
         };
@@ -369,16 +415,16 @@ fn pools_and_their_ways_back() {
                     let what = format!("{pool:?} on {isa}");
                     let (x, g) = (laid_out(&x, &input), laid_out(&g, &output));
                     let mut y = vec![f32::NAN; output.elements()];
-                    pool.run(isa, &Crew::new(2), &x, &mut y, &After::NOTHING);
+                    let words = Pool::winners_map(&output, pool.kernel);
+                    let mut winners = vec![f32::NAN; words.elements()];
+                    pool.run(isa, &Crew::new(2), &x, &mut y, Some(&mut winners), &After::NOTHING);
                     assert_close(&planar(&y, &output), &forward, &what);
                     let mut dx = vec![f32::NAN; input.elements()];
-                    let mut winners = vec![0.0; output.elements()];
-                    pool.winners(isa, &Crew::new(2), &x, &mut winners);
                     pool.run_back(
                         isa,
                         &Crew::new(2),
                         Operand { values: &g, map: output },
-                        Some(Operand { values: &winners, map: output }),
+                        Some(&winners),
                         (&mut dx, &input),
                         &After::NOTHING,
                     );
@@ -402,13 +448,7 @@ fn threads_do_not_change_a_bit() {
             let conv = Conv::new(isa, &case.window, &w, None, maps, side);
             let run = |threads| {
                 let mut y = vec![0.0; output.elements()];
-                conv.run(
-                    &Crew::new(threads),
-                    &laid_out(&x, &input),
-                    &mut y,
-                    &After::NOTHING,
-                    false,
-                );
+                conv.run(&Crew::new(threads), &laid_out(&x, &input), &mut y, &After::NOTHING);
                 y.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
             };
             let one = run(1);

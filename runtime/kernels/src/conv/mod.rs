@@ -10,6 +10,7 @@
 mod dots;
 mod pack;
 mod phase;
+mod sparse;
 mod tile;
 mod winograd;
 
@@ -131,6 +132,17 @@ impl Conv {
         let taps = window.kernel[0] * window.kernel[1];
         assert_eq!(weight.len(), output.channels * input.channels * taps, "weights");
         let of = |o: usize, i: usize, cell: usize| weight[(i * output.channels + o) * taps + cell];
+        Self::transposed_by(isa, window, of, [input, output], side)
+    }
+
+    /// [`transposed`](Self::transposed) with weights `of(output here, input here, cell)`.
+    fn transposed_by(
+        isa: Isa,
+        window: &Window,
+        of: impl Fn(usize, usize, usize) -> f32,
+        [input, output]: [Map; 2],
+        side: Option<usize>,
+    ) -> Self {
         if output.lanes == 1 {
             let way = Way::Dots(Dots::new(isa, window, of, [input, output]));
             return Self { isa, input, output, way, phases: vec![], bias: Buffer::default() };
@@ -167,64 +179,42 @@ impl Conv {
 
     /// Computes `output` from `input`, and clears its halo.
     ///
-    /// With `sparse`, blocks of input channels that hold nothing but zeros are looked for and left
-    /// out.
-    ///
     /// # Panics
     /// A length differs from that of its map, or something is to be done after a result that is
     /// planar.
-    pub fn run(
-        &self,
-        crew: &Crew,
-        input: &[f32],
-        output: &mut [f32],
-        after: &After<'_>,
-        sparse: bool,
-    ) {
+    pub fn run(&self, crew: &Crew, input: &[f32], output: &mut [f32], after: &After<'_>) {
         assert_eq!(input.len(), self.input.elements(), "input");
         assert_eq!(output.len(), self.output.elements(), "output");
         after.check(&self.output);
         match &self.way {
             Way::Squares(squares) => squares.run(crew, input, &Shared::new(output), after),
             Way::Dots(dots) => dots.run(crew, input, &Shared::new(output)),
-            Way::Lanes => self.run_taps(crew, input, &Shared::new(output), after, sparse),
+            Way::Lanes => self.run_taps(crew, input, &Shared::new(output), after),
         }
         self.output.clear_halo(output);
     }
 
-    fn run_taps(
-        &self,
-        crew: &Crew,
-        input: &[f32],
-        output: &Shared<'_>,
-        after: &After<'_>,
-        sparse: bool,
-    ) {
-        let used = |block: &u32| {
-            let plane = self.input.plane();
-            let block = &input[*block as usize * plane..][..plane];
-            !sparse || block.iter().any(|&v| v != 0.0)
-        };
-        let blocks: Vec<u32> = (0..self.input.blocks() as u32).filter(used).collect();
-        let units: Vec<Unit<'_>> = self.units(crew, blocks.len());
-        crew.run_if_worth(self.cost(blocks.len()), units.len(), &|number| {
+    fn run_taps(&self, crew: &Crew, input: &[f32], output: &Shared<'_>, after: &After<'_>) {
+        let blocks: Vec<u32> = (0..self.input.blocks() as u32).collect();
+        let units: Vec<Unit<'_>> = self.units(crew);
+        crew.run_if_worth(self.cost(), units.len(), &|number| {
             self.run_unit(&units[number], &blocks, input, output, after);
         });
     }
 
-    /// Multiplications, with so many blocks of the input.
-    fn cost(&self, blocks: usize) -> usize {
+    /// Multiplications.
+    fn cost(&self) -> usize {
         let cells = |p: &Phase| p.rows * p.columns * p.taps.len();
-        self.phases.iter().map(cells).sum::<usize>() * blocks * self.input.lanes * self.bias.len()
+        self.phases.iter().map(cells).sum::<usize>() * self.input.channels * self.bias.len()
     }
 
     /// Parts of the work that write to different pixels or blocks.
-    fn units(&self, crew: &Crew, blocks: usize) -> Vec<Unit<'_>> {
+    fn units(&self, crew: &Crew) -> Vec<Unit<'_>> {
         let mut units = Vec::new();
         for phase in &self.phases {
             let groups = &phase.weights().groups;
-            let channels = blocks * self.input.lanes * self.bias.len();
-            let work = phase.rows * phase.columns * phase.taps.len() * channels;
+            let pairs = self.input.channels * self.bias.len();
+            let work = phase.rows * phase.columns * phase.taps.len() * pairs;
             let wanted = if crew.is_worth(work) { 4 * crew.threads() } else { 1 };
             let pieces = wanted.div_ceil(groups.len()).clamp(1, phase.rows.max(1));
             for group in 0..groups.len() {

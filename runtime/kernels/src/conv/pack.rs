@@ -17,6 +17,7 @@ pub(crate) struct Group {
 /// Weights by group: `[input block, tap, channel, output block, lane]`.
 pub(crate) struct Packed {
     data: Buffer,
+    lanes: usize,
     pub(crate) groups: Vec<Group>,
 }
 
@@ -63,11 +64,22 @@ impl Packed {
                 }
             }
         }
-        Self { data, groups }
+        Self { data, lanes, groups }
     }
 
     pub(crate) fn of(&self, group: &Group) -> &[f32] {
         &self.data[group.start..]
+    }
+
+    /// The weight of `[output channel, input channel, tap]`, packed for an input like this.
+    pub(super) fn at(&self, input: &Map, taps: usize, [o, i, tap]: [usize; 3]) -> f32 {
+        let (block, lane) = (o / self.lanes, o % self.lanes);
+        // All groups but the last have as many blocks.
+        let group = &self.groups[block / self.groups[0].blocks];
+        let first = i / input.lanes * input.lanes;
+        let inputs = input.lanes.min(input.channels - first);
+        let row = first * taps + tap * inputs + i - first;
+        self.data[group.start + (row * group.blocks + block - group.first) * self.lanes + lane]
     }
 
     pub(super) fn bytes(&self) -> usize {

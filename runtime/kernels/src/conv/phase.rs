@@ -101,6 +101,11 @@ impl Phase {
         self.cells[tap]
     }
 
+    /// The tap of a kernel cell.
+    pub(crate) fn tap_of(&self, cell: usize) -> usize {
+        self.cells.iter().position(|&c| c == cell).expect("every cell has a tap")
+    }
+
     /// Panics where a tap of the last pixel would read beyond its block.
     pub(crate) fn check_reach(&self, input: &Map) {
         if self.rows == 0 || self.columns == 0 {

@@ -72,14 +72,7 @@ impl Simd for Ymm {
         }
     }
     #[inline(always)]
-    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
-        unsafe { Self(_mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a.0, b.0), self.0)) }
-    }
-    #[inline(always)]
-    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self {
-        unsafe {
-            let greater = _mm256_cmp_ps::<_CMP_GT_OQ>(a.0, b.0);
-            Self(_mm256_blendv_ps(self.0, other.0, greater))
-        }
+    unsafe fn equals(self, other: Self) -> u32 {
+        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0)) as u32 }
     }
 }

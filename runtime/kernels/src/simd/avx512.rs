@@ -61,17 +61,7 @@ impl Simd for Zmm {
         Self(unsafe { _mm512_maskz_mov_ps(bits as u16, self.0) })
     }
     #[inline(always)]
-    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
-        unsafe {
-            let equal = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a.0, b.0);
-            Self(_mm512_maskz_mov_ps(equal, self.0))
-        }
-    }
-    #[inline(always)]
-    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self {
-        unsafe {
-            let greater = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a.0, b.0);
-            Self(_mm512_mask_mov_ps(self.0, greater, other.0))
-        }
+    unsafe fn equals(self, other: Self) -> u32 {
+        u32::from(unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) })
     }
 }

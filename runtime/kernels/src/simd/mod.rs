@@ -32,10 +32,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn at_most(bound: Self, value: Self) -> Self;
     /// A bit for each lane, the lowest for the first: whether it is strictly between two bounds.
     unsafe fn inside(self, low: Self, high: Self) -> u32;
-    /// The lanes whose bit is set, 0 elsewhere.
+    /// A bit for each lane: whether it is equal to the other one.
+    unsafe fn equals(self, other: Self) -> u32;
+    /// The lanes whose bit is set, 0 elsewhere; bits beyond the lanes mean nothing.
     unsafe fn only(self, bits: u32) -> Self;
-    /// `self` where a and b are equal, 0 elsewhere.
-    unsafe fn where_equal(self, a: Self, b: Self) -> Self;
-    /// `other` where a is greater than b, `self` elsewhere.
-    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self;
 }

@@ -75,20 +75,11 @@ impl Simd for Pair {
         }
     }
     #[inline(always)]
-    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+    unsafe fn equals(self, other: Self) -> u32 {
         unsafe {
-            let part = |v, a, b| {
-                let bits = vandq_u32(vceqq_f32(a, b), vreinterpretq_u32_f32(v));
-                vreinterpretq_f32_u32(bits)
-            };
-            Self(part(self.0, a.0, b.0), part(self.1, a.1, b.1))
-        }
-    }
-    #[inline(always)]
-    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self {
-        unsafe {
-            let part = |v, a, b, other| vbslq_f32(vcgtq_f32(a, b), other, v);
-            Self(part(self.0, a.0, b.0, other.0), part(self.1, a.1, b.1, other.1))
+            let lanes = vld1q_u32([1u32, 2, 4, 8].as_ptr());
+            let part = |a, b| vaddvq_u32(vandq_u32(vceqq_f32(a, b), lanes));
+            part(self.0, other.0) | part(self.1, other.1) << 4
         }
     }
 }

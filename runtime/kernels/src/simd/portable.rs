@@ -66,11 +66,7 @@ impl<const N: usize> Simd for Lanes<N> {
         Self(std::array::from_fn(|i| if bits >> i & 1 == 1 { self.0[i] } else { 0.0 }))
     }
     #[inline(always)]
-    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
-        Self(std::array::from_fn(|i| if a.0[i] == b.0[i] { self.0[i] } else { 0.0 }))
-    }
-    #[inline(always)]
-    unsafe fn unless_greater(self, a: Self, b: Self, other: Self) -> Self {
-        Self(std::array::from_fn(|i| if a.0[i] > b.0[i] { other.0[i] } else { self.0[i] }))
+    unsafe fn equals(self, other: Self) -> u32 {
+        (0..N).fold(0, |bits, i| bits | u32::from(self.0[i] == other.0[i]) << i)
     }
 }

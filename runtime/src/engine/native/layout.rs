@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saligate_kernels::{Bits, Conv, Isa, Map};
+use saligate_kernels::{Bits, Conv, Isa, Map, Pool};
 
 use super::node::{Id, Kind, Linear, Node, Then};
 
@@ -15,6 +15,8 @@ pub(super) struct Laid {
     pub(super) within: Vec<Option<(Id, usize)>>,
     /// For a value whose bits may be kept while it is made: the node that stands for them.
     pub(super) kept: Vec<Option<Id>>,
+    /// For a maximum whose winners may be kept while it is made: the node that stands for them.
+    pub(super) winners: Vec<Option<Id>>,
     /// Outputs, as planar values.
     pub(super) outputs: Vec<Id>,
 }
@@ -63,7 +65,8 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
         moved.push(builder.push(node, own));
     }
     let outputs: Vec<Id> = outputs.iter().map(|&o| builder.in_form(moved[o], Form::Flat)).collect();
-    let Builder { nodes, forms, .. } = builder;
+    let Builder { mut nodes, forms, .. } = builder;
+    scale_in_place(&mut nodes, &forms, &outputs);
     let within = views(&nodes, &forms, &outputs, lanes);
     let maps = maps(isa, &nodes, &forms, &within);
     let offset = |id: Id, (parent, start): (Id, usize)| {
@@ -72,13 +75,15 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
         (parent, start / parent_map.lanes * parent_map.plane())
     };
     let within = within.iter().enumerate().map(|(id, w)| w.map(|w| offset(id, w))).collect();
-    let mut kept = vec![None; nodes.len()];
+    let (mut kept, mut winners) = (vec![None; nodes.len()], vec![None; nodes.len()]);
     for (id, node) in nodes.iter().enumerate() {
-        if let Kind::Inside(_) = node.kind {
-            kept[node.inputs[0]] = Some(id);
+        match node.kind {
+            Kind::Inside(_) => kept[node.inputs[0]] = Some(id),
+            Kind::Winners(_) => winners[node.inputs[0]] = Some(id),
+            _ => {}
         }
     }
-    let mut laid = Laid { nodes, maps, within, kept, outputs };
+    let mut laid = Laid { nodes, maps, within, kept, winners, outputs };
     share_weights(&mut laid);
     laid
 }
@@ -97,6 +102,7 @@ fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
         Kind::Depthwise(_) => blocked(channels >= 4),
         Kind::Spread(_) => blocked(channels >= 4 && rows * columns > 1),
         Kind::PoolBack(_) if node.inputs.len() > 1 => forms[node.inputs[1]],
+        Kind::Scale { .. } => Form::Flat,
         // Blocked bits are kept at no cost; others would have to be made for this.
         Kind::Finish => match node.then.mask {
             Some((bits, _)) if forms[bits] == Form::Blocked => Form::Blocked,
@@ -122,6 +128,22 @@ fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
             blocked(parts.into_iter().all(fits))
         }
         _ => Form::Flat,
+    }
+}
+
+/// Lets what is scaled and then given a halo be scaled into its halo.
+fn scale_in_place(nodes: &mut [Node], forms: &[Form], outputs: &[Id]) {
+    for id in 0..nodes.len() {
+        let (before, rest) = nodes.split_at_mut(id);
+        let Kind::Convert = rest[0].kind else { continue };
+        let scaled = rest[0].inputs[0];
+        if let Kind::Scale { shift, factor } = &before[scaled].kind
+            && forms[id] == Form::Padded
+            && !outputs.contains(&scaled)
+        {
+            rest[0].kind = Kind::Scale { shift: shift.clone(), factor: factor.clone() };
+            rest[0].inputs = before[scaled].inputs.clone();
+        }
     }
 }
 
@@ -230,7 +252,11 @@ fn maps(isa: Isa, nodes: &[Node], forms: &[Form], within: &[Option<(Id, usize)>]
     }
     let map = |id: Id| {
         let map = nodes[id].planar().laid_out(lanes_of(forms[id], isa), halos[id]);
-        if let Kind::Inside(_) = nodes[id].kind { Bits::map_of(&map) } else { map }
+        match &nodes[id].kind {
+            Kind::Inside(_) => Bits::map_of(&map),
+            Kind::Winners(pooled) => Pool::winners_map(&map, pooled.kernel),
+            _ => map,
+        }
     };
     (0..nodes.len()).map(map).collect()
 }
@@ -276,6 +302,29 @@ fn share_weights(laid: &mut Laid) {
         match (shared, &mut laid.nodes[id].kind) {
             (Some(shared), Kind::Conv(linear)) => linear.weights = shared,
             _ => known.push((id, address)),
+        }
+    }
+}
+
+/// Lets transposes of mostly zeros read the weights of the convolutions themselves.
+pub(super) fn go_back_through(laid: &mut Laid) {
+    let mut forward: HashMap<*const f32, Id> = HashMap::new();
+    for id in 0..laid.nodes.len() {
+        let Kind::Conv(linear) = &laid.nodes[id].kind else { continue };
+        let Some(address) = linear.weights.address() else { continue };
+        if !linear.transposed && linear.side.is_none() {
+            forward.insert(address, id);
+        }
+        let back = linear.transposed && linear.sparse;
+        let Some(&through) = forward.get(&address).filter(|_| back) else { continue };
+        let Kind::Conv(first) = &laid.nodes[through].kind else { continue };
+        if first.window != linear.window {
+            continue;
+        }
+        let weights = Arc::clone(&first.weights);
+        if let Kind::Conv(linear) = &mut laid.nodes[id].kind {
+            linear.weights = weights;
+            linear.back_through = Some(through);
         }
     }
 }

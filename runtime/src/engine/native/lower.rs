@@ -82,6 +82,7 @@ pub(super) fn lower(graph: &Graph) -> Result<(Vec<Node>, Vec<Id>), String> {
     let outputs = graph.outputs().iter().map(|o| ids[o]).collect();
     mark_sparse(&mut nodes);
     join_moves(&mut nodes);
+    join_scales(&mut nodes);
     Ok(compact(nodes, outputs))
 }
 
@@ -135,6 +136,23 @@ fn join_moves(nodes: &mut [Node]) {
         let Kind::Move(moves) = &mut rest[0].kind else { continue };
         if let Node { kind: Kind::Move(first), inputs, .. } = &before[rest[0].inputs[0]] {
             **moves = moves.after(first);
+            rest[0].inputs = inputs.clone();
+        }
+    }
+}
+
+/// Lets a product of a sum be one operation: images are brought to a mean of 0 so.
+fn join_scales(nodes: &mut [Node]) {
+    for id in 0..nodes.len() {
+        let (before, rest) = nodes.split_at_mut(id);
+        let Kind::Scale { shift, factor } = &mut rest[0].kind else { continue };
+        if let Node { kind: Kind::Scale { shift: first, factor: ones }, inputs, .. } =
+            &before[rest[0].inputs[0]]
+            && ones.iter().all(|f| *f == 1.0)
+            && shift.iter().all(|s| *s == 0.0)
+        {
+            *shift = first.clone();
+            debug_assert_eq!(shift.len(), factor.len());
             rest[0].inputs = inputs.clone();
         }
     }
@@ -321,6 +339,17 @@ impl<'a> Reader<'a> {
                 }
                 None => Meaning::new(Kind::Zip(op.clone()), operands.to_vec()),
             },
+            Op::Sub | Op::Add | Op::Mul
+                if is_image && self.per_channel(operands[1], id).is_some() =>
+            {
+                let values = self.per_channel(operands[1], id).unwrap_or_default();
+                let (shift, factor) = match op {
+                    Op::Mul => (vec![0.0; values.len()], values.to_vec()),
+                    Op::Sub => (values.iter().map(|v| -v).collect(), vec![1.0; values.len()]),
+                    _ => (values.to_vec(), vec![1.0; values.len()]),
+                };
+                Meaning::new(Kind::Scale { shift, factor }, vec![operands[0]])
+            }
             Op::Sub | Op::Add if same(0) && same(1) => {
                 Meaning::new(Kind::Zip(op.clone()), operands.to_vec())
             }
@@ -355,6 +384,12 @@ impl<'a> Reader<'a> {
         let (Op::Sign, operands) = self.node(id)? else { return None };
         let (Op::Relu, _) = self.node(operands[0])? else { return None };
         Some(operands[0])
+    }
+
+    /// The numbers of a parameter that is one number for each channel of y.
+    fn per_channel(&self, id: ValueId, y: ValueId) -> Option<&'a [f32]> {
+        let fits = *self.shape(id) == [1, self.shape(y)[1], 1, 1];
+        self.param(id).filter(|_| fits).map(|values| &values[..])
     }
 
     /// Whether a transpose does nothing but set pixels apart, as the way back of a step does.
@@ -442,7 +477,15 @@ impl<K> Linear<K> {
         transposed: bool,
     ) -> Box<Self> {
         let weights = Arc::new(Weights::new(weight));
-        Box::new(Self { window, bias, transposed, sparse: false, side: None, weights })
+        Box::new(Self {
+            window,
+            bias,
+            transposed,
+            sparse: false,
+            back_through: None,
+            side: None,
+            weights,
+        })
     }
 }
 

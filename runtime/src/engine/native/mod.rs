@@ -8,7 +8,7 @@
 //! | remember | [`remember`](self::remember) | bits and winners in place of the activations that a way back would read |
 //! | lay out | [`layout`] | channels in blocks, halos, parts that lie within wholes, conversions between |
 //! | squares | [`squares`] | which convolutions are worth the memory of faster weights |
-//! | schedule | [`schedule`] | for some outputs: what is needed, in which buffers |
+//! | schedule | [`schedule`] | for some outputs: what is needed, and where it lies |
 //! | run | [`run`] | one kernel per node |
 //!
 //! One plan serves all outputs of a graph: predicting and every method share weights. The graph
@@ -56,6 +56,7 @@ impl Plan {
         let (nodes, outputs) = remember::remember(nodes, outputs);
         let mut laid = lay_out(isa, nodes, outputs);
         squares::choose(isa, &mut laid);
+        layout::go_back_through(&mut laid);
         Ok(Self { isa, laid, names })
     }
 
@@ -75,10 +76,10 @@ impl Plan {
         inputs: &[&[f32]],
         wipe: bool,
     ) -> Vec<Vec<f32>> {
-        let buffers = &mut state.buffers;
-        let outputs = run::Run { plan: self, schedule, crew, inputs, buffers, watch: None }.all();
+        let run = run::Run { plan: self, schedule, crew, inputs };
+        let outputs = run.all(&mut state.memory, None);
         if wipe {
-            schedule.seen.iter().for_each(|&buffer| state.buffers[buffer].zeroize());
+            schedule.seen.iter().for_each(|place| state.memory[place.clone()].zeroize());
         }
         outputs
     }
@@ -102,8 +103,8 @@ impl Plan {
                     times.entry(id).or_default().push(time);
                 }
             };
-            let (buffers, watch) = (&mut state.buffers, &mut watch as &mut dyn FnMut(Id, Duration));
-            run::Run { plan: self, schedule, crew, inputs, buffers, watch: Some(watch) }.all();
+            let run = run::Run { plan: self, schedule, crew, inputs };
+            run.all(&mut state.memory, Some(&mut watch));
         }
         let medians = times.into_iter().map(|(id, mut times)| {
             times.sort_unstable();
@@ -126,11 +127,11 @@ impl Plan {
 
 /// The memory of one run at a time.
 pub(super) struct State {
-    buffers: Vec<Buffer>,
+    memory: Buffer,
 }
 
 impl State {
     pub(super) fn new(schedule: &Schedule) -> Self {
-        Self { buffers: schedule.buffers.iter().map(|&size| Buffer::zeros(size)).collect() }
+        Self { memory: Buffer::zeros(schedule.size) }
     }
 }

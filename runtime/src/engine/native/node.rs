@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Pool(Pooled),
     /// Inputs: gradient, and for a maximum operand and result, or the winners.
     PoolBack(Pooled),
-    /// Which cell of each window is the maximum.
+    /// Bits that tell which cell of each window is the maximum. They are kept while that is made.
     Winners(Pooled),
     /// Bits that tell which elements of the input are strictly between two bounds. They are kept
     /// while that is made.
@@ -41,6 +41,11 @@ pub(super) enum Kind {
     Concat,
     /// Nothing but what comes after.
     Finish,
+    /// `(x + shift) * factor`, with a shift and a factor for each channel.
+    Scale {
+        shift: Vec<f32>,
+        factor: Vec<f32>,
+    },
     /// Elements in other places, and zeros.
     Move(Box<Moves>),
     Dense {
@@ -76,6 +81,7 @@ impl fmt::Display for Kind {
             Self::Channels(_) => f.write_str("channels"),
             Self::Concat => f.write_str("concat"),
             Self::Finish => f.write_str("element by element"),
+            Self::Scale { .. } => f.write_str("scale"),
             Self::Move(_) => f.write_str("move"),
             Self::Dense { .. } => f.write_str("dense"),
             Self::Convert => f.write_str("layout"),
@@ -90,6 +96,8 @@ pub(super) struct Linear<K> {
     pub(super) transposed: bool,
     /// Whether most channels of the input may be zeros.
     pub(super) sparse: bool,
+    /// For the transpose of a convolution whose weights serve this one too: that convolution.
+    pub(super) back_through: Option<Id>,
     /// Side of the squares that the result is computed by, if it is.
     pub(super) side: Option<usize>,
     /// Shared between nodes that differ in nothing but their operands.

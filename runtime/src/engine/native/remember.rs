@@ -1,8 +1,8 @@
 //! What the way back needs to know of the way there, in as little memory as it takes.
 //!
-//! The mask of an activation is one bit per element, kept while the activation is made; a max pool
-//! is traced by the number of the winning cell of each window. So the activations themselves are
-//! let go as soon as the next layer has read them.
+//! The mask of an activation is one bit per element, and a max pool is traced by one bit per cell of
+//! each window; both are kept while the value is made. So the activations themselves are let go as
+//! soon as the next layer has read them.
 
 use std::collections::HashMap;
 
@@ -37,17 +37,10 @@ pub(super) fn remember(nodes: Vec<Node>, outputs: Vec<Id>) -> (Vec<Node>, Vec<Id
         node.then.residual = node.then.residual.map(|id| moved[id]);
         node.then.mask = node.then.mask.map(|(id, bounds)| (bits[&(id, key(bounds))], bounds));
         let (shape, takes_more) = (node.shape.clone(), node.takes_more());
-        let winner = match (&node.kind, traced[old]) {
-            (Kind::Pool(pooled), true) => Some((Kind::Winners(*pooled), node.inputs.clone())),
+        let traced = match &node.kind {
+            Kind::Pool(pooled) if traced[old] => Some(*pooled),
             _ => None,
         };
-        let mut push = |kind, inputs| {
-            made.push(Node { kind, inputs, then: Then::NOTHING, shape: shape.clone() });
-            made.len() - 1
-        };
-        if let Some((kind, inputs)) = winner {
-            winners.insert(old, push(kind, inputs));
-        }
         made.push(node);
         let own = made.len() - 1;
         moved.push(own);
@@ -55,6 +48,9 @@ pub(super) fn remember(nodes: Vec<Node>, outputs: Vec<Id>) -> (Vec<Node>, Vec<Id
             made.push(Node { kind, inputs, then: Then::NOTHING, shape: shape.clone() });
             made.len() - 1
         };
+        if let Some(pooled) = traced {
+            winners.insert(old, push(Kind::Winners(pooled), vec![own]));
+        }
         for (number, bounds) in masked.remove(&old).into_iter().flatten().enumerate() {
             // Bits are kept while a value is made; others are made once more.
             let value = if number == 0 && takes_more { own } else { push(Kind::Finish, vec![own]) };

@@ -1,16 +1,17 @@
 //! One kernel per node.
 
-use std::mem;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use saligate_kernels::{
-    After, Buffer, Conv, Crew, Depthwise, Kept, Map, Operand, Pool, dense, pointwise,
-};
+use saligate_kernels::{After, Conv, Crew, Depthwise, Kept, Map, Operand, Pool, dense, pointwise};
 use saligate_models::graph::Op;
 
 use super::node::{Id, Kind, Linear, Node, Pooled};
 use super::schedule::Schedule;
 use super::{Plan, plain};
+
+/// Told how long each step took.
+pub(super) type Watch<'a> = &'a mut dyn FnMut(Id, Duration);
 
 /// A run over a schedule.
 pub(super) struct Run<'a> {
@@ -18,46 +19,34 @@ pub(super) struct Run<'a> {
     pub(super) schedule: &'a Schedule,
     pub(super) crew: &'a Crew,
     pub(super) inputs: &'a [&'a [f32]],
-    pub(super) buffers: &'a mut [Buffer],
-    /// Told how long each step took, where somebody asks.
-    pub(super) watch: Option<&'a mut dyn FnMut(Id, Duration)>,
 }
 
 impl Run<'_> {
     /// Computes everything; the outputs, in order.
-    pub(super) fn all(mut self) -> Vec<Vec<f32>> {
-        let mut watch = self.watch.take();
+    pub(super) fn all(&self, memory: &mut [f32], mut watch: Option<Watch<'_>>) -> Vec<Vec<f32>> {
         for &id in &self.schedule.steps {
             if self.is_in_place(id) {
                 continue;
             }
             let began = watch.is_some().then(Instant::now);
-            let (buffer, start) = self.place(id);
-            // Taken out, so that the operands can be read beside it: no operand lies in the same
-            // buffer, unless the node is part of it.
-            let mut taken = mem::take(&mut self.buffers[buffer]);
-            let out = &mut taken[start..start + self.map(id).elements()];
-            match self.bits(id) {
-                None => self.step(id, out, None),
-                Some((bits, bounds)) => {
-                    let (buffer, start) = self.place(bits);
-                    let mut words = mem::take(&mut self.buffers[buffer]);
-                    let room = &mut words[start..start + self.map(bits).elements()];
-                    self.step(id, out, Some(&Kept::new(room, bounds)));
-                    self.buffers[buffer] = words;
-                }
-            }
-            self.buffers[buffer] = taken;
+            let bits = self.wanted(self.plan.laid.kept[id]);
+            let winners = self.wanted(self.plan.laid.winners[id]);
+            let made = [Some(id), bits, winners].map(|made| made.map(|made| self.place(made)));
+            let ([out, words, winners], rest) = split(memory, made);
+            let kept = words.zip(bits).map(|(words, bits)| Kept::new(words, self.bounds(bits)));
+            let out = out.expect("every step has a place");
+            Step { run: self, rest }.run(id, out, kept.as_ref(), winners);
             if let (Some(watch), Some(began)) = (&mut watch, began) {
                 watch(id, began.elapsed());
             }
         }
-        let outputs = self.schedule.outputs.iter();
-        outputs.map(|&o| self.read(o).to_vec()).collect()
+        let (_, rest) = split(memory, []);
+        let step = Step { run: self, rest };
+        self.schedule.outputs.iter().map(|&o| step.read(o).to_vec()).collect()
     }
 
-    fn place(&self, id: Id) -> (usize, usize) {
-        self.schedule.places[id].expect("every step has a place")
+    fn place(&self, id: Id) -> Range<usize> {
+        self.schedule.places[id].clone().expect("every step has a place")
     }
 
     fn map(&self, id: Id) -> &Map {
@@ -68,13 +57,14 @@ impl Run<'_> {
         &self.plan.laid.nodes[id]
     }
 
-    /// The bits that are kept of a value, where this schedule has a use for them.
-    fn bits(&self, id: Id) -> Option<(Id, [f32; 2])> {
-        let bits = self.plan.laid.kept[id].filter(|&bits| self.schedule.places[bits].is_some())?;
-        match self.node(bits).kind {
-            Kind::Inside(bounds) => Some((bits, bounds)),
-            _ => None,
-        }
+    /// What is kept of a value, where this schedule has a use for it.
+    fn wanted(&self, kept: Option<Id>) -> Option<Id> {
+        kept.filter(|&kept| self.schedule.places[kept].is_some())
+    }
+
+    fn bounds(&self, bits: Id) -> [f32; 2] {
+        let Kind::Inside(bounds) = self.node(bits).kind else { unreachable!("bits are kept") };
+        bounds
     }
 
     /// Whether a value is there without being computed: bits that were kept, a part of a whole, or a whole whose parts
@@ -85,18 +75,82 @@ impl Run<'_> {
         match node.kind {
             Kind::Channels(_) => lies_in(id, node.inputs[0]),
             Kind::Concat => node.inputs.iter().all(|&part| lies_in(part, id)),
-            Kind::Inside(_) => true,
+            Kind::Inside(_) | Kind::Winners(_) => true,
             _ => false,
         }
     }
 
+    fn conv<'l>(&self, linear: &'l Linear<Conv>, maps: [Map; 2]) -> &'l Conv {
+        let (isa, window, bias) = (self.plan.isa, &linear.window, linear.bias.as_deref());
+        linear.weights.packed(|weight| match linear.transposed {
+            true => Conv::transposed(isa, window, weight, maps, linear.side),
+            false => Conv::new(isa, window, weight, bias, maps, linear.side),
+        })
+    }
+
+    /// The convolution of a node.
+    fn conv_of(&self, id: Id) -> &Conv {
+        let Kind::Conv(linear) = &self.node(id).kind else { unreachable!("a convolution") };
+        self.conv(linear, [*self.map(self.node(id).inputs[0]), *self.map(id)])
+    }
+
+    fn depthwise<'l>(&self, linear: &'l Linear<Depthwise>, maps: [Map; 2]) -> &'l Depthwise {
+        let (isa, window, bias) = (self.plan.isa, &linear.window, linear.bias.as_deref());
+        linear.weights.packed(|weight| match linear.transposed {
+            true => Depthwise::transposed(isa, window, weight, maps),
+            false => Depthwise::new(isa, window, weight, bias, maps),
+        })
+    }
+}
+
+/// The parts of the memory that a step does not write, each with where it begins.
+type Rest<'a> = Vec<(usize, &'a [f32])>;
+
+/// Cuts out what a step writes.
+fn split<const N: usize>(
+    memory: &mut [f32],
+    made: [Option<Range<usize>>; N],
+) -> ([Option<&mut [f32]>; N], Rest<'_>) {
+    let mut order: Vec<(usize, Range<usize>)> =
+        made.into_iter().enumerate().filter_map(|(at, range)| Some((at, range?))).collect();
+    order.sort_by_key(|(_, range)| range.start);
+    let mut parts = [const { None }; N];
+    let mut rest = Vec::with_capacity(N + 1);
+    let (mut start, mut memory) = (0, memory);
+    for (at, range) in order {
+        let (before, behind) = memory.split_at_mut(range.start - start);
+        let (part, behind) = behind.split_at_mut(range.len());
+        rest.push((start, &*before));
+        parts[at] = Some(part);
+        (start, memory) = (range.end, behind);
+    }
+    rest.push((start, &*memory));
+    (parts, rest)
+}
+
+/// One step of a run, and what it may read.
+struct Step<'a> {
+    run: &'a Run<'a>,
+    rest: Rest<'a>,
+}
+
+impl Step<'_> {
+    fn map(&self, id: Id) -> &Map {
+        self.run.map(id)
+    }
+
     fn read(&self, id: Id) -> &[f32] {
-        match &self.node(id).kind {
-            Kind::Input(number) => self.inputs[*number],
+        match &self.run.node(id).kind {
+            Kind::Input(number) => self.run.inputs[*number],
             Kind::Constant(data) => data,
             _ => {
-                let (buffer, start) = self.place(id);
-                &self.buffers[buffer][start..start + self.map(id).elements()]
+                let place = self.run.place(id);
+                let holds = |(start, part): &&(usize, &[f32])| {
+                    *start <= place.start && place.end <= start + part.len()
+                };
+                let part = self.rest.iter().find(holds);
+                let (start, part) = part.expect("no step writes over what it reads");
+                &part[place.start - start..place.end - start]
             }
         }
     }
@@ -105,8 +159,9 @@ impl Run<'_> {
         Operand { values: self.read(id), map: *self.map(id) }
     }
 
-    fn step(&self, id: Id, out: &mut [f32], kept: Option<&Kept<'_>>) {
-        let (node, map, isa, crew) = (self.node(id), *self.map(id), self.plan.isa, self.crew);
+    fn run(&self, id: Id, out: &mut [f32], kept: Option<&Kept<'_>>, winners: Option<&mut [f32]>) {
+        let Run { plan: Plan { isa, .. }, crew, .. } = *self.run;
+        let (node, map, isa) = (self.run.node(id), *self.map(id), *isa);
         let after = After {
             residual: node.then.residual.map(|r| self.operand(r)),
             bounds: node.then.bounds,
@@ -117,24 +172,27 @@ impl Run<'_> {
         match &node.kind {
             Kind::Conv(linear) => {
                 let maps = [*self.map(node.inputs[0]), map];
-                self.conv(linear, maps).run(crew, x(), out, &after, linear.sparse);
+                match linear.back_through {
+                    None => self.run.conv(linear, maps).run(crew, x(), out, &after),
+                    Some(first) => {
+                        let conv = self.run.conv_of(first);
+                        conv.run_back(crew, &linear.window, maps, (x(), out), &after);
+                    }
+                }
             }
             Kind::Depthwise(linear) => {
                 let maps = [*self.map(node.inputs[0]), map];
-                self.depthwise(linear, maps).run(crew, x(), out, &after);
+                self.run.depthwise(linear, maps).run(crew, x(), out, &after);
             }
             Kind::Pool(pooled) => {
                 let pool = pool(pooled, *self.map(node.inputs[0]), map);
-                pool.run(isa, crew, x(), out, &after);
+                pool.run(isa, crew, x(), out, winners, &after);
             }
             Kind::PoolBack(pooled) => {
                 let gradient = self.operand(node.inputs[0]);
-                let winners = node.inputs.get(1).map(|&w| self.operand(w));
+                let winners = node.inputs.get(1).map(|&w| self.read(w));
                 let pool = pool(pooled, map, gradient.map);
                 pool.run_back(isa, crew, gradient, winners, (out, &map), &after);
-            }
-            Kind::Winners(pooled) => {
-                pool(pooled, *self.map(node.inputs[0]), map).winners(isa, crew, x(), out);
             }
             Kind::Mean => {
                 let operand = self.operand(node.inputs[0]);
@@ -147,6 +205,9 @@ impl Run<'_> {
             }
             Kind::Finish => {
                 pointwise::finish(isa, crew, &self.operand(node.inputs[0]), (out, &map), &after);
+            }
+            Kind::Scale { shift, factor } => {
+                pointwise::scale(&self.operand(node.inputs[0]), shift, factor, (out, &map));
             }
             Kind::Move(moves) => {
                 moves.run(crew, &self.operand(node.inputs[0]), (out, &map));
@@ -168,31 +229,15 @@ impl Run<'_> {
             }
             Kind::Channels(_) => unreachable!("blocked channels lie within their whole"),
             Kind::Plain(op) => {
-                let operand = |&i: &Id| (self.read(i), self.node(i).shape.as_slice());
+                let operand = |&i: &Id| (self.read(i), self.run.node(i).shape.as_slice());
                 let operands: Vec<_> = node.inputs.iter().map(operand).collect();
                 plain::run(op, &operands, (out, &node.shape));
             }
             Kind::Convert => self.map(node.inputs[0]).convert(x(), &map, out),
-            Kind::Input(_) | Kind::Constant(_) | Kind::Inside(_) => {
+            Kind::Input(_) | Kind::Constant(_) | Kind::Inside(_) | Kind::Winners(_) => {
                 unreachable!("given or kept, not computed")
             }
         }
-    }
-
-    fn conv<'l>(&self, linear: &'l Linear<Conv>, maps: [Map; 2]) -> &'l Conv {
-        let (isa, window, bias) = (self.plan.isa, &linear.window, linear.bias.as_deref());
-        linear.weights.packed(|weight| match linear.transposed {
-            true => Conv::transposed(isa, window, weight, maps, linear.side),
-            false => Conv::new(isa, window, weight, bias, maps, linear.side),
-        })
-    }
-
-    fn depthwise<'l>(&self, linear: &'l Linear<Depthwise>, maps: [Map; 2]) -> &'l Depthwise {
-        let (isa, window, bias) = (self.plan.isa, &linear.window, linear.bias.as_deref());
-        linear.weights.packed(|weight| match linear.transposed {
-            true => Depthwise::transposed(isa, window, weight, maps),
-            false => Depthwise::new(isa, window, weight, bias, maps),
-        })
     }
 
     fn zip(&self, node: &Node, op: &Op, map: &Map, out: &mut [f32]) {
@@ -227,7 +272,8 @@ impl Run<'_> {
         for &part in &node.inputs {
             let own = *self.map(part);
             let to = own.laid_out(map.lanes, map.halo);
-            let is_there = matches!(self.plan.laid.within[part], Some((parent, _)) if parent == id);
+            let is_there =
+                matches!(self.run.plan.laid.within[part], Some((parent, _)) if parent == id);
             if !is_there {
                 let range = block * map.plane()..block * map.plane() + to.elements();
                 own.convert_like(self.read(part), &to, &mut out[range]);

@@ -1,22 +1,24 @@
 //! Which nodes some outputs need, and where their values lie.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::layout::Laid;
 use super::node::{Id, Kind};
 
-/// The nodes to compute for some outputs, and a place in a few buffers for each of their values.
+/// The nodes to compute for some outputs, and a place in memory for each of their values.
 pub(in super::super) struct Schedule {
     /// Nodes, in order.
     pub(super) steps: Vec<Id>,
     /// Outputs, in order.
     pub(super) outputs: Vec<Id>,
-    /// For every node that is computed: its buffer, and its first element there.
-    pub(super) places: Vec<Option<(usize, usize)>>,
-    /// Elements of each buffer.
-    pub(super) buffers: Vec<usize>,
-    /// Buffers that hold the image as it came in, moved or scaled: a trigger can be read from them.
-    pub(super) seen: Vec<usize>,
+    /// For every node that is computed: where its value lies.
+    pub(super) places: Vec<Option<Range<usize>>>,
+    /// Elements of the whole memory.
+    pub(super) size: usize,
+    /// Where the image lies as it came in, moved or scaled: a trigger can be read from there.
+    pub(super) seen: Vec<Range<usize>>,
 }
 
 impl Schedule {
@@ -52,31 +54,25 @@ impl Schedule {
         let mut first_use: Vec<Option<usize>> = vec![None; needed.len()];
         for (at, &id) in steps.iter().enumerate() {
             // Bits are kept while their value is made, so their place is there before that is done.
-            let kept = laid.kept[id].filter(|&kept| needed[kept]);
-            for id in kept.into_iter().chain([id]) {
+            let kept = [laid.kept[id], laid.winners[id]].into_iter().flatten();
+            for id in kept.filter(|&kept| needed[kept]).chain([id]) {
                 first_use[root(id).0].get_or_insert(at);
             }
         }
         let roots = (0..needed.len()).filter_map(|id| Some((id, first_use[id]?)));
         let spans = roots.map(|(id, first)| (id, laid.maps[id].elements(), [first, last_use[id]]));
-        let (of_root, buffers) = shared_buffers(spans.collect());
+        let (of_root, size) = places_of(spans.collect());
         let place = |id: Id| {
             let (held_by, start) = root(id);
-            of_root.get(&held_by).map(|&buffer| (buffer, start))
+            let start = of_root.get(&held_by)? + start;
+            Some(start..start + laid.maps[id].elements())
         };
-        let places =
-            (0..needed.len()).map(|id| place(id).filter(|_| needed[id] && is_held(id))).collect();
-        let mut schedule = Self { steps, outputs, places, buffers, seen: Vec::new() };
-        schedule.seen = schedule.buffers_of(&images(laid));
-        schedule
-    }
-
-    fn buffers_of(&self, wanted: &[bool]) -> Vec<usize> {
-        let places = self.places.iter().zip(wanted).filter(|(_, wanted)| **wanted);
-        let mut buffers: Vec<usize> = places.filter_map(|(place, _)| Some((*place)?.0)).collect();
-        buffers.sort_unstable();
-        buffers.dedup();
-        buffers
+        let places: Vec<Option<Range<usize>>> = (0..needed.len())
+            .map(|id| if needed[id] && is_held(id) { place(id) } else { None })
+            .collect();
+        let seen = places.iter().zip(images(laid)).filter(|(_, is_image)| *is_image);
+        let seen = seen.filter_map(|(place, _)| place.clone()).collect();
+        Self { steps, outputs, places, size, seen }
     }
 }
 
@@ -86,7 +82,12 @@ fn images(laid: &Laid) -> Vec<bool> {
     for (id, node) in laid.nodes.iter().enumerate() {
         let moved = matches!(
             node.kind,
-            Kind::Convert | Kind::Plain(_) | Kind::Finish | Kind::Each(_) | Kind::Zip(_)
+            Kind::Convert
+                | Kind::Plain(_)
+                | Kind::Finish
+                | Kind::Each(_)
+                | Kind::Zip(_)
+                | Kind::Scale { .. }
         );
         found[id] = match node.kind {
             Kind::Input(0) => true,
@@ -100,29 +101,39 @@ fn images(laid: &Laid) -> Vec<bool> {
     found
 }
 
-/// Values that are never needed at once share a buffer. The largest come first, so that a buffer is
-/// as large as its first value.
+/// Values begin at a line of the cache.
+const LINE: usize = 16;
+
+/// Values that are never needed at once may lie over each other. The largest come first, each to the
+/// smallest gap that takes it.
 ///
-/// Takes values with their sizes and first and last steps; returns the buffer of each, and the
-/// sizes of the buffers.
-fn shared_buffers(mut values: Vec<(Id, usize, [usize; 2])>) -> (HashMap<Id, usize>, Vec<usize>) {
-    values.sort_by_key(|&(id, size, _)| (std::cmp::Reverse(size), id));
-    let mut taken: Vec<Vec<[usize; 2]>> = Vec::new();
-    let mut sizes = Vec::new();
-    let mut buffers = HashMap::new();
+/// Takes values with their sizes and first and last steps; returns the start of each, and the size
+/// of the whole.
+fn places_of(mut values: Vec<(Id, usize, [usize; 2])>) -> (HashMap<Id, usize>, usize) {
+    values.sort_by_key(|&(id, size, _)| (Reverse(size), id));
+    let mut placed: Vec<(Range<usize>, [usize; 2])> = Vec::new();
+    let mut starts = HashMap::new();
+    let mut whole = 0;
     for (id, size, [first, last]) in values {
-        let apart = |&[from, to]: &[usize; 2]| last < from || to < first;
-        // The last one that is free: the smallest that is large enough.
-        let free = taken.iter().rposition(|spans| spans.iter().all(apart));
-        let buffer = free.unwrap_or_else(|| {
-            taken.push(Vec::new());
-            sizes.push(size);
-            sizes.len() - 1
-        });
-        taken[buffer].push([first, last]);
-        buffers.insert(id, buffer);
+        let meets = |&[from, to]: &[usize; 2]| from <= last && first <= to;
+        let mut taken: Vec<&Range<usize>> =
+            placed.iter().filter(|(_, span)| meets(span)).map(|(range, _)| range).collect();
+        taken.sort_by_key(|range| range.start);
+        let mut best: Option<Range<usize>> = None;
+        let mut end = 0;
+        for range in taken {
+            let gap = end..range.start;
+            if gap.len() >= size && best.as_ref().is_none_or(|best| gap.len() < best.len()) {
+                best = Some(gap);
+            }
+            end = end.max(range.end.next_multiple_of(LINE));
+        }
+        let start = best.map_or(end, |gap| gap.start);
+        whole = whole.max(start + size);
+        placed.push((start..start + size, [first, last]));
+        starts.insert(id, start);
     }
-    (buffers, sizes)
+    (starts, whole)
 }
 
 #[cfg(test)]
@@ -130,10 +141,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_share_a_buffer_unless_they_meet() {
-        let values = vec![(0, 10, [0, 1]), (1, 5, [1, 2]), (2, 8, [2, 3]), (3, 1, [0, 3])];
-        let (buffers, sizes) = shared_buffers(values);
-        assert_eq!(sizes, [10, 5, 1]);
-        assert_eq!([0, 1, 2, 3].map(|id| buffers[&id]), [0, 1, 0, 2]);
+    fn values_lie_over_each_other_unless_they_meet() {
+        let values = vec![(0, 160, [0, 1]), (1, 64, [1, 2]), (2, 128, [2, 3]), (3, 16, [0, 3])];
+        let (starts, whole) = places_of(values);
+        assert_eq!([0, 1, 2, 3].map(|id| starts[&id]), [0, 160, 0, 224]);
+        assert_eq!(whole, 240);
+    }
+
+    #[test]
+    fn a_small_gap_is_preferred() {
+        let values = vec![
+            (0, 160, [0, 0]),
+            (1, 64, [0, 9]),
+            (2, 32, [0, 0]),
+            (3, 16, [0, 9]),
+            (4, 32, [1, 1]),
+        ];
+        let (starts, _) = places_of(values);
+        assert_eq!([0, 1, 2, 3, 4].map(|id| starts[&id]), [0, 160, 224, 256, 224]);
     }
 }

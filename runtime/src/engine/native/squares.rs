@@ -41,6 +41,9 @@ pub(super) fn choose(isa: Isa, laid: &mut Laid) {
     let ways = |(group, ids): (usize, &Vec<Id>)| -> Vec<(usize, Squares)> {
         let node = &laid.nodes[ids[0]];
         let Kind::Conv(linear) = &node.kind else { return Vec::new() };
+        if linear.sparse {
+            return Vec::new();
+        }
         let maps = [&laid.maps[node.inputs[0]], &laid.maps[ids[0]]];
         let ways = Conv::squares(isa, &linear.window, maps);
         ways.into_iter().map(|way| (group, way)).collect()
