@@ -78,16 +78,24 @@ impl After<'_> {
 struct Side {
     at: *const f32,
     pixel: usize,
+    row: usize,
     plane: usize,
 }
 
 impl Side {
-    const NONE: Self = Self { at: std::ptr::null(), pixel: 0, plane: 0 };
+    const NONE: Self = Self { at: std::ptr::null(), pixel: 0, row: 0, plane: 0 };
 
     /// From pixel (row, column) of a block on, every `step`th column.
     fn of(values: &[f32], map: &Map, block: usize, at: [usize; 2], step: usize) -> Self {
         let at = block * map.plane() + map.origin() + at[0] * map.row() + at[1] * map.lanes;
-        Self { at: values[at..].as_ptr(), pixel: step * map.lanes, plane: map.plane() }
+        let at = values[at..].as_ptr();
+        Self { at, pixel: step * map.lanes, row: map.row(), plane: map.plane() }
+    }
+
+    /// Some rows and pixels on; null stays null.
+    #[inline(always)]
+    fn on(self, [rows, pixels]: [usize; 2]) -> Self {
+        Self { at: self.at.wrapping_add(rows * self.row + pixels * self.pixel), ..self }
     }
 
     fn place(&self, pixel: usize, block: usize) -> *const f32 {
@@ -137,10 +145,18 @@ impl Finish {
         if let Some(kept) = after.kept {
             let map = Bits::map_of(result);
             let start = block * map.plane() + at[0] * map.row() + at[1];
-            finish.kept = Side { at: kept.words.part(start, 1), pixel: step, plane: map.plane() };
+            let at = kept.words.part(start, 1);
+            finish.kept = Side { at, pixel: step, row: map.row(), plane: map.plane() };
             [finish.kept_low, finish.kept_high] = kept.bounds;
         }
         finish
+    }
+
+    /// The same some rows and pixels on.
+    #[inline(always)]
+    pub(crate) fn on(&self, by: [usize; 2]) -> Self {
+        let Self { residual, mask, kept, .. } = *self;
+        Self { residual: residual.on(by), mask: mask.on(by), kept: kept.on(by), ..*self }
     }
 
     /// # Safety

@@ -239,6 +239,7 @@ impl Conv {
         let [first, end] = unit.rows;
         // Where rows follow each other without a gap, they are one long row.
         let rows = if self.is_flat(phase, after) { end - first } else { 1 };
+        let finish = Finish::of(after, &self.output, group.first, phase.first, phase.step[1]);
         for row in (first..end).step_by(rows) {
             let out_row = phase.first[0] + row * phase.step[0];
             let mut column = 0;
@@ -255,7 +256,7 @@ impl Conv {
                     output: output.part(place, span),
                     pixel: phase.step[1] * self.output.lanes,
                     out_plane: self.output.plane(),
-                    finish: Finish::of(after, &self.output, group.first, at, phase.step[1]),
+                    finish: finish.on([row * phase.step[0], column]),
                     ..self.tile(phase, group, blocks, input, [row, column])
                 };
                 // SAFETY: the instructions were checked when the weights were packed; the phase has

@@ -286,6 +286,7 @@ impl<const M: usize, const N: usize> Kernel for Outwards<'_, '_, M, N> {
         let per_place = map.blocks() * plane;
         assert!(part.results.len() >= N * N * per_place);
         for block in 0..map.blocks() {
+            let finish = Finish::of(after, map, block, [0, 0], 1);
             for (number, square) in part.squares.clone().enumerate() {
                 let first = part.first_of(square, M);
                 let from = part.results[block * plane + number * S::LANES..].as_ptr();
@@ -304,7 +305,7 @@ impl<const M: usize, const N: usize> Kernel for Outwards<'_, '_, M, N> {
                     }
                     for (i, line) in half.into_iter().enumerate().take(rows) {
                         let at = [first[0] + i, first[1]];
-                        let finish = Finish::of(after, map, block, at, 1);
+                        let finish = finish.on(at);
                         let place = block * map.plane()
                             + map.origin()
                             + at[0] * map.row()

@@ -11,8 +11,8 @@ use super::node::{Id, Kind};
 /// Bytes that faster weights may take, as a share of all weights. With the weights of both
 /// directions that comes to 2.6 times those of the file.
 const SHARE: f64 = 0.6;
-/// Bytes that they may take in any network.
-const LEAST: usize = 3 << 20;
+/// Bytes that they may take in any network, together with two of its largest maps.
+const LEAST: usize = 4 << 20;
 
 /// Spends the memory where it saves most.
 pub(super) fn choose(isa: Isa, laid: &mut Laid) {
@@ -35,7 +35,8 @@ pub(super) fn choose(isa: Isa, laid: &mut Laid) {
         }
     }
     let share = (SHARE * file.values().sum::<usize>() as f64) as usize;
-    let mut budget = share.max(LEAST);
+    let largest = laid.maps.iter().map(|map| 4 * map.elements()).max().unwrap_or(0);
+    let mut budget = share.max(LEAST.saturating_sub(2 * largest));
     let mut groups: Vec<Vec<Id>> = nodes.into_values().collect();
     groups.sort();
     let ways = |(group, ids): (usize, &Vec<Id>)| -> Vec<(usize, Squares)> {
@@ -50,7 +51,12 @@ pub(super) fn choose(isa: Isa, laid: &mut Laid) {
     };
     let mut ways: Vec<(usize, Squares)> = groups.iter().enumerate().flat_map(ways).collect();
     let worth = |way: &Squares| way.saved / way.extra_bytes as f64;
-    ways.sort_by(|a, b| worth(&b.1).total_cmp(&worth(&a.1)).then(a.0.cmp(&b.0)));
+    // Among equals from both ends: the two directions of a layer are as far from them.
+    let last = groups.len().saturating_sub(1);
+    let from_end = |group: usize| group.min(last - group);
+    ways.sort_by(|a, b| {
+        worth(&b.1).total_cmp(&worth(&a.1)).then(from_end(a.0).cmp(&from_end(b.0)))
+    });
     let mut chosen: Vec<Option<Squares>> = vec![None; groups.len()];
     for (group, way) in ways {
         let spent = chosen[group].map_or(0, |before| before.extra_bytes);
