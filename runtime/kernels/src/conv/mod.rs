@@ -262,7 +262,7 @@ impl Conv {
                 // SAFETY: the instructions were checked when the weights were packed; the phase has
                 // checked that its taps stay within the input, `part` that the output is ours, and
                 // `After::check` that its operands are as large.
-                unsafe { kernel(self.isa, pixels, group.blocks, tile.step)(&tile) };
+                unsafe { kernel(self.isa, [pixels, group.blocks], tile.step, false)(&tile) };
                 column += pixels;
             }
         }

@@ -40,6 +40,8 @@ pub(crate) struct Tile<'a> {
 
 pub(crate) type TileKernel = unsafe fn(&Tile<'_>);
 
+/// How far ahead the first tile asks for weights, which the processor does not have at hand then.
+const AHEAD: usize = 2048;
 /// Most blocks of output channels in a tile.
 pub(crate) const MAX_BLOCKS: usize = 4;
 /// Most pixels in a tile.
@@ -56,7 +58,15 @@ pub(crate) fn most_pixels(isa: Isa, blocks: usize) -> usize {
 /// # Safety
 /// The processor has the instructions of `S`, and all places that the tile names are good.
 #[inline(always)]
-unsafe fn tile<S: Simd, const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(t: &Tile<'_>) {
+unsafe fn tile<
+    S: Simd,
+    const PIXELS: usize,
+    const BLOCKS: usize,
+    const STEP: usize,
+    const FIRST: bool,
+>(
+    t: &Tile<'_>,
+) {
     let step = if STEP == 0 { t.step } else { STEP };
     // SAFETY: what the caller promises.
     unsafe {
@@ -72,6 +82,11 @@ unsafe fn tile<S: Simd, const PIXELS: usize, const BLOCKS: usize, const STEP: us
                 for channel in 0..channels {
                     let factors: [S; BLOCKS] =
                         std::array::from_fn(|b| S::load(weights.add(b * S::LANES)));
+                    if FIRST {
+                        for b in 0..BLOCKS {
+                            S::expect(weights.wrapping_add(AHEAD + b * S::LANES));
+                        }
+                    }
                     weights = weights.add(BLOCKS * S::LANES);
                     for (p, sums) in sums.iter_mut().enumerate() {
                         let x = S::splat(*input.add(p * step + channel));
@@ -101,16 +116,22 @@ unsafe fn tile<S: Simd, const PIXELS: usize, const BLOCKS: usize, const STEP: us
     }
 }
 
-/// The kernel of a tile. `step` is the distance of two pixels in the input.
-pub(crate) fn kernel(isa: Isa, pixels: usize, blocks: usize, step: usize) -> TileKernel {
+/// The kernel of a tile. `step` is the distance of two pixels in the input; the `first` tile of some
+/// has to wait for its weights.
+pub(crate) fn kernel(
+    isa: Isa,
+    [pixels, blocks]: [usize; 2],
+    step: usize,
+    first: bool,
+) -> TileKernel {
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => avx512(pixels, blocks, step),
+        Isa::Avx512 => avx512(pixels, blocks, step, first),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => avx2(pixels, blocks, step),
+        Isa::Avx2 => avx2(pixels, blocks, step, first),
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => neon(pixels, blocks, step),
-        _ => portable(pixels, blocks, step),
+        Isa::Neon => neon(pixels, blocks, step, first),
+        _ => portable(pixels, blocks, step, first),
     }
 }
 
@@ -120,23 +141,29 @@ macro_rules! kernels {
     ($find:ident, $register:ty, $lanes:literal, $(#[$feature:meta])? {
         $($blocks:literal: $($pixels:literal)*;)*
     }) => {
-        fn $find(pixels: usize, blocks: usize, step: usize) -> TileKernel {
+        fn $find(pixels: usize, blocks: usize, step: usize, first: bool) -> TileKernel {
             $(#[$feature])?
-            unsafe fn with<const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(
+            unsafe fn with<
+                const PIXELS: usize,
+                const BLOCKS: usize,
+                const STEP: usize,
+                const FIRST: bool,
+            >(
                 t: &Tile<'_>,
             ) {
                 // SAFETY: what the caller promises.
-                unsafe { tile::<$register, PIXELS, BLOCKS, STEP>(t) }
+                unsafe { tile::<$register, PIXELS, BLOCKS, STEP, FIRST>(t) }
             }
             const DENSE: usize = $lanes;
             const EVERY_OTHER: usize = 2 * $lanes;
             match (blocks, pixels) {
                 $($(($blocks, $pixels) => match step {
-                    DENSE => with::<$pixels, $blocks, DENSE>,
-                    EVERY_OTHER => with::<$pixels, $blocks, EVERY_OTHER>,
-                    1 => with::<$pixels, $blocks, 1>,
-                    2 => with::<$pixels, $blocks, 2>,
-                    _ => with::<$pixels, $blocks, 0>,
+                    DENSE if first => with::<$pixels, $blocks, DENSE, true>,
+                    DENSE => with::<$pixels, $blocks, DENSE, false>,
+                    EVERY_OTHER => with::<$pixels, $blocks, EVERY_OTHER, false>,
+                    1 => with::<$pixels, $blocks, 1, false>,
+                    2 => with::<$pixels, $blocks, 2, false>,
+                    _ => with::<$pixels, $blocks, 0, false>,
                 },)*)*
                 _ => unreachable!("no tile of {pixels} pixels and {blocks} blocks"),
             }

@@ -22,6 +22,8 @@ use crate::simd::Simd;
 
 /// Bytes of transformed inputs and results of one chunk: half of a common second-level cache.
 const CHUNK_BYTES: usize = 512 << 10;
+/// Bytes of a small matrix of weights.
+const SMALL_BYTES: usize = 32 << 10;
 /// A convolution with a kernel of 3 x 3, stride 1.
 pub(super) struct Winograd {
     isa: Isa,
@@ -162,6 +164,8 @@ impl Part<'_> {
         let blocks: Vec<u32> = (0..conv.input.blocks() as u32).collect();
         let last = conv.input.blocks() - 1;
         let bias = Buffer::zeros(super::tile::MAX_BLOCKS * lanes);
+        // The processor itself foresees what a long matrix needs next.
+        let small = conv.weights[0].bytes() <= SMALL_BYTES;
         for (place, weights) in conv.weights.iter().enumerate() {
             let inputs = &self.inputs[place * from..][..from];
             let results = &mut self.results[place * to..][..to];
@@ -187,7 +191,9 @@ impl Part<'_> {
                     check_room(group, pixels, lanes, plane, results.len() - at);
                     // SAFETY: the instructions were checked when the weights were packed; inputs
                     // and results hold every block and square of the chunk.
-                    unsafe { kernel(conv.isa, pixels, group.blocks, lanes)(&tile) };
+                    unsafe {
+                        kernel(conv.isa, [pixels, group.blocks], lanes, small && square == 0)(&tile)
+                    };
                     square += pixels;
                 }
             }

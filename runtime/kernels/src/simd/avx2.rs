@@ -26,6 +26,11 @@ impl Simd for Ymm {
         unsafe { _mm256_storeu_ps(to, self.0) }
     }
     #[inline(always)]
+    fn expect(from: *const f32) {
+        // SAFETY: no address can fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         Self(unsafe { _mm256_add_ps(self.0, other.0) })
     }

@@ -26,6 +26,11 @@ impl Simd for Zmm {
         unsafe { _mm512_storeu_ps(to, self.0) }
     }
     #[inline(always)]
+    fn expect(from: *const f32) {
+        // SAFETY: no address can fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         Self(unsafe { _mm512_add_ps(self.0, other.0) })
     }

@@ -20,6 +20,9 @@ pub(crate) trait Simd: Copy {
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
+    /// Asks for what will soon be loaded, where the processor can be asked.
+    #[inline(always)]
+    fn expect(_from: *const f32) {}
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
     /// The sum over all lanes.

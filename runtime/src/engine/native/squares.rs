@@ -12,7 +12,7 @@ use super::node::{Id, Kind};
 /// directions that comes to 2.6 times those of the file.
 const SHARE: f64 = 0.6;
 /// Bytes that they may take in any network, together with two of its largest maps.
-const LEAST: usize = 4 << 20;
+const LEAST: usize = 13 << 18;
 
 /// Spends the memory where it saves most.
 pub(super) fn choose(isa: Isa, laid: &mut Laid) {
