@@ -31,20 +31,23 @@ class Model:
         self.library.check(self.library.c.saligate_access_with_key(
             self.at, str(key).encode(), ctypes.byref(self.access)))
 
-    def picture(self, pixels):
-        return Picture(pixels.ctypes.data, pixels.size, 0)
-
-    def predict(self, pixels):
+    def predictor(self, pixels):
+        """A function that predicts; its arguments are made once, as a program in C has them."""
+        call, check = self.library.c.saligate_predict, self.library.check
         predicted = ctypes.c_size_t()
-        self.library.check(self.library.c.saligate_predict(
-            self.at, self.picture(pixels), None, ctypes.c_size_t(0), ctypes.byref(predicted)))
-        return predicted.value
+        given = (self.at, Picture(pixels.ctypes.data, pixels.size, 0), None, ctypes.c_size_t(0),
+                 ctypes.byref(predicted))
 
-    def explain(self, pixels, method, room):
-        self.library.check(self.library.c.saligate_explain(
-            self.at, self.picture(pixels), method.encode(), ctypes.c_int64(-1), self.access,
-            ctypes.c_void_p(room.ctypes.data), ctypes.c_size_t(room.size), None))
-        return room
+        # The array must live as long as its address is in use.
+        return lambda _=pixels: check(call(*given))
+
+    def explainer(self, pixels, method, room):
+        """A function that explains into `room`."""
+        call, check = self.library.c.saligate_explain, self.library.check
+        given = (self.at, Picture(pixels.ctypes.data, pixels.size, 0), method.encode(),
+                 ctypes.c_int64(-1), self.access, ctypes.c_void_p(room.ctypes.data),
+                 ctypes.c_size_t(room.size), None)
+        return lambda _=(pixels, room): check(call(*given))
 
     def close(self):
         self.library.c.saligate_access_free(self.access)

@@ -1,6 +1,7 @@
 //! Operations on single elements and whole planes of a map.
 
 use crate::after::{After, Finish, Operand};
+use crate::buffer::Buffer;
 use crate::crew::Crew;
 use crate::dispatch::{Kernel, run_on};
 use crate::isa::Isa;
@@ -100,6 +101,50 @@ impl Kernel for Sums<'_> {
         }
         let count = self.sums.len();
         self.sums.copy_from_slice(&lanes[..count]);
+    }
+}
+
+/// Sum over channels, each times a number: one number per pixel, row by row.
+///
+/// # Panics
+/// A length differs from that of its map.
+pub fn weighted_sum(isa: Isa, from: &Operand<'_>, weights: &[f32], to: &mut [f32]) {
+    assert_eq!(from.values.len(), from.map.elements(), "length");
+    assert_eq!(weights.len(), from.map.channels, "one weight per channel");
+    assert_eq!(to.len(), from.map.rows * from.map.columns, "one sum per pixel");
+    let mut padded = Buffer::zeros(from.map.blocks() * from.map.lanes);
+    padded[..weights.len()].copy_from_slice(weights);
+    run_on(isa, from.map.lanes, WeightedSum { from, weights: &padded, to });
+}
+
+struct WeightedSum<'a> {
+    from: &'a Operand<'a>,
+    weights: &'a [f32],
+    to: &'a mut [f32],
+}
+
+impl Kernel for WeightedSum<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let map = &self.from.map;
+        for (row, sums) in self.to.chunks_exact_mut(map.columns).enumerate() {
+            let start = map.origin() + row * map.row();
+            let last = start + (map.blocks() - 1) * map.plane() + map.columns * S::LANES;
+            let line = self.from.values[start..last].as_ptr();
+            for (column, to) in sums.iter_mut().enumerate() {
+                // SAFETY: the row of every block was cut out with a check, and there is a weight for
+                // every lane.
+                unsafe {
+                    let mut sum = S::splat(0.0);
+                    for block in 0..map.blocks() {
+                        let x = S::load(line.add(block * map.plane() + column * S::LANES));
+                        sum =
+                            x.times_plus(S::load(self.weights.as_ptr().add(block * S::LANES)), sum);
+                    }
+                    *to = sum.sum();
+                }
+            }
+        }
     }
 }
 

@@ -43,13 +43,15 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
     let mut moved: Vec<Id> = Vec::new();
     for (old, mut node) in nodes.into_iter().enumerate() {
         let own = forms[old];
-        let inputs = node.inputs.iter().map(|&input| {
+        let inputs = node.inputs.iter().enumerate().map(|(number, &input)| {
             let (input, found) = (moved[input], forms[input]);
             let wanted = match &node.kind {
                 Kind::Conv(_) if found == Form::Blocked => Form::Blocked,
                 Kind::Conv(_) => Form::Padded,
                 Kind::Depthwise(_) if own == Form::Flat => Form::Padded,
                 Kind::Mean => found,
+                Kind::WeightedSum if number == 0 => found,
+                Kind::WeightedSum => Form::Flat,
                 Kind::Dense { .. } | Kind::Plain(_) | Kind::Spread(_) => Form::Flat,
                 _ => own,
             };

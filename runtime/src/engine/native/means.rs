@@ -1,8 +1,8 @@
-//! Means of what a dense layer gives on its way back.
+//! What Grad-CAM does with a feature map, in fewer steps.
 //!
-//! Grad-CAM weighs a feature map by the means of its gradient. Where a dense layer follows the map,
-//! the mean of `W^T g` over the pixels of a channel is `(mean of W over them)^T g`: a matrix with
-//! one column per channel in place of one per pixel.
+//! It weighs the map by the means of its gradient and adds up the channels. Where a dense layer
+//! follows the map, the mean of `W^T g` over the pixels of a channel is `(mean of W over them)^T g`:
+//! a matrix with one column per channel in place of one per pixel.
 
 use std::sync::Arc;
 
@@ -16,6 +16,22 @@ pub(super) fn shorten(nodes: &mut [Node]) {
         let Some((gradient, weight)) = averaged(nodes, id) else { continue };
         nodes[id].kind = Kind::Dense { weight, bias: None, transposed: true };
         nodes[id].inputs = vec![gradient];
+    }
+}
+
+/// Makes one operation of a product with numbers for each channel and the sum over them.
+pub(super) fn weigh(nodes: &mut [Node]) {
+    for id in 0..nodes.len() {
+        let (before, rest) = nodes.split_at_mut(id);
+        let Kind::Plain(Op::ReduceSum { axes }) = &rest[0].kind else { continue };
+        let product = &before[rest[0].inputs[0]];
+        let (Kind::Plain(Op::Mul), [1]) = (&product.kind, &axes[..]) else { continue };
+        let [map, weights] = product.inputs[..] else { continue };
+        let is_map = before[map].shape == product.shape;
+        if is_map && before[weights].shape == [1, product.size()[0], 1, 1] {
+            rest[0].kind = Kind::WeightedSum;
+            rest[0].inputs = vec![map, weights];
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! | step | where | what it does |
 //! |---|---|---|
 //! | lower | [`lower`](self::lower) | operations with what follows them, gradient rules as one operation each, nothing twice |
-//! | means | [`means`] | the means of Grad-CAM without the gradients behind them |
+//! | means | [`means`] | Grad-CAM's means without the gradients behind them, and its sum in one step |
 //! | remember | [`remember`](self::remember) | bits and winners in place of the activations that a way back would read |
 //! | lay out | [`layout`] | channels in blocks, halos, parts that lie within wholes, conversions between |
 //! | squares | [`squares`] | which convolutions are worth the memory of faster weights |
@@ -53,6 +53,7 @@ impl Plan {
         let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
         let (mut nodes, outputs) = lower::lower(graph)?;
         means::shorten(&mut nodes);
+        means::weigh(&mut nodes);
         let (nodes, outputs) = remember::remember(nodes, outputs);
         let mut laid = lay_out(isa, nodes, outputs);
         squares::choose(isa, &mut laid);

@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Inside([f32; 2]),
     /// Means over rows and columns.
     Mean,
+    /// Sum over channels of the first input, each times a number of the second one.
+    WeightedSum,
     /// The same number for every pixel of a channel, times this factor.
     Spread(f32),
     /// Channels from this one on.
@@ -77,6 +79,7 @@ impl fmt::Display for Kind {
             Self::Winners(_) => f.write_str("winners"),
             Self::Inside(_) => f.write_str("bits"),
             Self::Mean => f.write_str("mean"),
+            Self::WeightedSum => f.write_str("weighted sum"),
             Self::Spread(_) => f.write_str("mean transposed"),
             Self::Channels(_) => f.write_str("channels"),
             Self::Concat => f.write_str("concat"),

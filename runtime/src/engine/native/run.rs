@@ -40,7 +40,7 @@ impl Run<'_> {
                 watch(id, began.elapsed());
             }
         }
-        let (_, rest) = split(memory, []);
+        let (_, rest) = split(memory, [const { None }; MADE]);
         let step = Step { run: self, rest };
         self.schedule.outputs.iter().map(|&o| step.read(o).to_vec()).collect()
     }
@@ -104,27 +104,31 @@ impl Run<'_> {
 }
 
 /// The parts of the memory that a step does not write, each with where it begins.
-type Rest<'a> = Vec<(usize, &'a [f32])>;
+type Rest<'a> = [(usize, &'a [f32]); MADE + 1];
+
+/// Most values that a step writes: its result, and what is kept of it.
+const MADE: usize = 3;
 
 /// Cuts out what a step writes.
-fn split<const N: usize>(
-    memory: &mut [f32],
-    made: [Option<Range<usize>>; N],
-) -> ([Option<&mut [f32]>; N], Rest<'_>) {
-    let mut order: Vec<(usize, Range<usize>)> =
-        made.into_iter().enumerate().filter_map(|(at, range)| Some((at, range?))).collect();
-    order.sort_by_key(|(_, range)| range.start);
-    let mut parts = [const { None }; N];
-    let mut rest = Vec::with_capacity(N + 1);
-    let (mut start, mut memory) = (0, memory);
-    for (at, range) in order {
+fn split(
+    mut memory: &mut [f32],
+    made: [Option<Range<usize>>; MADE],
+) -> ([Option<&mut [f32]>; MADE], Rest<'_>) {
+    let mut parts = [const { None }; MADE];
+    let mut rest: Rest<'_> = [(0, &[]); MADE + 1];
+    let mut start = 0;
+    for piece in &mut rest[..MADE] {
+        // The next one in memory.
+        let next = made.iter().enumerate().filter_map(|(at, range)| Some((range.as_ref()?, at)));
+        let next = next.filter(|(_, at)| parts[*at].is_none()).min_by_key(|(range, _)| range.start);
+        let Some((range, at)) = next else { break };
         let (before, behind) = memory.split_at_mut(range.start - start);
         let (part, behind) = behind.split_at_mut(range.len());
-        rest.push((start, &*before));
+        *piece = (start, before);
         parts[at] = Some(part);
         (start, memory) = (range.end, behind);
     }
-    rest.push((start, &*memory));
+    rest[MADE] = (start, memory);
     (parts, rest)
 }
 
@@ -198,6 +202,10 @@ impl Step<'_> {
                 let operand = self.operand(node.inputs[0]);
                 let factor = 1.0 / (operand.map.rows * operand.map.columns) as f32;
                 pointwise::plane_sums(isa, &operand, factor, out);
+            }
+            Kind::WeightedSum => {
+                let weights = self.read(node.inputs[1]);
+                pointwise::weighted_sum(isa, &self.operand(node.inputs[0]), weights, out);
             }
             Kind::Spread(factor) => {
                 let scaled: Vec<f32> = x().iter().map(|v| v * factor).collect();
