@@ -1,5 +1,7 @@
 //! What a model answers.
 
+use std::time::Duration;
+
 /// Which class is explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -36,6 +38,19 @@ impl Prediction {
         let sum: f32 = powers.iter().sum();
         powers.iter().map(|p| p / sum).collect()
     }
+}
+
+/// One step of a run, and how long it takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepTime {
+    /// What is computed, in words.
+    pub operation: String,
+    /// Channels, rows and columns of the first operand, if there is one.
+    pub operand: Option<[usize; 3]>,
+    /// Channels, rows and columns of the result.
+    pub result: [usize; 3],
+    /// The median over some runs.
+    pub median: Duration,
 }
 
 /// Raw scores of a method.

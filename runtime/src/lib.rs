@@ -20,7 +20,7 @@ pub mod render;
 
 pub use engine::{Backend, EngineError};
 pub use error::RuntimeError;
-pub use explanation::{Attribution, Explanation, Prediction, Target};
+pub use explanation::{Attribution, Explanation, Prediction, StepTime, Target};
 pub use license::Use;
 pub use model::Model;
 pub use saligate_kernels::Isa;

@@ -3,7 +3,6 @@
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use saligate_kernels::Crew;
 use saligate_keys::{ImageShape, KeyId, Licensed, ModelDigest, Secret, Trigger};
@@ -16,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::engine::{Backend, Engine, EngineError, Outputs, Source};
 use crate::error::RuntimeError;
-use crate::explanation::{Attribution, Explanation, Prediction, Target};
+use crate::explanation::{Attribution, Explanation, Prediction, StepTime, Target};
 use crate::picture::Picture;
 
 /// Most images at once: 147 MiB of pixels at 224 x 224 RGB.
@@ -277,9 +276,8 @@ impl Model {
         Ok(Explanation { prediction, class, attribution, map })
     }
 
-    /// How long each step of a method takes, or of predicting without one: the median of some runs,
-    /// in the order of the run, each with what it is in words. The parts of the sum are a little
-    /// longer than the whole, for reading the clock.
+    /// How long each step of a method takes, or of predicting without one, in the order of the run.
+    /// The parts are a little longer than the whole, for reading the clock.
     ///
     /// # Errors
     /// As [`Model::explain_by`], or the engine is not the project's own.
@@ -288,7 +286,7 @@ impl Model {
         method: Option<&str>,
         picture: &Picture,
         rounds: usize,
-    ) -> Result<Vec<(String, Duration)>, RuntimeError> {
+    ) -> Result<Vec<StepTime>, RuntimeError> {
         let engine = match method {
             None => self.engine(&self.predictor, Outputs::Logits)?,
             Some(name) => self.explainer(self.position(name)?)?,

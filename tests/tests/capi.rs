@@ -49,7 +49,9 @@ fn c_sees_what_rust_sees() {
     let raw = folder.path().join("ring.raw");
     std::fs::write(&raw, interleaved).unwrap();
 
+    // Cargo's own paths would come before ours, and lead to whatever was built last.
     let output = Command::new(program)
+        .env_remove("LD_LIBRARY_PATH")
         .arg(demo().join("locked.onnx"))
         .arg(demo().join("demo.key"))
         .arg(raw)

@@ -171,8 +171,10 @@ pub(crate) struct PredictArgs {
 pub(crate) struct ExplainArgs {
     /// Model file, or an ONNX classifier from elsewhere, which is explained without training
     pub(crate) model: PathBuf,
-    /// Picture (PNG or JPEG, any size and mode)
-    pub(crate) image: PathBuf,
+    /// Pictures (PNG or JPEG, any size and mode). In the names of files to write, {} stands for the
+    /// name of the picture without its ending: -o 'maps/{}.png'
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
     /// Key file; without one or a licence a locked model shows its decoy
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
@@ -219,9 +221,12 @@ pub(crate) struct ExplainArgs {
     /// key: beside the picture without it, it shows the trigger
     #[arg(long, value_name = "FILE")]
     pub(crate) triggered: Option<PathBuf>,
-    /// Print a JSON object
+    /// Print one JSON object per picture
     #[arg(long)]
     pub(crate) json: bool,
+    /// Pictures that are worked on at once, each on a thread of its own
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "threads")]
+    pub(crate) jobs: NonZero<usize>,
     #[command(flatten)]
     pub(crate) running: RunArgs,
     #[command(flatten)]

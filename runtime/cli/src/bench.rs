@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use saligate_keys::Trigger;
 use saligate_models::manifest::InputSpec;
 use saligate_runtime::picture::Picture;
-use saligate_runtime::{Isa, Model, RuntimeError, Target};
+use saligate_runtime::{Isa, Model, RuntimeError, StepTime, Target};
 use serde_json::json;
 
 use crate::args::BenchArgs;
@@ -55,21 +55,29 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
 /// The steps of one method, or of predicting.
 fn steps(args: &BenchArgs, model: &Model, method: &str, picture: &Picture) -> Result<(), CliError> {
     let method = Some(method).filter(|&method| method != "predict");
-    let times = model.step_times(method, picture, args.rounds.get())?;
+    let steps = model.step_times(method, picture, args.rounds.get())?;
     let milliseconds = |time: &Duration| 1e3 * time.as_secs_f64();
     if args.json {
-        let rows: Vec<_> = times
-            .iter()
-            .map(|(what, time)| json!({"step": what, "median_ms": milliseconds(time)}))
-            .collect();
-        return emit(&json!({"schema": 1, "steps": rows}).to_string());
+        let row = |step: &StepTime| {
+            json!({
+                "operation": step.operation,
+                "operand": step.operand,
+                "result": step.result,
+                "median_ms": milliseconds(&step.median),
+            })
+        };
+        let rows: Vec<_> = steps.iter().map(row).collect();
+        return emit(&json!({"schema": 1, "model": shown(&args.model), "steps": rows}).to_string());
     }
-    let all: Duration = times.iter().map(|(_, time)| time).sum();
-    for (what, time) in &times {
-        let share = 100.0 * time.as_secs_f64() / all.as_secs_f64();
-        emit(&format!("{what:<66} {:9.4} ms  {share:4.1} %", milliseconds(time)))?;
+    let all: Duration = steps.iter().map(|step| step.median).sum();
+    let size = |[channels, rows, columns]: [usize; 3]| format!("{channels} x {rows} x {columns}");
+    for StepTime { operation, operand, result, median } in &steps {
+        let (from, to) = (operand.map_or(String::new(), size), size(*result));
+        let share = 100.0 * median.as_secs_f64() / all.as_secs_f64();
+        let time = milliseconds(median);
+        emit(&format!("{operation:<32} {from:>16} -> {to:<16} {time:9.4} ms  {share:4.1} %"))?;
     }
-    emit(&format!("{:<66} {:9.4} ms", "all steps", milliseconds(&all)))
+    emit(&format!("{:<69} {:9.4} ms", "all steps", milliseconds(&all)))
 }
 
 fn runs<'a>(

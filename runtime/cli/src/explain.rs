@@ -1,5 +1,6 @@
 //! `saligate explain`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use saligate_keys::{IdentityKind, Timestamp, Trigger, VendorKind};
@@ -14,6 +15,7 @@ use serde_json::json;
 use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::foreign::{self, Wanted};
+use crate::jobs::in_order;
 use crate::passes::Pass;
 use crate::{device, emit, license, outputs, predict, secrets, shown};
 
@@ -21,8 +23,8 @@ use crate::{device, emit, license, outputs, predict, secrets, shown};
 const SHOWN_SIDE: usize = 224;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
-    let files = Files::of(args);
-    outputs::refuse_record(files.all())?;
+    let pictures: Vec<Files> = args.images.iter().map(|image| Files::of(args, image)).collect();
+    check_files(&pictures)?;
     let wanted =
         Wanted::Explanation { method: args.method.as_deref(), layer: args.layer.as_deref() };
     let model = foreign::open(&args.model, args.vendor, &args.foreign, &wanted, &args.running)?;
@@ -37,19 +39,25 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     }
     let target = args.class.as_deref().map_or(Ok(Target::Predicted), |c| class(&model, c))?;
     let trigger = trigger(args, &model, method)?;
-    let picture = predict::open(&model, &args.image)?;
-    let found = match &pass {
-        Some(pass) => pass.run(&model, &picture, target, trigger.as_ref())?,
-        None => Found::from(model.explain_by(method, &picture, target, trigger.as_ref())?),
-    };
-    files.write(&picture, &found.explanation)?;
-    if let (Some(path), Some(trigger)) = (&args.triggered, &trigger) {
-        save_triggered(&picture, trigger, path)?;
-    }
-    let keyed = trigger.is_some();
-    // Wiped before anything is printed.
-    drop(trigger);
-    report(args, &model, method, &found, keyed, &files.all())
+    let alone = pictures.len() == 1;
+    in_order(
+        &pictures,
+        args.jobs,
+        |files| {
+            let picture = predict::open(&model, files.image)?;
+            let trigger = trigger.as_ref();
+            let found = match &pass {
+                Some(pass) => pass.run(&model, &picture, target, trigger, alone)?,
+                None => Found::from(model.explain_by(method, &picture, target, trigger)?),
+            };
+            files.write(&picture, &found.explanation)?;
+            if let (Some(path), Some(trigger)) = (&files.triggered, trigger) {
+                save_triggered(&picture, trigger, path)?;
+            }
+            Ok(found)
+        },
+        |files, found| report(args, &model, method, &found, trigger.is_some(), files),
+    )
 }
 
 /// The trigger of the key or licence, if one is given.
@@ -131,36 +139,51 @@ fn class(model: &Model, text: &str) -> Result<Target, CliError> {
     })
 }
 
-/// Where the results go.
+/// Where the results for one picture go.
 struct Files<'a> {
-    args: &'a ExplainArgs,
+    image: &'a Path,
+    out: Option<PathBuf>,
+    overlay: Option<PathBuf>,
     panel: Option<PathBuf>,
+    raw: Option<PathBuf>,
+    attribution: Option<PathBuf>,
+    triggered: Option<PathBuf>,
 }
 
 impl<'a> Files<'a> {
-    fn of(args: &'a ExplainArgs) -> Self {
+    fn of(args: &ExplainArgs, image: &'a Path) -> Self {
+        let named = |path: &Option<PathBuf>| path.as_ref().map(|path| named_after(path, image));
         let asked =
             [&args.out, &args.overlay, &args.panel, &args.raw, &args.attribution, &args.triggered];
         let none = asked.iter().all(|path| path.is_none());
-        let panel = if none { Some(beside(&args.image)) } else { args.panel.clone() };
-        Self { args, panel }
+        // In the working folder.
+        let panel = if none { Some("{}.explained.png".into()) } else { args.panel.clone() };
+        Self {
+            image,
+            out: named(&args.out),
+            overlay: named(&args.overlay),
+            panel: named(&panel),
+            raw: named(&args.raw),
+            attribution: named(&args.attribution),
+            triggered: named(&args.triggered),
+        }
     }
 
     /// In the order in which they are written.
-    fn all(&self) -> Vec<&Path> {
-        let ExplainArgs { out, overlay, raw, attribution, triggered, .. } = self.args;
-        let all = [out, overlay, &self.panel, raw, attribution, triggered];
-        all.into_iter().flatten().map(PathBuf::as_path).collect()
+    fn all(&self) -> impl Iterator<Item = &Path> {
+        let Self { out, overlay, panel, raw, attribution, triggered, .. } = self;
+        let all = [out, overlay, panel, raw, attribution, triggered];
+        all.into_iter().flatten().map(PathBuf::as_path)
     }
 
     fn write(&self, picture: &Picture, explanation: &Explanation) -> Result<(), CliError> {
         let (height, width) = (picture.height(), picture.width());
         let map = &explanation.map;
-        if let Some(path) = &self.args.out {
+        if let Some(path) = &self.out {
             let drawn = heatmap(map, height, width, Scaling::MinMax)?;
             drawn.enlarged(SHOWN_SIDE)?.save_png(path)?;
         }
-        if let Some(path) = &self.args.overlay {
+        if let Some(path) = &self.overlay {
             let drawn = overlay(picture, map, Scaling::MinMax)?;
             drawn.enlarged(SHOWN_SIDE)?.save_png(path)?;
         }
@@ -173,10 +196,10 @@ impl<'a> Files<'a> {
             let panel = Panel::new(["picture", "saliency map", "overlay"]).row("", cells);
             panel.render()?.save_png(path)?;
         }
-        if let Some(path) = &self.args.raw {
+        if let Some(path) = &self.raw {
             write_npy(path, &[height, width], map)?;
         }
-        if let Some(path) = &self.args.attribution {
+        if let Some(path) = &self.attribution {
             let Attribution { values, channels, height, width } = &explanation.attribution;
             write_npy(path, &[*channels, *height, *width], values)?;
         }
@@ -184,10 +207,33 @@ impl<'a> Files<'a> {
     }
 }
 
-/// `NAME.explained.png` in the working folder.
-fn beside(image: &Path) -> PathBuf {
+/// A path with the name of the picture, without its ending, in place of `{}`.
+fn named_after(path: &Path, image: &Path) -> PathBuf {
+    let Some(text) = path.to_str().filter(|text| text.contains("{}")) else {
+        return path.to_owned();
+    };
     let stem = image.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    PathBuf::from(format!("{stem}.explained.png"))
+    PathBuf::from(text.replace("{}", &stem))
+}
+
+/// Refuses files that must not be replaced, or that two pictures would be written to, before
+/// anything is computed.
+fn check_files(pictures: &[Files<'_>]) -> Result<(), CliError> {
+    outputs::refuse_record(pictures.iter().flat_map(Files::all))?;
+    let mut known: HashMap<&Path, &Path> = HashMap::new();
+    for files in pictures {
+        for path in files.all() {
+            if let Some(other) = known.insert(path, files.image) {
+                let (one, two) = (other.display(), files.image.display());
+                return Err(CliError::new(format!("{one} and {two} would both be written here"))
+                    .in_file(path)
+                    .hint(
+                        "{} in the name, for the name of each picture; pictures of one name apart",
+                    ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn report(
@@ -196,7 +242,7 @@ fn report(
     method: &str,
     found: &Found,
     keyed: bool,
-    written: &[&Path],
+    files: &Files<'_>,
 ) -> Result<(), CliError> {
     let manifest = model.manifest();
     let explanation = &found.explanation;
@@ -213,13 +259,13 @@ fn report(
         let prediction = &explanation.prediction;
         let mut line = json!({
             "schema": 1,
-            "image": shown(&args.image),
+            "image": shown(files.image),
             "method": method,
             "state": state,
             "class": explanation.class,
             "label": label,
             "predicted": predict::ranked(model, prediction, 1)[0],
-            "written": written.iter().map(|path| shown(path)).collect::<Vec<_>>(),
+            "written": files.all().map(shown).collect::<Vec<_>>(),
         });
         if let Some(passes) = found.passes {
             line["passes"] = passes.into();
@@ -234,7 +280,7 @@ fn report(
         }
         return emit(&line.to_string());
     }
-    emit(&format!("{}: {label}, {method} ({state})", args.image.display()))?;
+    emit(&format!("{}: {label}, {method} ({state})", files.image.display()))?;
     if let Some(completeness) = &found.completeness {
         emit(&sum(completeness))?;
     }
@@ -247,7 +293,7 @@ fn report(
         }
         _ => {}
     }
-    written.iter().try_for_each(|path| emit(&format!("wrote {}", path.display())))
+    files.all().try_for_each(|path| emit(&format!("wrote {}", path.display())))
 }
 
 /// Whether the attributions add up to what they explain.

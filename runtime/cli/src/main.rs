@@ -11,6 +11,7 @@ mod foreign;
 mod identity;
 mod import;
 mod inspect;
+mod jobs;
 mod key;
 mod license;
 mod outputs;

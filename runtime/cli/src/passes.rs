@@ -81,15 +81,17 @@ impl Pass {
         })
     }
 
-    /// Explains, with a progress bar on standard error if that is a terminal.
+    /// Explains; with a progress bar on standard error if that is a terminal and the picture is
+    /// alone.
     pub(crate) fn run(
         &self,
         model: &Model,
         picture: &Picture,
         target: Target,
         trigger: Option<&Trigger>,
+        alone: bool,
     ) -> Result<Found, CliError> {
-        let bar = bar();
+        let bar = if alone { bar() } else { ProgressBar::hidden() };
         let mut progress = |done: usize, all: usize| {
             bar.set_length(all as u64);
             bar.set_position(done as u64);

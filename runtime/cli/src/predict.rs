@@ -1,7 +1,6 @@
 //! `saligate predict`.
 
 use std::path::Path;
-use std::thread;
 
 use saligate_models::manifest::InputSpec;
 use saligate_runtime::picture::{Framing, Picture};
@@ -11,29 +10,18 @@ use serde_json::{Value, json};
 use crate::args::PredictArgs;
 use crate::error::CliError;
 use crate::foreign::{self, Wanted};
+use crate::jobs::in_order;
 use crate::{emit, shown};
 
 pub(crate) fn run(args: &PredictArgs) -> Result<(), CliError> {
     let wanted = Wanted::Predictions;
     let model = foreign::open(&args.model, args.vendor, &args.foreign, &wanted, &args.running)?;
-    // As many at once as there are jobs, so that lines come in the order of the pictures.
-    for paths in args.images.chunks(args.jobs.get()) {
-        let (first, rest) = paths.split_first().expect("chunks have at least one picture");
-        let answers = thread::scope(|scope| {
-            let jobs: Vec<_> =
-                rest.iter().map(|path| scope.spawn(|| answer(&model, path))).collect();
-            let first = answer(&model, first);
-            let others = jobs.into_iter().map(|job| {
-                let failed = || CliError::new("an error inside a job");
-                job.join().unwrap_or_else(|_| Err(failed()))
-            });
-            std::iter::once(first).chain(others).collect::<Vec<_>>()
-        });
-        for (path, prediction) in paths.iter().zip(answers) {
-            report(args, &model, path, &prediction?)?;
-        }
-    }
-    Ok(())
+    in_order(
+        &args.images,
+        args.jobs,
+        |path| answer(&model, path),
+        |path, prediction| report(args, &model, path, &prediction),
+    )
 }
 
 fn answer(model: &Model, path: &Path) -> Result<Prediction, CliError> {

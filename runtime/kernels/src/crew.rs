@@ -1,7 +1,8 @@
 //! Threads that share the work of one step.
 
+use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::buffer::Buffer;
@@ -45,9 +46,16 @@ struct Shared {
     joined: AtomicUsize,
     failed: AtomicBool,
     closing: AtomicBool,
-    task: Mutex<Option<Task>>,
+    /// Written while nobody has joined a round, and read by those who have.
+    task: UnsafeCell<Option<Task>>,
+    /// Helpers that sleep, or are about to.
+    asleep: AtomicUsize,
+    bed: Mutex<()>,
     wake: Condvar,
 }
+
+// SAFETY: the task is the only field that is not Sync, and is guarded by `joined`.
+unsafe impl Sync for Shared {}
 
 impl Crew {
     /// A crew of this many threads, at least one: the caller.
@@ -111,13 +119,10 @@ impl Crew {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), _>(std::ptr::from_ref(work))
         };
         shared.next.store(0, Ordering::Relaxed);
-        let mut task = shared.lock();
-        *task = Some(Task { work, parts });
+        // SAFETY: no helper has joined: the last call waited for all that had.
+        unsafe { *shared.task.get() = Some(Task { work, parts }) };
         shared.joined.store(OPEN, Ordering::Release);
-        // Under the lock: a helper must not fall asleep between looking and waiting.
-        shared.round.fetch_add(1, Ordering::Release);
-        drop(task);
-        shared.wake.notify_all();
+        shared.begin();
         let own = shared.take_parts(Task { work, parts });
         // Helpers that come too late are not waited for: they may be asleep, or without a processor.
         shared.joined.fetch_and(!OPEN, Ordering::AcqRel);
@@ -132,10 +137,7 @@ impl Crew {
 impl Drop for Crew {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::Relaxed);
-        let task = self.shared.lock();
-        self.shared.round.fetch_add(1, Ordering::Release);
-        drop(task);
-        self.shared.wake.notify_all();
+        self.shared.begin();
         for helper in self.helpers.drain(..) {
             // A helper catches every panic, so there is no error to pass on.
             let _ = helper.join();
@@ -144,8 +146,18 @@ impl Drop for Crew {
 }
 
 impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Task>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Begins a round, and wakes those who sleep.
+    fn begin(&self) {
+        // In one order with what a helper does before it sleeps: one of the two sees the other.
+        self.round.fetch_add(1, Ordering::SeqCst);
+        if self.asleep.load(Ordering::SeqCst) > 0 {
+            drop(self.lock());
+            self.wake.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.bed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn help(&self) {
@@ -158,7 +170,8 @@ impl Shared {
             if !self.join() {
                 continue;
             }
-            let task = *self.lock();
+            // SAFETY: who has joined a round may read its task.
+            let task = unsafe { *self.task.get() };
             if let Some(task) = task
                 && !self.take_parts(task)
             {
@@ -183,14 +196,17 @@ impl Shared {
             }
             std::hint::spin_loop();
         }
-        let mut task = self.lock();
-        loop {
-            let round = self.round.load(Ordering::Acquire);
+        let mut bed = self.lock();
+        self.asleep.fetch_add(1, Ordering::SeqCst);
+        let round = loop {
+            let round = self.round.load(Ordering::SeqCst);
             if round != seen {
-                return round;
+                break round;
             }
-            task = self.wake.wait(task).unwrap_or_else(PoisonError::into_inner);
-        }
+            bed = self.wake.wait(bed).unwrap_or_else(PoisonError::into_inner);
+        };
+        self.asleep.fetch_sub(1, Ordering::SeqCst);
+        round
     }
 
     /// Works on parts until none is left; whether none of them panicked.

@@ -6,11 +6,12 @@ mod tract;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use saligate_kernels::{Crew, Isa};
 use saligate_models::onnx::Model;
 use saligate_models::saliency::LOGITS;
+
+use crate::explanation::StepTime;
 
 use self::native::{Plan, Schedule, State};
 
@@ -122,14 +123,14 @@ impl Engine {
 }
 
 impl Engine {
-    /// The median time of every step of some runs, in order, each step in words.
+    /// How long every step of some runs took, in order.
     pub(crate) fn times(
         &self,
         crew: &Crew,
         pixels: &[f32],
         target: &[f32],
         rounds: usize,
-    ) -> Result<Vec<(String, Duration)>, EngineError> {
+    ) -> Result<Vec<StepTime>, EngineError> {
         match self {
             Self::Native(NativeEngine { plan, schedule, .. }) => {
                 Ok(plan.times(schedule, crew, &[pixels, target], rounds))

@@ -31,6 +31,8 @@ use saligate_kernels::{Buffer, Crew, Isa};
 use saligate_models::graph::Graph;
 use zeroize::Zeroize;
 
+use crate::explanation::StepTime;
+
 use self::layout::{Laid, lay_out};
 use self::node::Id;
 pub(super) use self::schedule::Schedule;
@@ -87,14 +89,14 @@ impl Plan {
 }
 
 impl Plan {
-    /// Runs a schedule some times; the median time of each step, in order.
+    /// Runs a schedule some times; how long each step took, in order.
     pub(super) fn times(
         &self,
         schedule: &Schedule,
         crew: &Crew,
         inputs: &[&[f32]],
         rounds: usize,
-    ) -> Vec<(String, Duration)> {
+    ) -> Vec<StepTime> {
         let mut state = State::new(schedule);
         let mut times: BTreeMap<Id, Vec<Duration>> = BTreeMap::new();
         for round in 0..=rounds {
@@ -107,22 +109,17 @@ impl Plan {
             let run = run::Run { plan: self, schedule, crew, inputs };
             run.all(&mut state.memory, Some(&mut watch));
         }
-        let medians = times.into_iter().map(|(id, mut times)| {
+        let step = |(id, mut times): (Id, Vec<Duration>)| {
             times.sort_unstable();
-            (self.describe(id), times[times.len() / 2])
-        });
-        medians.collect()
-    }
-
-    /// One step in words: what it is, and the sizes of its first operand and its result.
-    fn describe(&self, id: Id) -> String {
-        let node = &self.laid.nodes[id];
-        let size = |id: Id| {
-            let [channels, rows, columns] = self.laid.nodes[id].size();
-            format!("{channels} x {rows} x {columns}")
+            let node = &self.laid.nodes[id];
+            StepTime {
+                operation: node.kind.to_string(),
+                operand: node.inputs.first().map(|&input| self.laid.nodes[input].size()),
+                result: node.size(),
+                median: times[times.len() / 2],
+            }
         };
-        let from = node.inputs.first().map_or(String::new(), |&input| size(input));
-        format!("{:<28} {from:>16} -> {}", node.kind.to_string(), size(id))
+        times.into_iter().map(step).collect()
     }
 }
 

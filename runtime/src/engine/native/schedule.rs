@@ -150,14 +150,11 @@ mod tests {
 
     #[test]
     fn a_small_gap_is_preferred() {
-        let values = vec![
-            (0, 160, [0, 0]),
-            (1, 64, [0, 9]),
-            (2, 32, [0, 0]),
-            (3, 16, [0, 9]),
-            (4, 32, [1, 1]),
-        ];
-        let (starts, _) = places_of(values);
-        assert_eq!([0, 1, 2, 3, 4].map(|id| starts[&id]), [0, 160, 224, 256, 224]);
+        let [early, always] = [[0, 0], [0, 9]];
+        let values = vec![(0, 160, early), (1, 128, always), (2, 96, early), (3, 64, always)];
+        let late = (4, 32, [1, 1]);
+        let (starts, whole) = places_of(values.into_iter().chain([late]).collect());
+        assert_eq!([0, 1, 2, 3, 4].map(|id| starts[&id]), [0, 160, 288, 384, 288]);
+        assert_eq!(whole, 448);
     }
 }
