@@ -11,7 +11,7 @@ use crate::buffer::Buffer;
 /// than the gap between two steps of a network.
 const LOOKS: usize = 4000;
 /// Multiplications, or loads, below which a task is not worth a second thread.
-const WORTH_A_THREAD: usize = 200_000;
+const WORTH_A_THREAD: usize = 100_000;
 /// Whether helpers may join a round.
 const OPEN: usize = 1;
 /// One helper that has joined it.

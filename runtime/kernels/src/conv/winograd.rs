@@ -6,13 +6,11 @@
 //! section 4; the points are 0, 1, -1, infinity for M = 2, and 2, -2 besides for M = 4). Over many
 //! channels the middle is N^2 products of matrices, which the tiles of direct convolution compute.
 //!
-//! Squares are taken in chunks whose transformed inputs and results stay in the cache. Chunks do
-//! not depend on the number of threads.
-
-use std::ops::Range;
+//! Squares are taken in chunks whose transformed inputs and results stay in the cache. No result
+//! depends on how they are cut.
 
 use super::tile::{Tile, kernel};
-use super::Packed;
+use super::{Packed, pack::Group};
 use crate::after::{After, Finish};
 use crate::buffer::Buffer;
 use crate::crew::Crew;
@@ -39,7 +37,7 @@ pub(super) struct Winograd {
     bias: Buffer,
     /// Squares along rows and columns.
     squares: [usize; 2],
-    /// Squares per chunk.
+    /// Most squares per chunk.
     chunk: usize,
 }
 
@@ -116,109 +114,70 @@ impl Winograd {
     }
 
     pub(super) fn run(&self, crew: &Crew, input: &[f32], output: &Shared<'_>, after: &After<'_>) {
-        match self.side {
-            2 => self.run_with::<2, 4>(crew, input, output, after),
-            _ => self.run_with::<4, 6>(crew, input, output, after),
-        }
-    }
-
-    fn run_with<const M: usize, const N: usize>(
-        &self,
-        crew: &Crew,
-        input: &[f32],
-        output: &Shared<'_>,
-        after: &After<'_>,
-    ) {
         let all = self.squares[0] * self.squares[1];
         let places = self.weights.len();
-        let is_worth = crew.is_worth(all * places * self.input.channels * self.output.channels);
-        let lanes = self.isa.lanes();
-        let [inputs, results] =
-            [&self.input, &self.output].map(|m| m.blocks() * self.chunk * lanes);
-        let chunk = |number: usize, work: &dyn Fn(Part<'_>)| {
+        let cost = all * places * self.input.channels * self.output.channels;
+        // No square depends on others, so threads may have as many as they like.
+        let parts = if crew.is_worth(cost) { crew.threads() } else { 1 };
+        let chunk = all.div_ceil(all.div_ceil(self.chunk).next_multiple_of(parts));
+        crew.run_if_worth(cost, all.div_ceil(chunk), &|number| {
+            let squares = number * chunk..all.min((number + 1) * chunk);
+            let [inputs, results] =
+                [&self.input, &self.output].map(|m| m.blocks() * chunk * self.isa.lanes());
             crew.with_scratch(places * (inputs + results), |scratch| {
                 let (inputs, results) = scratch.split_at_mut(places * inputs);
-                let (inputs, results) = (Shared::new(inputs), Shared::new(results));
-                let squares = number * self.chunk..all.min((number + 1) * self.chunk);
-                work(Part { conv: self, squares, inputs: &inputs, results: &results });
+                let part = Part { conv: self, chunk, squares, inputs, results };
+                match self.side {
+                    2 => part.run::<2, 4>(input, output, after),
+                    _ => part.run::<4, 6>(input, output, after),
+                }
             });
-        };
-        let [from, to] = [&self.input, &self.output].map(Map::blocks);
-        let (inwards, outwards) = (
-            |part: &Part<'_>, blocks| part.inwards::<N>(input, blocks),
-            |part: &Part<'_>, blocks| part.outwards::<M, N>(output, after, blocks),
-        );
-        let chunks = all.div_ceil(self.chunk);
-        if is_worth && chunks < crew.threads() {
-            // Threads share the places, so that each weight is read by one of them.
-            for number in 0..chunks {
-                chunk(number, &|part| {
-                    crew.run(from, &|block| inwards(&part, block..block + 1));
-                    crew.run(places, &|place| part.multiply(place..place + 1));
-                    crew.run(to, &|block| outwards(&part, block..block + 1));
-                });
-            }
-            return;
-        }
-        let whole = |number: usize| {
-            chunk(number, &|part| {
-                inwards(&part, 0..from);
-                part.multiply(0..places);
-                outwards(&part, 0..to);
-            });
-        };
-        match is_worth {
-            true => crew.run(chunks, &whole),
-            false => (0..chunks).for_each(whole),
-        }
+        });
     }
 }
 
 /// One chunk. Memory is `[place, block, square, lane]`.
 struct Part<'a> {
     conv: &'a Winograd,
-    squares: Range<usize>,
-    inputs: &'a Shared<'a>,
-    results: &'a Shared<'a>,
+    /// Squares that there is room for.
+    chunk: usize,
+    squares: std::ops::Range<usize>,
+    inputs: &'a mut [f32],
+    results: &'a mut [f32],
 }
 
 impl Part<'_> {
-    fn inwards<const N: usize>(&self, input: &[f32], blocks: Range<usize>) {
-        let kernel = Inwards::<N> { part: self, input, blocks };
-        run_on(self.conv.isa, self.conv.isa.lanes(), kernel);
-    }
-
-    fn outwards<const M: usize, const N: usize>(
-        &self,
+    fn run<const M: usize, const N: usize>(
+        mut self,
+        input: &[f32],
         output: &Shared<'_>,
         after: &After<'_>,
-        blocks: Range<usize>,
     ) {
-        let kernel = Outwards::<M, N> { part: self, output, after, blocks };
-        run_on(self.conv.isa, self.conv.isa.lanes(), kernel);
+        let lanes = self.conv.isa.lanes();
+        run_on(self.conv.isa, lanes, Inwards::<N> { part: &mut self, input, side: M });
+        self.multiply();
+        run_on(self.conv.isa, lanes, Outwards::<M, N> { part: &self, output, after });
     }
 
-    fn multiply(&self, places: Range<usize>) {
+    fn multiply(&mut self) {
         let conv = self.conv;
         let (lanes, count) = (conv.isa.lanes(), self.squares.len());
-        let plane = conv.chunk * lanes;
+        let plane = self.chunk * lanes;
         let [from, to] = [&conv.input, &conv.output].map(|m| m.blocks() * plane);
         let blocks: Vec<u32> = (0..conv.input.blocks() as u32).collect();
         let last = conv.input.blocks() - 1;
         let bias = Buffer::zeros(super::tile::MAX_BLOCKS * lanes);
         // The processor itself foresees what a long matrix needs next.
         let small = conv.weights[0].bytes() <= SMALL_BYTES;
-        for place in places {
-            let weights = &conv.weights[place];
-            let (inputs, results) = (place * from, place * to);
+        for (place, weights) in conv.weights.iter().enumerate() {
+            let inputs = &self.inputs[place * from..][..from];
+            let results = &mut self.results[place * to..][..to];
             for group in &weights.groups {
                 let mut square = 0;
                 for pixels in group.split(conv.isa, count) {
                     let at = group.first * plane + square * lanes;
-                    let read = (conv.input.blocks() - 1) * plane + pixels * lanes;
-                    let written = (group.blocks - 1) * plane + pixels * lanes;
                     let tile = Tile {
-                        input: self.inputs.part(inputs + square * lanes, read),
+                        input: inputs[square * lanes..].as_ptr(),
                         plane,
                         step: lanes,
                         blocks: &blocks,
@@ -227,13 +186,14 @@ impl Part<'_> {
                         taps: &[0],
                         weights: weights.of(group).as_ptr(),
                         bias: bias.as_ptr(),
-                        output: self.results.part(results + at, written),
+                        output: results[at..].as_mut_ptr(),
                         pixel: lanes,
                         out_plane: plane,
                         finish: Finish::NOTHING,
                     };
-                    // SAFETY: the instructions were checked when the weights were packed, and what
-                    // is read and written by `part`.
+                    check_room(group, pixels, lanes, plane, results.len() - at);
+                    // SAFETY: the instructions were checked when the weights were packed; inputs
+                    // and results hold every block and square of the chunk.
                     unsafe {
                         kernel(conv.isa, [pixels, group.blocks], lanes, small && square == 0)(&tile)
                     };
@@ -251,28 +211,32 @@ impl Part<'_> {
     }
 }
 
+fn check_room(group: &Group, pixels: usize, lanes: usize, plane: usize, room: usize) {
+    assert!((group.blocks - 1) * plane + pixels * lanes <= room, "beyond the chunk");
+}
+
 /// From the input to transformed inputs.
 struct Inwards<'p, 'a, const N: usize> {
-    part: &'p Part<'a>,
+    part: &'p mut Part<'a>,
     input: &'p [f32],
-    blocks: Range<usize>,
+    side: usize,
 }
 
 impl<const N: usize> Kernel for Inwards<'_, '_, N> {
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "columns of an array of rows")]
     unsafe fn run<S: Simd>(self) {
-        let Self { part, input, blocks } = self;
+        let Self { part, input, side } = self;
         let conv = part.conv;
         let map = &conv.input;
-        let (plane, halo) = (conv.chunk * S::LANES, map.halo as isize);
+        let (plane, halo) = (part.chunk * S::LANES, map.halo as isize);
         let per_place = map.blocks() * plane;
-        let all = part.inputs.part(0, N * N * per_place);
+        assert!(part.inputs.len() >= N * N * per_place);
         let mut edge = [0.0f32; 6 * 6 * 16];
-        for block in blocks {
+        for block in 0..map.blocks() {
             let from = &input[block * map.plane()..][..map.plane()];
             for (number, square) in part.squares.clone().enumerate() {
-                let first = part.first_of(square, N - 2);
+                let first = part.first_of(square, side);
                 let [y, x] = [0, 1].map(|a| first[a] as isize - conv.before[a] as isize + halo);
                 let rows = map.rows + 2 * map.halo;
                 let columns = map.columns + 2 * map.halo;
@@ -301,7 +265,7 @@ impl<const N: usize> Kernel for Inwards<'_, '_, N> {
                             half[i][column] = done[i];
                         }
                     }
-                    let to = all.add(block * plane + number * S::LANES);
+                    let to = part.inputs.as_mut_ptr().add(block * plane + number * S::LANES);
                     for (i, line) in half.into_iter().enumerate() {
                         for (j, value) in inwards::<S, N>(line).into_iter().enumerate() {
                             value.store(to.add((i * N + j) * per_place));
@@ -318,29 +282,27 @@ struct Outwards<'p, 'a, const M: usize, const N: usize> {
     part: &'p Part<'a>,
     output: &'p Shared<'p>,
     after: &'p After<'p>,
-    blocks: Range<usize>,
 }
 
 impl<const M: usize, const N: usize> Kernel for Outwards<'_, '_, M, N> {
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "columns of an array of rows")]
     unsafe fn run<S: Simd>(self) {
-        let Self { part, output, after, blocks } = self;
+        let Self { part, output, after } = self;
         let conv = part.conv;
         let map = &conv.output;
-        let plane = conv.chunk * S::LANES;
+        let plane = part.chunk * S::LANES;
         let per_place = map.blocks() * plane;
-        let all = part.results.part(0, N * N * per_place);
-        for block in blocks {
+        assert!(part.results.len() >= N * N * per_place);
+        for block in 0..map.blocks() {
             let finish = Finish::of(after, map, block, [0, 0], 1);
             for (number, square) in part.squares.clone().enumerate() {
                 let first = part.first_of(square, M);
-                let place = block * plane + number * S::LANES;
+                let from = part.results[block * plane + number * S::LANES..].as_ptr();
                 let rows = (map.rows - first[0]).min(M);
                 let columns = (map.columns - first[1]).min(M);
                 // SAFETY: every place of the chunk is there; `part` checks where results go.
                 unsafe {
-                    let from = all.add(place);
                     let bias = S::load(conv.bias[block * S::LANES..].as_ptr());
                     let mut half = [[S::splat(0.0); N]; M];
                     for column in 0..N {
