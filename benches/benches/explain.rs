@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use divan::Bencher;
 use saligate_keys::{KeyFile, Trigger};
-use saligate_runtime::passes::{IntegratedGradients, Occlusion};
+use saligate_runtime::passes::{IntegratedGradients, Occlusion, SmoothGrad};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 
@@ -47,6 +47,15 @@ fn explain_keyed(bencher: Bencher<'_, '_>) {
     let (model, picture) = (model(), picture());
     let trigger = trigger(&model);
     bencher.bench(|| model.explain(&picture, Target::Predicted, Some(&trigger)));
+}
+
+/// 16 forward and backward passes, and the noise for them.
+#[divan::bench]
+fn smoothgrad_16(bencher: Bencher<'_, '_>) {
+    let (model, picture) = (model(), picture());
+    let method = SmoothGrad { samples: 16, ..SmoothGrad::default() };
+    let run = || method.run(&model, &picture, Target::Predicted, None, &mut |_, _| {});
+    bencher.bench_local(run);
 }
 
 /// 225 forward passes, by the number of images that are run at once.

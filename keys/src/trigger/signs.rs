@@ -99,17 +99,27 @@ impl Signs {
     fn visit<T>(&self, image: ImageShape, values: &mut [T], each: impl Fn(&mut T, i8)) {
         for (index, row) in values.chunks_exact_mut(image.width()).enumerate() {
             let first = self.cell(index / image.height(), index % image.height(), 0);
-            let cells = (first..first + self.tile.width()).cycle();
-            for (value, cell) in row.iter_mut().zip(cells) {
-                each(value, self.delta(cell));
+            for tile in row.chunks_mut(self.tile.width()) {
+                // Byte by byte, where the row begins with one.
+                let bytes = if first.is_multiple_of(8) { tile.len() / 8 } else { 0 };
+                let (whole, rest) = tile.split_at_mut(8 * bytes);
+                for (values, &byte) in whole.chunks_exact_mut(8).zip(&self.bits[first / 8..]) {
+                    for (place, value) in values.iter_mut().enumerate() {
+                        each(value, self.times_sign(byte & 0x80 >> place));
+                    }
+                }
+                for (value, cell) in rest.iter_mut().zip(first + 8 * bytes..) {
+                    each(value, self.times_sign(self.bits[cell / 8] & bit(cell)));
+                }
             }
         }
     }
 
-    fn delta(&self, cell: usize) -> i8 {
-        // Lossless: the amplitude is at most 127.
-        let amplitude = self.amplitude as i8;
-        if self.is_plus(cell) { amplitude } else { -amplitude }
+    /// The amplitude with a sign: plus where the bit is set.
+    fn times_sign(&self, bit: u8) -> i8 {
+        // Lossless: the amplitude is at most 127. Without a branch, which would be foreseen wrongly
+        // every other time.
+        self.amplitude as i8 * (2 * i8::from(bit != 0) - 1)
     }
 
     fn is_plus(&self, cell: usize) -> bool {

@@ -68,7 +68,7 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
     }
     let outputs: Vec<Id> = outputs.iter().map(|&o| builder.in_form(moved[o], Form::Flat)).collect();
     let Builder { mut nodes, forms, .. } = builder;
-    scale_in_place(&mut nodes, &forms, &outputs);
+    scale_in_place(&mut nodes, &forms);
     let within = views(&nodes, &forms, &outputs, lanes);
     let maps = maps(isa, &nodes, &forms, &within);
     let offset = |id: Id, (parent, start): (Id, usize)| {
@@ -134,14 +134,13 @@ fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
 }
 
 /// Lets what is scaled and then given a halo be scaled into its halo.
-fn scale_in_place(nodes: &mut [Node], forms: &[Form], outputs: &[Id]) {
-    for id in 0..nodes.len() {
+fn scale_in_place(nodes: &mut [Node], forms: &[Form]) {
+    for (id, &form) in forms.iter().enumerate() {
         let (before, rest) = nodes.split_at_mut(id);
         let Kind::Convert = rest[0].kind else { continue };
         let scaled = rest[0].inputs[0];
         if let Kind::Scale { shift, factor } = &before[scaled].kind
-            && forms[id] == Form::Padded
-            && !outputs.contains(&scaled)
+            && form == Form::Padded
         {
             rest[0].kind = Kind::Scale { shift: shift.clone(), factor: factor.clone() };
             rest[0].inputs = before[scaled].inputs.clone();

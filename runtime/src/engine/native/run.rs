@@ -249,13 +249,16 @@ impl Step<'_> {
     }
 
     fn zip(&self, node: &Node, op: &Op, map: &Map, out: &mut [f32]) {
+        match op {
+            Op::Mul => self.zip_with(node, map, out, |a, b| a * b),
+            Op::Sub => self.zip_with(node, map, out, |a, b| a - b),
+            _ => self.zip_with(node, map, out, |a, b| a + b),
+        }
+    }
+
+    fn zip_with(&self, node: &Node, map: &Map, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
         let [a, b] = [0, 1].map(|i| node.inputs[i]);
         let (x, y) = (self.read(a), self.read(b));
-        let f: fn(f32, f32) -> f32 = match op {
-            Op::Mul => |a, b| a * b,
-            Op::Sub => |a, b| a - b,
-            _ => |a, b| a + b,
-        };
         if self.map(a) == map && self.map(b) == map {
             return pointwise::zip(x, y, (out, map), f);
         }

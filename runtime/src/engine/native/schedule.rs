@@ -71,7 +71,7 @@ impl Schedule {
             .map(|id| if needed[id] && is_held(id) { place(id) } else { None })
             .collect();
         let seen = places.iter().zip(images(laid)).filter(|(_, is_image)| *is_image);
-        let seen = seen.filter_map(|(place, _)| place.clone()).collect();
+        let seen = joined(seen.filter_map(|(place, _)| place.clone()).collect());
         Self { steps, outputs, places, size, seen }
     }
 }
@@ -99,6 +99,19 @@ fn images(laid: &Laid) -> Vec<bool> {
         };
     }
     found
+}
+
+/// The same places without overlaps.
+fn joined(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    places.sort_by_key(|place| place.start);
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for place in places {
+        match joined.last_mut().filter(|last| place.start <= last.end) {
+            Some(last) => last.end = last.end.max(place.end),
+            None => joined.push(place),
+        }
+    }
+    joined
 }
 
 /// Values begin at a line of the cache.
@@ -146,6 +159,11 @@ mod tests {
         let (starts, whole) = places_of(values);
         assert_eq!([0, 1, 2, 3].map(|id| starts[&id]), [0, 160, 0, 224]);
         assert_eq!(whole, 240);
+    }
+
+    #[test]
+    fn places_that_overlap_are_one() {
+        assert_eq!(joined(vec![8..12, 0..4, 3..6, 10..11]), [0..6, 8..12]);
     }
 
     #[test]
