@@ -415,3 +415,79 @@ fn every_command_has_help() {
         assert!(stdout.contains("Usage: saligate"), "{stdout}");
     }
 }
+
+/// The samples of the demo, in the order of their names.
+fn samples() -> Vec<String> {
+    let folder = fs::read_dir(demo().join("samples")).unwrap();
+    let mut files: Vec<String> = folder.map(|entry| text(&entry.unwrap().path())).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn many_pictures_are_explained_in_order_each_to_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let map = |name: &str| text(&folder.path().join(name));
+    let (locked, key, samples) = (locked(), key(), samples());
+    let explained = |jobs: &str, pattern: &str| {
+        let mut args = vec!["explain", &locked];
+        args.extend(samples.iter().map(String::as_str));
+        args.extend(["--key", &key, "--raw", pattern, "--jobs", jobs, "--json"]);
+        let (code, stdout, stderr) = saligate(&args);
+        assert_eq!(code, 0, "{stderr}");
+        let lines = stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect::<Vec<serde_json::Value>>()
+    };
+    let (one, many) = (explained("1", &map("{}.one.npy")), explained("3", &map("{}.many.npy")));
+    assert_eq!(one.len(), samples.len());
+    for ((one, many), sample) in one.iter().zip(&many).zip(&samples) {
+        assert_eq!(
+            (&one["image"], &many["image"]),
+            (&sample.as_str().into(), &sample.as_str().into())
+        );
+        let stem = Path::new(sample).file_stem().unwrap().to_str().unwrap();
+        assert_eq!(one["written"][0], map(&format!("{stem}.one.npy")));
+        let read =
+            |line: &serde_json::Value| fs::read(line["written"][0].as_str().unwrap()).unwrap();
+        assert_eq!(read(one), read(many), "{stem}");
+    }
+}
+
+#[test]
+fn two_pictures_are_never_written_to_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = text(&folder.path().join("map.png"));
+    let (locked, samples) = (locked(), samples());
+    fails(
+        &["explain", &locked, &samples[0], &samples[1], "-o", &out],
+        &["would both be written here", "{}"],
+    );
+    fails(&["explain", &locked, &samples[0], &samples[0]], &["would both be written here"]);
+    assert!(!Path::new(&out).exists());
+}
+
+#[test]
+fn bench_tells_the_time_of_every_run_and_of_every_step() {
+    let (locked, key) = (locked(), key());
+    let json = |args: &[&str]| -> serde_json::Value {
+        let (code, stdout, stderr) = saligate(args);
+        assert_eq!(code, 0, "{stderr}");
+        serde_json::from_str(&stdout).unwrap()
+    };
+    let found = json(&["bench", &locked, "--key", &key, "--rounds", "3", "--json"]);
+    let names: Vec<_> =
+        found["runs"].as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap()).collect();
+    assert_eq!(names, ["predict", "gradient", "gradient keyed"]);
+    let steps = |method: &str| {
+        let found = json(&["bench", &locked, "--rounds", "3", "--json", "--steps", method]);
+        found["steps"].as_array().unwrap().clone()
+    };
+    let (forward, both) = (steps("predict"), steps("gradient"));
+    assert!(forward.len() < both.len());
+    let is_named = |step: &serde_json::Value, name: &str| {
+        step["operation"].as_str().unwrap().contains(name) && step["median_ms"].as_f64() > Some(0.0)
+    };
+    assert!(!forward.iter().any(|step| is_named(step, "conv 3x3 transposed")));
+    assert!(both.iter().any(|step| is_named(step, "conv 3x3 transposed")));
+    fails(&["bench", &locked, "--steps", "lime"], &["cannot explain by 'lime'"]);
+}

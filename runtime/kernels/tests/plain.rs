@@ -2,7 +2,8 @@
 //! several threads.
 
 use saligate_kernels::{
-    After, Bits, Conv, Crew, Depthwise, Isa, Kept, Map, Operand, Pool, Pooling, Window, pointwise,
+    After, Bits, Conv, Crew, Depthwise, Isa, Kept, Map, Moves, Operand, Pool, Pooling, Window,
+    pointwise,
 };
 
 /// Numbers that look random, in -1 to 1.
@@ -455,4 +456,81 @@ fn threads_do_not_change_a_bit() {
             assert!([2, 3, 4].into_iter().all(|threads| run(threads) == one), "{isa}, {side:?}");
         }
     }
+}
+
+/// Slices with steps, borders and pixels set apart, over channels that do not fill a block.
+#[test]
+fn elements_that_move() {
+    let (channels, size) = (21, [6, 7]);
+    let x = numbers(channels * size[0] * size[1], 20);
+    let shifted = |count: usize, by: usize, size: usize| -> Vec<Option<usize>> {
+        (0..count).map(|at| at.checked_sub(by).filter(|&at| at < size)).collect()
+    };
+    let apart = |count: usize, step: usize| -> Vec<Option<usize>> {
+        (0..count).map(|at| at.is_multiple_of(step).then_some(at / step)).collect()
+    };
+    let taken = |count: usize, step: usize| (0..count).map(|at| Some(at * step)).collect();
+    let moves = [
+        Moves { axes: [shifted(37, 8, channels), taken(3, 2), taken(4, 2)] },
+        Moves { axes: [taken(16, 1), shifted(8, 1, size[0]), shifted(7, 0, size[1])] },
+        Moves { axes: [taken(channels, 1), apart(11, 2), apart(13, 2)] },
+    ];
+    for moves in &moves {
+        let [depth, rows, columns] = moves.axes.each_ref().map(Vec::len);
+        let mut wanted = Vec::new();
+        for c in &moves.axes[0] {
+            for y in &moves.axes[1] {
+                for x_at in &moves.axes[2] {
+                    wanted.push(match (c, y, x_at) {
+                        (Some(c), Some(y), Some(u)) => x[(c * size[0] + y) * size[1] + u],
+                        _ => 0.0,
+                    });
+                }
+            }
+        }
+        for isa in Isa::available() {
+            for lanes in [1, isa.lanes()] {
+                let from = Map::planar([channels, size[0], size[1]]).laid_out(lanes, 1);
+                let to = Map::planar([depth, rows, columns]).laid_out(lanes, 2);
+                let mut y = vec![f32::NAN; to.elements()];
+                let values = laid_out(&x, &from);
+                moves.run(&Crew::new(2), &Operand { values: &values, map: from }, (&mut y, &to));
+                assert_eq!(planar(&y, &to), wanted, "{lanes} lanes");
+                assert_clean_halo(&y, &to, "moves");
+            }
+        }
+    }
+    // Rows that were shifted by one and are then set apart.
+    let first = Moves { axes: [taken(1, 1), shifted(3, 1, 2), taken(1, 1)] };
+    let then = Moves { axes: [taken(1, 1), apart(5, 2), taken(1, 1)] };
+    assert_eq!(then.after(&first).axes[1], [None, None, Some(0), None, Some(1)]);
+}
+
+#[test]
+fn sums_over_channels_and_images_that_are_scaled() {
+    let (channels, size) = (19, [5, 6]);
+    let area = size[0] * size[1];
+    let (x, w) = (numbers(channels * area, 21), numbers(channels, 22));
+    let shift = numbers(channels, 23);
+    let mut sums = vec![0.0; area];
+    for (at, &v) in x.iter().enumerate() {
+        sums[at % area] += f64::from(v) * f64::from(w[at / area]);
+    }
+    let map = Map::planar([channels, size[0], size[1]]);
+    for isa in Isa::available() {
+        for lanes in [1, isa.lanes()] {
+            let from = map.laid_out(lanes, 1);
+            let values = laid_out(&x, &from);
+            let mut y = vec![f32::NAN; area];
+            pointwise::weighted_sum(isa, &Operand { values: &values, map: from }, &w, &mut y);
+            assert_close(&y, &sums, "weighted sum");
+        }
+    }
+    let to = map.laid_out(1, 2);
+    let mut y = vec![f32::NAN; to.elements()];
+    pointwise::scale(&Operand { values: &x, map }, &shift, &w, (&mut y, &to));
+    let wanted: Vec<f32> =
+        x.iter().enumerate().map(|(at, v)| (v + shift[at / area]) * w[at / area]).collect();
+    assert_eq!(planar(&y, &to), wanted);
+    assert_clean_halo(&y, &to, "scale");
 }
