@@ -3,8 +3,8 @@
 //!
 //! | step | where | what it does |
 //! |---|---|---|
-//! | lower | [`lower`](self::lower) | operations with what follows them, gradient rules as one operation each, nothing twice |
-//! | means | [`means`] | Grad-CAM's means without the gradients behind them, and its sum in one step |
+//! | lower | [`lower`](self::lower), [`meaning`] | operations with what follows them, gradient rules as one operation each, nothing twice |
+//! | shorten | [`shorten`](self::shorten) | moves of moves, Grad-CAM's means without the gradients behind them, and such |
 //! | remember | [`remember`](self::remember) | bits and winners in place of the activations that a way back would read |
 //! | lay out | [`layout`] | channels in blocks, halos, parts that lie within wholes, conversions between |
 //! | squares | [`squares`] | which convolutions are worth the memory of faster weights |
@@ -16,12 +16,13 @@
 
 mod layout;
 mod lower;
-mod means;
+mod meaning;
 mod node;
 mod plain;
 mod remember;
 mod run;
 mod schedule;
+mod shorten;
 mod squares;
 
 use std::collections::{BTreeMap, HashMap};
@@ -53,8 +54,7 @@ impl Plan {
         let names = graph.outputs().iter().enumerate();
         let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
         let (mut nodes, outputs) = lower::lower(graph)?;
-        means::shorten(&mut nodes);
-        means::weigh(&mut nodes);
+        shorten::shorten(&mut nodes);
         let (nodes, outputs) = remember::remember(nodes, outputs);
         let mut laid = lay_out(isa, nodes, outputs);
         squares::choose(isa, &mut laid);

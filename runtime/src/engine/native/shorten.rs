@@ -1,6 +1,9 @@
-//! What Grad-CAM does with a feature map, in fewer steps.
+//! The same in fewer steps.
 //!
-//! It weighs the map by the means of its gradient and adds up the channels. Where a dense layer
+//! Moves of moved values read what those were moved from, and images are brought to a mean of 0 at
+//! once.
+//!
+//! Grad-CAM weighs the map by the means of its gradient and adds up the channels. Where a dense layer
 //! follows the map, the mean of `W^T g` over the pixels of a channel is `(mean of W over them)^T g`:
 //! a matrix with one column per channel in place of one per pixel.
 
@@ -10,8 +13,45 @@ use saligate_models::graph::Op;
 
 use super::node::{Kind, Node};
 
-/// Gives every such mean a dense layer of its own.
+/// Does all of it.
 pub(super) fn shorten(nodes: &mut [Node]) {
+    join_moves(nodes);
+    join_scales(nodes);
+    join_means(nodes);
+    weigh(nodes);
+}
+
+/// Lets every move of a moved value read what that was moved from.
+fn join_moves(nodes: &mut [Node]) {
+    for id in 0..nodes.len() {
+        let (before, rest) = nodes.split_at_mut(id);
+        let Kind::Move(moves) = &mut rest[0].kind else { continue };
+        if let Node { kind: Kind::Move(first), inputs, .. } = &before[rest[0].inputs[0]] {
+            **moves = moves.after(first);
+            rest[0].inputs = inputs.clone();
+        }
+    }
+}
+
+/// Lets a product of a sum be one operation: images are brought to a mean of 0 so.
+fn join_scales(nodes: &mut [Node]) {
+    for id in 0..nodes.len() {
+        let (before, rest) = nodes.split_at_mut(id);
+        let Kind::Scale { shift, factor } = &mut rest[0].kind else { continue };
+        if let Node { kind: Kind::Scale { shift: first, factor: ones }, inputs, .. } =
+            &before[rest[0].inputs[0]]
+            && ones.iter().all(|f| *f == 1.0)
+            && shift.iter().all(|s| *s == 0.0)
+        {
+            *shift = first.clone();
+            debug_assert_eq!(shift.len(), factor.len());
+            rest[0].inputs = inputs.clone();
+        }
+    }
+}
+
+/// Gives every such mean a dense layer of its own.
+fn join_means(nodes: &mut [Node]) {
     for id in 0..nodes.len() {
         let Some((gradient, weight)) = averaged(nodes, id) else { continue };
         nodes[id].kind = Kind::Dense { weight, bias: None, transposed: true };
@@ -20,7 +60,7 @@ pub(super) fn shorten(nodes: &mut [Node]) {
 }
 
 /// Makes one operation of a product with numbers for each channel and the sum over them.
-pub(super) fn weigh(nodes: &mut [Node]) {
+fn weigh(nodes: &mut [Node]) {
     for id in 0..nodes.len() {
         let (before, rest) = nodes.split_at_mut(id);
         let Kind::Plain(Op::ReduceSum { axes }) = &rest[0].kind else { continue };

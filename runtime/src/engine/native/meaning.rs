@@ -1,0 +1,356 @@
+//! What each value of a graph is: one operation over other values, and what is done to its result.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saligate_kernels::{Moves, Pooling, Window};
+use saligate_models::calculus::{Found, find_rules};
+use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, Source, ValueId};
+use saligate_models::saliency::TARGET;
+
+use super::node::{Kind, Linear, Pooled, Then, Weights};
+
+/// Widest border of zeros that a convolution may ask for; others are computed by plain loops.
+const WIDEST_HALO: usize = 16;
+/// Pixels of a small map with its border: larger ones may grow by a factor of 16.
+const MOST_GROWN: usize = 1024;
+
+/// What a value is, over other values of the graph.
+pub(super) struct Meaning {
+    pub(super) kind: Kind,
+    pub(super) inputs: Vec<ValueId>,
+    pub(super) residual: Option<ValueId>,
+    pub(super) bounds: [f32; 2],
+    pub(super) mask: Option<(ValueId, [f32; 2])>,
+}
+
+impl Meaning {
+    fn new(kind: Kind, inputs: Vec<ValueId>) -> Self {
+        Self { kind, inputs, residual: None, bounds: Then::NOTHING.bounds, mask: None }
+    }
+
+    pub(super) fn operands(&self) -> impl Iterator<Item = ValueId> {
+        let then = self.residual.into_iter().chain(self.mask.map(|(id, _)| id));
+        self.inputs.iter().copied().chain(then)
+    }
+}
+
+pub(super) struct Reader<'a> {
+    graph: &'a Graph,
+    values: Vec<ValueId>,
+    rules: HashMap<ValueId, Found>,
+    /// The first of equal nodes, for every node.
+    first: Vec<ValueId>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(graph: &'a Graph) -> Self {
+        let wanted = |op: &Op| {
+            matches!(
+                op,
+                Op::MaxPool(_)
+                    | Op::AveragePool(_)
+                    | Op::GlobalAveragePool
+                    | Op::Clip { .. }
+                    | Op::Concat
+            )
+        };
+        let rules = find_rules(graph, wanted).into_iter().map(|found| (found.outgoing, found));
+        Self {
+            graph,
+            values: graph.values().map(|(id, _)| id).collect(),
+            rules: rules.collect(),
+            first: graph.first_of_equals(),
+        }
+    }
+
+    pub(super) fn value(&self, index: usize) -> (ValueId, Vec<usize>) {
+        let id = self.values[index];
+        (id, self.graph.shape(id).to_vec())
+    }
+
+    /// What the outputs need, by the index of the value.
+    pub(super) fn needed(&self) -> Vec<Option<Meaning>> {
+        let mut wanted = vec![false; self.values.len()];
+        self.graph.outputs().iter().for_each(|o| wanted[o.index()] = true);
+        let mut meanings: Vec<Option<Meaning>> = wanted.iter().map(|_| None).collect();
+        for index in (0..self.values.len()).rev() {
+            if !wanted[index] {
+                continue;
+            }
+            let mut meaning = self.meaning(self.values[index]);
+            let first = |id: &mut ValueId| *id = self.first[id.index()];
+            meaning.inputs.iter_mut().for_each(first);
+            meaning.residual.iter_mut().for_each(first);
+            meaning.mask.iter_mut().for_each(|(id, _)| first(id));
+            meaning.operands().for_each(|o| wanted[o.index()] = true);
+            meanings[index] = Some(meaning);
+        }
+        meanings
+    }
+
+    /// All that is computed is for one image at a time.
+    pub(super) fn check_batches(&self, meanings: &[Option<Meaning>]) -> Result<(), String> {
+        for (index, meaning) in meanings.iter().enumerate() {
+            let (id, shape) = self.value(index);
+            let computed = meaning.as_ref().is_some_and(|m| !matches!(m.kind, Kind::Constant(_)));
+            if computed && shape.first() != Some(&1) {
+                let name = &self.graph.value(id).name;
+                return Err(format!("'{name}' is no batch of one, but {shape:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn shape(&self, id: ValueId) -> &'a [usize] {
+        self.graph.shape(id)
+    }
+
+    fn param(&self, id: ValueId) -> Option<&'a Arc<[f32]>> {
+        match &self.graph.value(id).source {
+            Source::Param(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    fn node(&self, id: ValueId) -> Option<(&'a Op, &'a [ValueId])> {
+        match &self.graph.value(id).source {
+            Source::Node { op, operands } => Some((op, operands)),
+            _ => None,
+        }
+    }
+
+    fn meaning(&self, id: ValueId) -> Meaning {
+        if let Some(meaning) = self.rules.get(&id).and_then(|found| self.rule(found)) {
+            return meaning;
+        }
+        match &self.graph.value(id).source {
+            Source::Input => {
+                let is_target = self.graph.value(id).name == TARGET;
+                Meaning::new(Kind::Input(usize::from(is_target)), vec![])
+            }
+            Source::Param(data) => Meaning::new(Kind::Constant(Arc::clone(data)), vec![]),
+            Source::Node { op, operands } => self.operation(id, op, operands),
+        }
+    }
+
+    fn rule(&self, found: &Found) -> Option<Meaning> {
+        let g = found.incoming;
+        let (op, operands) = self.node(found.node)?;
+        let meaning = match op {
+            Op::MaxPool(attrs) => {
+                let kind = Kind::PoolBack(pooled(Pooling::Max, attrs));
+                Meaning::new(kind, vec![g, operands[0], found.node])
+            }
+            Op::AveragePool(attrs) => {
+                Meaning::new(Kind::PoolBack(pooled(Pooling::Average, attrs)), vec![g])
+            }
+            Op::GlobalAveragePool => {
+                let &[_, _, rows, columns] = self.shape(operands[0]) else { return None };
+                Meaning::new(Kind::Spread(1.0 / (rows * columns) as f32), vec![g])
+            }
+            Op::Clip { low, high } => {
+                let mask = Some((found.node, [*low, *high]));
+                Meaning { mask, ..Meaning::new(Kind::Finish, vec![g]) }
+            }
+            Op::Concat if self.shape(g).len() == 4 => {
+                let before = &operands[..found.position];
+                let start = before.iter().map(|&o| self.shape(o)[1]).sum();
+                Meaning::new(Kind::Channels(start), vec![g])
+            }
+            _ => return None,
+        };
+        Some(meaning)
+    }
+
+    fn operation(&self, id: ValueId, op: &Op, operands: &[ValueId]) -> Meaning {
+        let same = |i: usize| self.shape(operands[i]) == self.shape(id);
+        let is_image = self.shape(id).len() == 4;
+        let finish = |x: ValueId| Meaning::new(Kind::Finish, vec![x]);
+        match op {
+            Op::Conv(attrs) => {
+                let linear = self.linear(attrs, operands, [operands[0], id], false);
+                linear.unwrap_or_else(|| plain(op, operands))
+            }
+            Op::ConvTranspose { conv, .. } if is_image && self.sets_apart(conv, operands) => self
+                .moves(operands[0], id, |axis, at| {
+                    let stride = [1, conv.stride[0], conv.stride[1]][axis];
+                    let at = at + [0, conv.pads[0], conv.pads[1]][axis];
+                    at.is_multiple_of(stride).then_some(at / stride)
+                }),
+            Op::ConvTranspose { conv, .. } => {
+                let linear = self.linear(conv, operands, [operands[0], id], true);
+                linear.unwrap_or_else(|| plain(op, operands))
+            }
+            Op::Gemm { transposed } => {
+                self.dense(*transposed, operands).unwrap_or_else(|| plain(op, operands))
+            }
+            Op::Relu => Meaning { bounds: [0.0, f32::INFINITY], ..finish(operands[0]) },
+            Op::Clip { low, high } => Meaning { bounds: [*low, *high], ..finish(operands[0]) },
+            Op::Add if same(0) && same(1) && operands[0] != operands[1] => {
+                Meaning { residual: Some(operands[1]), ..finish(operands[0]) }
+            }
+            Op::Mul if same(0) && same(1) => match self.relu_behind_sign(operands[1]) {
+                Some(relu) => {
+                    Meaning { mask: Some((relu, [0.0, f32::INFINITY])), ..finish(operands[0]) }
+                }
+                None => Meaning::new(Kind::Zip(op.clone()), operands.to_vec()),
+            },
+            Op::Sub | Op::Add | Op::Mul
+                if is_image && self.per_channel(operands[1], id).is_some() =>
+            {
+                let values = self.per_channel(operands[1], id).unwrap_or_default();
+                let (shift, factor) = match op {
+                    Op::Mul => (vec![0.0; values.len()], values.to_vec()),
+                    Op::Sub => (values.iter().map(|v| -v).collect(), vec![1.0; values.len()]),
+                    _ => (values.to_vec(), vec![1.0; values.len()]),
+                };
+                Meaning::new(Kind::Scale { shift, factor }, vec![operands[0]])
+            }
+            Op::Sub | Op::Add if same(0) && same(1) => {
+                Meaning::new(Kind::Zip(op.clone()), operands.to_vec())
+            }
+            Op::LeakyRelu { .. }
+            | Op::Silu
+            | Op::HardSigmoid { .. }
+            | Op::HardSwish
+            | Op::Softplus { .. }
+            | Op::Sigmoid { .. }
+            | Op::Sign
+            | Op::Round => Meaning::new(Kind::Each(op.clone()), operands.to_vec()),
+            Op::Slice { ranges } if is_image => self.moves(operands[0], id, |axis, at| {
+                Some(ranges[axis].start + at * ranges[axis].step)
+            }),
+            Op::Pad { pads, value: 0.0 } if is_image => {
+                self.moves(operands[0], id, |axis, at| at.checked_sub(pads[axis][0]))
+            }
+            Op::MaxPool(attrs) => {
+                Meaning::new(Kind::Pool(pooled(Pooling::Max, attrs)), operands.to_vec())
+            }
+            Op::AveragePool(attrs) => {
+                Meaning::new(Kind::Pool(pooled(Pooling::Average, attrs)), operands.to_vec())
+            }
+            Op::GlobalAveragePool => Meaning::new(Kind::Mean, operands.to_vec()),
+            Op::Concat if is_image => Meaning::new(Kind::Concat, operands.to_vec()),
+            _ => plain(op, operands),
+        }
+    }
+
+    /// The result of a Relu whose sign this is.
+    fn relu_behind_sign(&self, id: ValueId) -> Option<ValueId> {
+        let (Op::Sign, operands) = self.node(id)? else { return None };
+        let (Op::Relu, _) = self.node(operands[0])? else { return None };
+        Some(operands[0])
+    }
+
+    /// The numbers of a parameter that is one number for each channel of y.
+    fn per_channel(&self, id: ValueId, y: ValueId) -> Option<&'a [f32]> {
+        let fits = *self.shape(id) == [1, self.shape(y)[1], 1, 1];
+        self.param(id).filter(|_| fits).map(|values| &values[..])
+    }
+
+    /// Whether a transpose does nothing but set pixels apart, as the way back of a step does.
+    fn sets_apart(&self, attrs: &ConvAttrs, operands: &[ValueId]) -> bool {
+        let ones = |id: ValueId| self.param(id).is_some_and(|w| w.iter().all(|v| *v == 1.0));
+        let &[outputs, per_group, rows, columns] = self.shape(operands[1]) else { return false };
+        let single = [per_group, rows, columns] == [1; 3] && attrs.groups == outputs;
+        single && operands.len() == 2 && ones(operands[1])
+    }
+
+    /// A value whose elements are those of x at an index along each axis, or zeros where there is
+    /// none.
+    fn moves(
+        &self,
+        x: ValueId,
+        y: ValueId,
+        index: impl Fn(usize, usize) -> Option<usize>,
+    ) -> Meaning {
+        let (from, to) = (&self.shape(x)[1..], &self.shape(y)[1..]);
+        let along = |axis: usize| {
+            let of = |at: usize| index(axis, at).filter(|&at| at < from[axis]);
+            (0..to[axis]).map(of).collect()
+        };
+        let moves = Moves { axes: std::array::from_fn(along) };
+        Meaning::new(Kind::Move(Box::new(moves)), vec![x])
+    }
+
+    fn dense(&self, transposed: bool, operands: &[ValueId]) -> Option<Meaning> {
+        let weight = Arc::clone(self.param(operands[1])?);
+        let bias = match operands.get(2) {
+            Some(&bias) => Some(Arc::clone(self.param(bias)?)),
+            None => None,
+        };
+        (self.shape(operands[0])[0] == 1)
+            .then(|| Meaning::new(Kind::Dense { weight, bias, transposed }, vec![operands[0]]))
+    }
+
+    fn linear(
+        &self,
+        attrs: &ConvAttrs,
+        operands: &[ValueId],
+        [x, y]: [ValueId; 2],
+        transposed: bool,
+    ) -> Option<Meaning> {
+        let weight = Arc::clone(self.param(operands[1])?);
+        let bias = match operands.get(2) {
+            Some(&bias) => Some(Arc::clone(self.param(bias)?)),
+            None => None,
+        };
+        let &[outputs, per_group, rows, columns] = self.shape(operands[1]) else { return None };
+        let [top, left, ..] = attrs.pads;
+        let window = Window {
+            kernel: [rows, columns],
+            stride: attrs.stride,
+            dilation: attrs.dilation,
+            before: [top, left],
+        };
+        let &[_, channels, h, w] = self.shape(x) else { return None };
+        let &[_, shown, height, width] = self.shape(y) else { return None };
+        let halo = if transposed {
+            window.transposed_halo([h, w], [height, width])
+        } else {
+            window.halo([h, w], [height, width])
+        };
+        let grown = (h + 2 * halo) * (w + 2 * halo);
+        if halo > WIDEST_HALO || grown > MOST_GROWN.max(16 * h * w) {
+            return None;
+        }
+        let kind = if attrs.groups == 1 {
+            Kind::Conv(Linear::new(window, weight, bias, transposed))
+        } else if attrs.groups == outputs && per_group == 1 && channels == shown {
+            Kind::Depthwise(Linear::new(window, weight, bias, transposed))
+        } else {
+            return None;
+        };
+        Some(Meaning::new(kind, vec![x]))
+    }
+}
+
+impl<K> Linear<K> {
+    fn new(
+        window: Window,
+        weight: Arc<[f32]>,
+        bias: Option<Arc<[f32]>>,
+        transposed: bool,
+    ) -> Box<Self> {
+        let weights = Arc::new(Weights::new(weight));
+        Box::new(Self {
+            window,
+            bias,
+            transposed,
+            sparse: false,
+            back_through: None,
+            side: None,
+            weights,
+        })
+    }
+}
+
+fn plain(op: &Op, operands: &[ValueId]) -> Meaning {
+    Meaning::new(Kind::Plain(op.clone()), operands.to_vec())
+}
+
+fn pooled(pooling: Pooling, attrs: &PoolAttrs) -> Pooled {
+    let [top, left, ..] = attrs.pads;
+    Pooled { pooling, kernel: attrs.kernel, stride: attrs.stride, before: [top, left] }
+}
