@@ -76,7 +76,10 @@ impl SmoothGrad {
 
     fn noise(&self, sample: usize, length: usize) -> Vec<f32> {
         let mut stream = Stream::numbered(self.seed, "smoothgrad noise", sample as u64);
-        (0..length).map(|_| self.noise * stream.normal()).collect()
+        let mut noise = vec![0.0; length];
+        stream.fill_normal(&mut noise);
+        noise.iter_mut().for_each(|n| *n *= self.noise);
+        noise
     }
 }
 
