@@ -463,6 +463,11 @@ fn two_pictures_are_never_written_to_one_file() {
         &["would both be written here", "{}"],
     );
     fails(&["explain", &locked, &samples[0], &samples[0]], &["would both be written here"]);
+    let own = folder.path().join("own.png");
+    fs::copy(&samples[0], &own).unwrap();
+    let pattern = text(&folder.path().join("{}.png"));
+    fails(&["explain", &locked, &text(&own), "-o", &pattern], &["is not replaced"]);
+    assert_eq!(fs::read(&own).unwrap(), fs::read(&samples[0]).unwrap());
     assert!(!Path::new(&out).exists());
 }
 

@@ -1,6 +1,6 @@
 //! `saligate explain`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use saligate_keys::{IdentityKind, Timestamp, Trigger, VendorKind};
@@ -220,6 +220,15 @@ fn named_after(path: &Path, image: &Path) -> PathBuf {
 /// anything is computed.
 fn check_files(pictures: &[Files<'_>]) -> Result<(), CliError> {
     outputs::refuse_record(pictures.iter().flat_map(Files::all))?;
+    let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let images: HashSet<PathBuf> = pictures.iter().map(|files| same(files.image)).collect();
+    if let Some(path) =
+        pictures.iter().flat_map(Files::all).find(|path| images.contains(&same(path)))
+    {
+        return Err(CliError::new("this is one of the pictures, and is not replaced")
+            .in_file(path)
+            .hint("another name for the files to write, such as -o '{}.map.png'"));
+    }
     let mut known: HashMap<&Path, &Path> = HashMap::new();
     for files in pictures {
         for path in files.all() {

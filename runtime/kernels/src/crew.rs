@@ -2,7 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
 use crate::buffer::Buffer;
@@ -109,9 +109,11 @@ impl Crew {
             return;
         }
         // Another session that shares the crew is at work: this one does not wait for it.
-        let Ok(_busy) = self.busy.try_lock() else {
-            (0..parts).for_each(work);
-            return;
+        let _busy = match self.busy.try_lock() {
+            Ok(busy) => busy,
+            // A part failed once: that task is over.
+            Err(TryLockError::Poisoned(busy)) => busy.into_inner(),
+            Err(TryLockError::WouldBlock) => return (0..parts).for_each(work),
         };
         let shared = &*self.shared;
         // SAFETY: this function does not return before every helper is done with the task.

@@ -53,9 +53,7 @@ impl Depthwise {
         weight: &[f32],
         [input, output]: [Map; 2],
     ) -> Self {
-        let [rows, columns] = window.stride;
-        let residues = (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column]));
-        let phases = residues.map(|r| Phase::transposed(window, r, [&input, &output])).collect();
+        let phases = Phase::residues(window, [&input, &output]).collect();
         Self::packed(isa, window, weight, None, [input, output], phases)
     }
 

@@ -116,7 +116,13 @@ fn cases() -> Vec<Case> {
         Case::new([130, 130], [9, 8], 3, 1, 1),
         Case::new([20, 16], [9, 11], 3, 1, 2),
         Case::new([32, 32], [3, 4], 3, 1, 1),
+        Case::new([16, 16], [1, 1], 3, 2, 1),
+        Case::new([16, 24], [1, 5], 3, 2, 1),
     ];
+    // Some residues have no pixels, and their taps would lie beyond the halo.
+    let mut wide = Case::new([16, 16], [1, 1], 4, 2, 3);
+    wide.window.dilation = [2, 2];
+    cases.push(wide);
     let mut dilated = Case::new([8, 24], [12, 13], 3, 1, 2);
     dilated.window.dilation = [2, 2];
     cases.push(dilated);

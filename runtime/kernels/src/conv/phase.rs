@@ -57,7 +57,10 @@ impl Phase {
     ) -> impl Iterator<Item = Self> + 'a {
         let [rows, columns] = window.stride;
         let residues = (0..rows).flat_map(move |row| (0..columns).map(move |column| [row, column]));
-        residues.map(move |residue| {
+        // Where the step is longer than the map, some residues have no pixels.
+        let size = [maps[1].rows, maps[1].columns];
+        let has_pixels = move |residue: &[usize; 2]| residue[0] < size[0] && residue[1] < size[1];
+        residues.filter(has_pixels).map(move |residue| {
             let phase = Self::transposed(window, residue, maps);
             phase.check_reach(maps[0]);
             phase

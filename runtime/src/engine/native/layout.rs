@@ -214,7 +214,9 @@ fn views(nodes: &[Node], forms: &[Form], outputs: &[Id], lanes: usize) -> Vec<Op
                         nodes[part].kind,
                         Kind::Channels(_) | Kind::Input(_) | Kind::Constant(_)
                     );
-                    let aligned = start % lanes == 0;
+                    // A part that stands there twice lies in one place only.
+                    let once = node.inputs.iter().filter(|&&other| other == part).count() == 1;
+                    let aligned = start % lanes == 0 && once;
                     if computed && aligned && within[part].is_none() && !outputs.contains(&part) {
                         within[part] = Some((id, start));
                     }
@@ -319,7 +321,9 @@ pub(super) fn go_back_through(laid: &mut Laid) {
         let back = linear.transposed && linear.sparse;
         let Some(&through) = forward.get(&address).filter(|_| back) else { continue };
         let Kind::Conv(first) = &laid.nodes[through].kind else { continue };
-        if first.window != linear.window {
+        let channels = |id: Id| [laid.nodes[id].inputs[0], id].map(|id| laid.maps[id].channels);
+        let [inputs, outputs] = channels(through);
+        if first.window != linear.window || channels(id) != [outputs, inputs] {
             continue;
         }
         let weights = Arc::clone(&first.weights);

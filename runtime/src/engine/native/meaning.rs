@@ -10,6 +10,9 @@ use saligate_models::saliency::TARGET;
 
 use super::node::{Kind, Linear, Pooled, Then, Weights};
 
+/// Longest step of a convolution: the transpose of one has as many phases as its square. Others are
+/// computed by plain loops.
+const LONGEST_STRIDE: usize = 32;
 /// Widest border of zeros that a convolution may ask for; others are computed by plain loops.
 const WIDEST_HALO: usize = 16;
 /// Pixels of a small map with its border: larger ones may grow by a factor of 16.
@@ -197,7 +200,7 @@ impl<'a> Reader<'a> {
                 None => Meaning::new(Kind::Zip(op.clone()), operands.to_vec()),
             },
             Op::Sub | Op::Add | Op::Mul
-                if is_image && self.per_channel(operands[1], id).is_some() =>
+                if is_image && same(0) && self.per_channel(operands[1], id).is_some() =>
             {
                 let values = self.per_channel(operands[1], id).unwrap_or_default();
                 let (shift, factor) = match op {
@@ -304,6 +307,9 @@ impl<'a> Reader<'a> {
             dilation: attrs.dilation,
             before: [top, left],
         };
+        if attrs.stride.iter().any(|stride| *stride > LONGEST_STRIDE) {
+            return None;
+        }
         let &[_, channels, h, w] = self.shape(x) else { return None };
         let &[_, shown, height, width] = self.shape(y) else { return None };
         let halo = if transposed {
@@ -311,8 +317,7 @@ impl<'a> Reader<'a> {
         } else {
             window.halo([h, w], [height, width])
         };
-        let grown = (h + 2 * halo) * (w + 2 * halo);
-        if halo > WIDEST_HALO || grown > MOST_GROWN.max(16 * h * w) {
+        if halo > WIDEST_HALO || (h + 2 * halo) * (w + 2 * halo) > MOST_GROWN.max(16 * h * w) {
             return None;
         }
         let kind = if attrs.groups == 1 {

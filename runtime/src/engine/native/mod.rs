@@ -133,3 +133,55 @@ impl State {
         Self { memory: Buffer::zeros(schedule.size) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use saligate_models::graph::Op;
+
+    use super::*;
+
+    fn answer(graph: &Graph, image: &[f32]) -> Vec<f32> {
+        let plan = Plan::new(graph, Isa::best()).unwrap();
+        let schedule = plan.schedule(&["out"]).unwrap();
+        let mut state = State::new(&schedule);
+        // Whatever an earlier run may have left.
+        state.memory.fill(7.0);
+        plan.run(&schedule, &mut state, &Crew::new(1), &[image], false).remove(0)
+    }
+
+    #[test]
+    fn a_part_may_stand_in_a_whole_twice() {
+        let mut graph = Graph::new();
+        let image = graph.input("image", &[1, 16, 2, 2]).unwrap();
+        let weight = (0..256).map(|i| f32::from(u8::from(i % 17 == 0))).collect::<Vec<_>>();
+        let weight = graph.param("w", &[16, 16, 1, 1], weight).unwrap();
+        let same = Op::Conv(saligate_models::graph::ConvAttrs::same(0));
+        let x = graph.node("x", same, &[image, weight]).unwrap();
+        let out = graph.node("out", Op::Concat, &[x, x]).unwrap();
+        graph.set_outputs(&[out]);
+        let pixels: Vec<f32> = (0..64).map(|i| i as f32).collect();
+        assert_eq!(answer(&graph, &pixels), [&pixels[..], &pixels[..]].concat());
+    }
+
+    #[test]
+    fn one_channel_may_be_scaled_to_three() {
+        let mut graph = Graph::new();
+        let image = graph.input("image", &[1, 1, 1, 2]).unwrap();
+        let mean = graph.param("mean", &[1, 3, 1, 1], vec![1.0, 2.0, 3.0]).unwrap();
+        let out = graph.node("out", Op::Sub, &[image, mean]).unwrap();
+        graph.set_outputs(&[out]);
+        assert_eq!(answer(&graph, &[5.0, 6.0]), [4.0, 5.0, 3.0, 4.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn a_long_step_is_no_reason_to_wait() {
+        let mut graph = Graph::new();
+        let image = graph.input("image", &[1, 1, 1, 1]).unwrap();
+        let weight = graph.param("w", &[1, 1, 1, 1], vec![2.0]).unwrap();
+        let conv = saligate_models::graph::ConvAttrs::same(0).with_stride(1 << 40);
+        let conv = Op::ConvTranspose { conv, output_padding: [0, 0] };
+        let out = graph.node("out", conv, &[image, weight]).unwrap();
+        graph.set_outputs(&[out]);
+        assert_eq!(answer(&graph, &[3.0]), [6.0]);
+    }
+}

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use saligate_models::graph::Op;
+
 use super::layout::Laid;
 use super::node::{Id, Kind};
 
@@ -80,23 +82,27 @@ impl Schedule {
 fn images(laid: &Laid) -> Vec<bool> {
     let mut found = vec![false; laid.nodes.len()];
     for (id, node) in laid.nodes.iter().enumerate() {
-        let moved = matches!(
-            node.kind,
+        let keeps_pixels = match &node.kind {
             Kind::Convert
-                | Kind::Plain(_)
-                | Kind::Finish
-                | Kind::Each(_)
-                | Kind::Zip(_)
-                | Kind::Scale { .. }
-        );
-        found[id] = match node.kind {
-            Kind::Input(0) => true,
-            Kind::Move(_) => found[node.inputs[0]],
-            _ => {
-                let from = |&input: &Id| found[input] && laid.nodes[input].size() == node.size();
-                moved && node.inputs.iter().any(from)
-            }
+            | Kind::Finish
+            | Kind::Each(_)
+            | Kind::Zip(_)
+            | Kind::Scale { .. }
+            | Kind::Move(_)
+            | Kind::Concat
+            | Kind::Channels(_) => true,
+            Kind::Plain(op) => !matches!(
+                op,
+                Op::Conv(_)
+                    | Op::ConvTranspose { .. }
+                    | Op::Gemm { .. }
+                    | Op::ReduceSum { .. }
+                    | Op::OneHotArgMax
+            ),
+            _ => false,
         };
+        found[id] = matches!(node.kind, Kind::Input(0))
+            || keeps_pixels && node.operands().any(|operand| found[operand]);
     }
     found
 }
