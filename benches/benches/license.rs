@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use divan::Bencher;
 use saligate_keys::{
-    Identity, KeyFile, LedgerWriter, License, Subject, Terms, Timestamp, VendorKeys,
+    Identity, IdentityFile, KeyFile, LedgerWriter, License, Subject, Terms, Timestamp, VendorKeys,
 };
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target, Use};
@@ -26,13 +26,18 @@ fn key() -> KeyFile {
     KeyFile::read(demo().join("demo.key")).expect("the demo key is shipped")
 }
 
+fn read(identity: &str) -> Identity {
+    let file = IdentityFile::read_from(identity.as_bytes()).expect("it was written before");
+    file.into_identity()
+}
+
 fn picture() -> Picture {
     let pixels = (0..3 * 32 * 32).map(|i| (i * 7 % 256) as u8).collect();
     Picture::from_planar(3, 32, 32, pixels).expect("the length fits the shape")
 }
 
-/// An identity, and the text of a licence for it.
-fn license() -> (Identity, String) {
+/// The text of an identity file, and that of a licence for it.
+fn license() -> (String, String) {
     let (model, key) = (model(), key());
     let identity = Identity::generate().expect("the system has random bytes");
     let trigger = model.trigger(key.secret()).expect("the demo key opens the demo model");
@@ -51,7 +56,9 @@ fn license() -> (Identity, String) {
     let writer = LedgerWriter::open(folder.path().join("ledger"), keys.public());
     let mut writer = writer.expect("the ledger is new");
     let license = writer.issue(&keys, &terms, &subject).expect("the terms are good");
-    (identity, license.text().to_owned())
+    let mut file = Vec::new();
+    IdentityFile::new(identity).write_to(&mut file).expect("memory takes all");
+    (String::from_utf8(file).expect("records are text"), license.text().to_owned())
 }
 
 fn usage() -> Use<'static> {
@@ -65,22 +72,22 @@ fn verify(bencher: Bencher<'_, '_>) {
     bencher.bench(|| License::parse(text.as_bytes()));
 }
 
-/// All of it: reading, signature, claims, unwrapping.
+/// All of it: identity, licence, signature, claims, unwrapping.
 #[divan::bench]
 fn verify_and_open(bencher: Bencher<'_, '_>) {
     let (model, (identity, text)) = (model(), license());
     bencher.bench(|| {
         let license = License::parse(text.as_bytes()).expect("a good licence");
-        model.licensed_trigger(&license, &identity, &usage())
+        model.licensed_trigger(&license, &read(&identity), &usage())
     });
 }
 
-/// From the file to the first map.
+/// From the files to the first map.
 #[divan::bench]
 fn start_with_key(bencher: Bencher<'_, '_>) {
-    let (key, picture) = (key(), picture());
+    let picture = picture();
     bencher.bench(|| {
-        let model = model();
+        let (model, key) = (model(), key());
         let trigger = model.trigger(key.secret()).expect("the demo key opens the demo model");
         model.explain(&picture, Target::Predicted, Some(&trigger))
     });
@@ -93,7 +100,8 @@ fn start_with_license(bencher: Bencher<'_, '_>) {
     bencher.bench(|| {
         let model = model();
         let license = License::parse(text.as_bytes()).expect("a good licence");
-        let trigger = model.licensed_trigger(&license, &identity, &usage()).expect("it is good");
+        let trigger = model.licensed_trigger(&license, &read(&identity), &usage());
+        let trigger = trigger.expect("it is good");
         model.explain(&picture, Target::Predicted, Some(&trigger))
     });
 }

@@ -8,7 +8,11 @@ use crate::{Error, Recipient, Secret};
 /// The secret half of a user's or device's X25519 key pair, wiped when dropped.
 ///
 /// Licences are wrapped for its [`Recipient`], and only the identity opens them.
-pub struct Identity(Secret);
+pub struct Identity {
+    secret: Secret,
+    // Computing it takes as long as half of checking a licence.
+    recipient: Recipient,
+}
 
 impl Identity {
     /// Draws a new identity.
@@ -21,32 +25,48 @@ impl Identity {
 
     /// The key pair that RFC 9180, section 7.1.3 (DeriveKeyPair) makes of 32 bytes.
     pub(crate) fn derived(material: &Secret) -> Self {
-        let (private, _) = X25519HkdfSha256::derive_keypair(material.expose());
+        let (private, public) = X25519HkdfSha256::derive_keypair(material.expose());
         let mut secret = Secret::zeros();
         private.write_exact(secret.expose_mut());
-        Self(secret)
+        Self::of_pair(secret, recipient(&public))
     }
 
     /// The identity with this X25519 private key. All 32-byte values are private keys.
     pub fn from_secret(secret: Secret) -> Self {
-        Self(secret)
+        let public = recipient(&X25519HkdfSha256::sk_to_pk(&private(&secret)));
+        Self::of_pair(secret, public)
+    }
+
+    /// The identity with a public half that was computed before.
+    pub(crate) fn of_pair(secret: Secret, recipient: Recipient) -> Self {
+        Self { secret, recipient }
     }
 
     /// The public half.
     pub fn recipient(&self) -> Recipient {
-        let mut bytes = [0; 32];
-        X25519HkdfSha256::sk_to_pk(&self.private()).write_exact(&mut bytes);
-        Recipient::from_bytes(bytes)
+        self.recipient
     }
 
-    pub(crate) fn private(&self) -> <X25519HkdfSha256 as Kem>::PrivateKey {
-        Deserializable::from_bytes(self.0.expose())
-            .expect("any 32 bytes are an X25519 private key (RFC 7748, section 5)")
+    pub(crate) fn private(&self) -> Private {
+        private(&self.secret)
     }
 
     pub(crate) fn into_secret(self) -> Secret {
-        self.0
+        self.secret
     }
+}
+
+type Private = <X25519HkdfSha256 as Kem>::PrivateKey;
+
+fn private(secret: &Secret) -> Private {
+    Deserializable::from_bytes(secret.expose())
+        .expect("any 32 bytes are an X25519 private key (RFC 7748, section 5)")
+}
+
+fn recipient(public: &<X25519HkdfSha256 as Kem>::PublicKey) -> Recipient {
+    let mut bytes = [0; 32];
+    public.write_exact(&mut bytes);
+    Recipient::from_bytes(bytes)
 }
 
 #[cfg(test)]

@@ -82,9 +82,8 @@ impl<K: Kind> SecretFile<K> {
     pub const MAX_LABEL_LEN: usize = 128;
 
     /// A file to be written, created now and without a label.
-    fn of(secret: Secret) -> Self {
-        let about =
-            About { public: K::public(&secret), created: Some(Timestamp::now()), label: None };
+    fn of(secret: Secret, public: K::Public) -> Self {
+        let about = About { public, created: Some(Timestamp::now()), label: None };
         Self { secret, about, permissions_too_open: false }
     }
 
@@ -179,7 +178,8 @@ impl<K: Kind> SecretFile<K> {
 impl KeyFile {
     /// A file to be written, created now and without a label.
     pub fn new(secret: Secret) -> Self {
-        Self::of(secret)
+        let id = secret.id();
+        Self::of(secret, id)
     }
 
     /// The secret.
@@ -196,12 +196,13 @@ impl KeyFile {
 impl IdentityFile {
     /// A file to be written, created now and without a label.
     pub fn new(identity: Identity) -> Self {
-        Self::of(identity.into_secret())
+        let recipient = identity.recipient();
+        Self::of(identity.into_secret(), recipient)
     }
 
     /// The identity alone.
     pub fn into_identity(self) -> Identity {
-        Identity::from_secret(self.secret)
+        Identity::of_pair(self.secret, self.about.public)
     }
 }
 
