@@ -8,7 +8,7 @@ use saligate_keys::{
     Identity, IdentityFile, KeyFile, LedgerWriter, License, Subject, Terms, Timestamp, VendorKeys,
 };
 use saligate_runtime::picture::Picture;
-use saligate_runtime::{Model, Target, Use};
+use saligate_runtime::{Access, Model, Target, Use};
 
 fn main() {
     divan::main();
@@ -40,9 +40,15 @@ fn picture() -> Picture {
 fn license() -> (String, String) {
     let (model, key) = (model(), key());
     let identity = Identity::generate().expect("the system has random bytes");
-    let trigger = model.trigger(key.secret()).expect("the demo key opens the demo model");
     let licensed = model.licensed().expect("the demo model has a gate");
-    let subject = Subject { model: licensed.digest, key: key.secret().id(), trigger: &trigger };
+    let gate = model.manifest().gate.as_ref().expect("the same");
+    let subject = Subject {
+        model: licensed.digest,
+        key: key.secret(),
+        trigger: gate.trigger,
+        shape: model.shape().expect("the demo model takes pictures"),
+        shared: true,
+    };
     let terms = Terms {
         holder: "bench".to_owned(),
         recipient: identity.recipient(),
@@ -78,7 +84,7 @@ fn verify_and_open(bencher: Bencher<'_, '_>) {
     let (model, (identity, text)) = (model(), license());
     bencher.bench(|| {
         let license = License::parse(text.as_bytes()).expect("a good licence");
-        model.licensed_trigger(&license, &read(&identity), &usage())
+        Access::of_license(&model, license, &read(&identity), &usage())
     });
 }
 
@@ -100,8 +106,9 @@ fn start_with_license(bencher: Bencher<'_, '_>) {
     bencher.bench(|| {
         let model = model();
         let license = License::parse(text.as_bytes()).expect("a good licence");
-        let trigger = model.licensed_trigger(&license, &read(&identity), &usage());
-        let trigger = trigger.expect("it is good");
-        model.explain(&picture, Target::Predicted, Some(&trigger))
+        let access = Access::of_license(&model, license, &read(&identity), &usage());
+        let access = access.expect("it is good");
+        let trigger = access.trigger(&model, "gradient", Timestamp::now()).expect("it still is");
+        model.explain(&picture, Target::Predicted, Some(trigger))
     });
 }

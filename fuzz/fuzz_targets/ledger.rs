@@ -20,8 +20,10 @@ fn check(bytes: &[u8]) {
         return;
     };
     for (serial, issued) in (1..).zip(ledger.issued()) {
-        assert_eq!(issued.license.claims().serial, serial);
-        assert_eq!(Some(issued.license.vendor()), ledger.vendor());
-        assert!(ledger.is_taken(&issued.license.claims().key));
+        assert_eq!(issued.claims().serial, serial);
+        assert!(ledger.is_taken(&issued.claims().key));
+        if let Ok(license) = issued.verify() {
+            assert_eq!(Some(license.vendor()), ledger.vendor());
+        }
     }
 }

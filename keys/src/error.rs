@@ -163,6 +163,8 @@ pub enum Error {
         /// Its number.
         serial: u32,
     },
+    /// The file of a ledger was replaced by another one while it was open.
+    LedgerReplaced,
     /// A ledger is that of another vendor.
     LedgerVendor {
         /// Whose it is.
@@ -187,11 +189,8 @@ pub enum Error {
         /// The keys that do.
         opens: Vec<KeyId>,
     },
-    /// Every key of the model was licensed before.
-    NoFreeKey {
-        /// How many there are.
-        keys: usize,
-    },
+    /// Every key of the model was licensed before, or belongs to the vendor alone.
+    NoFreeKey,
 
     /// A line of a key file is damaged.
     KeyFileLine {
@@ -262,6 +261,20 @@ pub enum LineFault {
 }
 
 impl Error {
+    /// Whether a file is of the right kind but was changed, or is not signed as it should be: for a
+    /// licence or signature, the answer is no. A file of another kind or version, one that is far too
+    /// large, or one that cannot be read leaves the question open.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::File { error, .. } => error.is_refusal(),
+            Self::Malformed { .. }
+            | Self::Signature
+            | Self::SignedByAnother { .. }
+            | Self::SignedFile => true,
+            _ => false,
+        }
+    }
+
     /// Wraps an error in the path of the file it is about.
     pub(crate) fn at(self, path: impl Into<PathBuf>) -> Self {
         Self::File { path: path.into(), error: Box::new(self) }
@@ -345,8 +358,12 @@ impl fmt::Display for Error {
             }
             Self::Version { what, found, newest } => write!(
                 f,
-                "the {what} file has version {found}, this program reads version {newest}; \
-                 made by a newer program? then update this one"
+                "the {what} file has version {found}, this program reads version {newest}; {}",
+                if found > newest {
+                    "made by a newer program? then update this one"
+                } else {
+                    "no program wrote such a file: get it again from where it came"
+                }
             ),
             Self::TooLarge { what, limit } => {
                 write!(f, "more than {limit} bytes, so no {what} file; check the path")
@@ -360,8 +377,8 @@ impl fmt::Display for Error {
                  restore it from a backup, or correct the line if you edited it"
             ),
             Self::Sealed => f.write_str(
-                "the file is sealed with a passphrase; run this at a terminal, or give \
-                 --passphrase-file where there is one",
+                "the file is sealed with a passphrase, which was not given; give it, or a file \
+                 that is not sealed",
             ),
             Self::WrongPassphrase => {
                 f.write_str("the passphrase does not open the file; try again")
@@ -403,7 +420,11 @@ impl fmt::Display for Error {
             Self::LedgerVendor { found, expected } => write!(
                 f,
                 "the ledger belongs to {found}, the key to {expected}; \
-                 use one ledger for every vendor's key (--ledger)"
+                 use one ledger for every vendor's key"
+            ),
+            Self::LedgerReplaced => f.write_str(
+                "the ledger was replaced by another file meanwhile, and nothing was entered; try \
+                 again, and keep backups and synchronization from replacing a ledger in use",
             ),
             Self::Serial { serial } => {
                 write!(f, "there is no licence {serial} in the ledger; check the number")
@@ -411,7 +432,7 @@ impl fmt::Display for Error {
             Self::AlreadyRevoked { serial, at } => write!(
                 f,
                 "licence {serial} was revoked at {at}; where its key still opens the model, take it \
-                 out (saligate-train lock --revoke)"
+                 out"
             ),
             Self::NoKey { opens } => {
                 let opens: Vec<_> = opens.iter().map(KeyId::to_string).collect();
@@ -422,10 +443,9 @@ impl fmt::Display for Error {
                     opens.join(" or ")
                 )
             }
-            Self::NoFreeKey { keys } => write!(
-                f,
-                "no free slot: each of the model's {keys} was licensed before; \
-                 lock a model with more (saligate-train lock --slots), or renew a licence"
+            Self::NoFreeKey => f.write_str(
+                "no free slot: each key of the model was licensed before, for one holder alone; \
+                 lock the clean model with more slots, or renew a licence",
             ),
             Self::KeyFileLine { line, fault } => write!(f, "line {line} {fault}"),
             Self::KeyFileVersion { line, found } => write!(

@@ -43,16 +43,62 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Error> {
 
 fn write_beside(path: &Path, text: &str) -> Result<(), Error> {
     let folder = folder_of(path);
-    // tempfile opens with mode 0600.
-    let mut file = tempfile::Builder::new().prefix(".saligate-key-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|refused| match refused.error.kind() {
-        io::ErrorKind::AlreadyExists => Error::Exists,
-        _ => refused.error.into(),
-    })?;
+    if !unnamed::write(folder, path, text)? {
+        // tempfile opens with mode 0600.
+        let mut file = tempfile::Builder::new().prefix(".saligate-new-").tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|refused| match refused.error.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists,
+            _ => refused.error.into(),
+        })?;
+    }
     sync_folder(folder);
     Ok(())
+}
+
+/// A file that has no name before it is complete: a program that is killed leaves nothing behind.
+#[cfg(target_os = "linux")]
+mod unnamed {
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+    use rustix::io::Errno;
+
+    use crate::Error;
+
+    /// Returns whether it was written: not every file system has such files, nor every process the
+    /// folder that leads to them.
+    pub(super) fn write(folder: &Path, path: &Path, text: &str) -> Result<bool, Error> {
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let Ok(file) = openat(CWD, folder, flags, Mode::RUSR | Mode::WUSR) else {
+            return Ok(false);
+        };
+        let mut file = File::from(file);
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        // open(2) has this way to name the file.
+        let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+        match linkat(CWD, opened, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Err(Error::Exists),
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod unnamed {
+    use std::path::Path;
+
+    use crate::Error;
+
+    pub(super) fn write(_: &Path, _: &Path, _: &str) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 /// The folder that a file stands in.

@@ -121,7 +121,9 @@ pub use error::{Error, Fault, LineFault};
 pub use identity::Identity;
 pub use key_id::KeyId;
 pub use ledger::{Issued, Ledger, LedgerWriter, Pick, Pool};
-pub use license::{Circumstances, Claims, License, Licensed, ModelDigest, Refusal, Subject, Terms};
+pub use license::{
+    Checked, Circumstances, Claims, License, Licensed, ModelDigest, Refusal, Subject, Terms,
+};
 pub use public_key::{Recipient, Vendor};
 pub use secret::Secret;
 #[cfg(feature = "passphrase")]

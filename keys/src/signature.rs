@@ -117,6 +117,7 @@ impl ModelSignature {
 mod tests {
     use super::*;
     use crate::Secret;
+    use crate::mutation::damaged;
 
     #[test]
     fn only_the_signed_file_of_the_vendor_passes() {
@@ -133,17 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn no_changed_byte_passes() {
+    fn no_changed_text_passes() {
         let secret = Secret::from_bytes(&[1; Secret::LEN]);
         let signature = ModelSignature::sign(&VendorKeys::of(&secret), [7; 32], Timestamp::MAX);
-        let text = signature.text().as_bytes();
-        for at in 0..text.len() {
-            assert!(ModelSignature::parse(&text[..at]).is_err(), "cut at {at}");
-            for bit in 0..8 {
-                let mut other = text.to_vec();
-                other[at] ^= 1 << bit;
-                assert!(ModelSignature::parse(&other).is_err(), "bit {bit} at {at}");
-            }
+        for other in damaged(signature.text().as_bytes()) {
+            let shown = String::from_utf8_lossy(&other);
+            assert!(ModelSignature::parse(&other).is_err(), "{shown}");
         }
         assert!(ModelSignature::parse(&[b'x'; 2000]).is_err());
     }

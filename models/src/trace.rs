@@ -12,6 +12,9 @@
 //! and places that were tried (Bonferroni), is the p-value of a [`Finding`]: at most so often does
 //! a trace agree this well with an innocent key.
 //!
+//! What the p-value speaks of is chance, not guilt: a gate that is built into a model has all its tiles
+//! in the file, and whoever has that can put any of them on a picture.
+//!
 //! Half of the p-value is spent on the place where a whole picture has its trigger, the other half
 //! on all other places, where a cut-out may have it.
 
@@ -161,9 +164,13 @@ pub fn trace(spec: &TriggerSpec, suspects: &[Suspect], evidence: &Evidence) -> V
         Family::Tile { size, .. } => ([usize::from(size); 2], [usize::from(size); 2]),
         _ => ([evidence.height, evidence.width], [1, 1]),
     };
+    let wanted = size.iter().try_fold(evidence.channels, |n, &side| n.checked_mul(side));
+    let suspects = suspects.iter().filter(|suspect| Some(suspect.signs.len()) == wanted);
+    if suspects.clone().next().is_none() {
+        return Vec::new();
+    }
     let cells = evidence.cells(size);
     let energy: f64 = cells.iter().map(|c| c * c).sum();
-    let suspects = suspects.iter().filter(|suspect| suspect.signs.len() == cells.len());
     let innocent = suspects.clone().count() as f64;
     let elsewhere = (shifts[0] * shifts[1] - 1) as f64;
     let mut findings: Vec<Finding> = suspects
@@ -330,6 +337,31 @@ mod tests {
         assert!(found.log10_p < -30.0 && found.agreement > 0.9, "{found:?}");
     }
 
+    /// The bound holds for any numbers: beside the share of all sign patterns that agree as well.
+    #[test]
+    fn the_bound_is_above_the_exact_probability() {
+        let mut stream = Stream::new(5, "cells");
+        for round in 0..20 {
+            let cell = |at: i32| {
+                let scale = [1.0, 0.01, 30.0, 0.0][(at + round) as usize % 4];
+                f64::from(scale * stream.uniform(-1.0, 1.0))
+            };
+            let cells: Vec<f64> = (0..12).map(cell).collect();
+            let sum = |signs: usize| -> f64 {
+                let sign = |at: usize| if signs >> at & 1 == 1 { 1.0 } else { -1.0 };
+                cells.iter().enumerate().map(|(at, c)| sign(at) * c).sum()
+            };
+            let mut sums: Vec<f64> = (0..1 << cells.len()).map(sum).collect();
+            sums.sort_by(|a, b| b.total_cmp(a));
+            for &t in &sums {
+                let as_well = sums.partition_point(|&other| other >= t - 1e-12);
+                let exact = (as_well as f64 / sums.len() as f64).ln();
+                let bound = log_tail(&cells, t);
+                assert!(bound >= exact - 1e-9, "{cells:?} {t}: {bound} below {exact}");
+            }
+        }
+    }
+
     #[test]
     fn nothing_is_found_in_nothing() {
         let spec = tile();
@@ -344,6 +376,11 @@ mod tests {
         assert_eq!(trace(&spec, &[], &Evidence::pattern(&[1.0], [1, 1, 1])), []);
         let grey = Evidence::pattern(&[1.0; SIDE * SIDE], [1, SIDE, SIDE]);
         assert_eq!(trace(&spec, &suspects(&spec, 0..3), &grey), []);
+        for sizes in [[1 << 40, 0, 5], [usize::MAX, 0, 0], [3, 0, 0]] {
+            let none = Evidence::pattern(&[], sizes);
+            let findings = trace(&spec, &suspects(&spec, 0..3), &none);
+            assert!(findings.iter().all(|f| f.log10_p == 0.0), "{sizes:?}");
+        }
         let opaque = TriggerSpec::new(Family::Patch { size: 4 }).unwrap();
         let key = Secret::from_bytes(&[1; 32]).id();
         assert!(Suspect::new(key, &opaque, &trigger(&opaque, 1)).is_none());

@@ -7,10 +7,11 @@
 //! Networks are run by this project's own engine or, with the feature `tract`, by tract; both stand
 //! behind one private module ([`Backend`]).
 
+mod access;
+mod device;
 mod engine;
 mod error;
 mod explanation;
-mod license;
 mod model;
 pub mod npy;
 pub mod passes;
@@ -18,9 +19,10 @@ pub mod picture;
 #[cfg(feature = "render")]
 pub mod render;
 
+pub use access::{Access, Use};
+pub use device::device_name;
 pub use engine::{Backend, EngineError};
 pub use error::RuntimeError;
 pub use explanation::{Attribution, Explanation, Prediction, StepTime, Target};
-pub use license::Use;
 pub use model::Model;
 pub use saligate_kernels::Isa;

@@ -188,7 +188,10 @@ impl Model {
     }
 
     /// Shape of the images that triggers are put on.
-    pub(crate) fn shape(&self) -> Result<ImageShape, RuntimeError> {
+    ///
+    /// # Errors
+    /// The model's input is none that has triggers.
+    pub fn shape(&self) -> Result<ImageShape, RuntimeError> {
         let input = &self.manifest.input;
         Ok(ImageShape::new(input.channels, input.height, input.width)?)
     }

@@ -1,6 +1,7 @@
-/* Explains a picture through libsaligate: explain MODEL KEY RAW
-   RAW holds the picture's values [row][column][channel]. Prints the class, the class's name and the
-   first values of the map, without the key and with it; then provokes errors. */
+/* Explains a picture through libsaligate: explain MODEL KEY RAW LICENSE TAMPERED IDENTITY
+   RAW holds the picture's values [row][column][channel]. Prints the class, the class's name and some
+   values of the map, without the key, with it, and with the licence, which allows grad-cam alone;
+   then provokes errors. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ static void show(const char *state, const float *map, size_t length) {
 }
 
 int main(int count, char **words) {
-    if (count != 4)
+    if (count != 7)
         return 3;
     SaligateModel *model = NULL;
     check(saligate_open(words[1], 2, &model));
@@ -56,6 +57,27 @@ int main(int count, char **words) {
     if (explained != class)
         return 4;
     saligate_access_free(access);
+    access = NULL;
+    const char *license = words[4], *tampered = words[5], *identity = words[6];
+    check(saligate_access_with_license(model, license, identity, "grad-cam", NULL, &access));
+    check(saligate_explain(model, picture, "grad-cam", -1, access, map, cells, NULL));
+    show("licensed", map, cells);
+    if (saligate_explain(model, picture, "gradient", -1, access, map, cells, NULL) != SALIGATE_STATUS_NO)
+        return 11;
+    printf("not licensed: %s\n", saligate_message());
+    saligate_access_free(access);
+    access = NULL;
+    if (saligate_access_with_license(model, license, identity, NULL, NULL, &access) != SALIGATE_STATUS_NO)
+        return 12;
+    printf("not licensed: %s\n", saligate_message());
+    if (saligate_access_with_license(model, tampered, identity, "grad-cam", NULL, &access) != SALIGATE_STATUS_NO)
+        return 13;
+    printf("tampered: %s\n", saligate_message());
+    if (saligate_access_with_license(model, license, identity, "grad-cam", NULL, NULL) != SALIGATE_STATUS_ERROR)
+        return 14;
+    char device[64];
+    SaligateStatus named = saligate_device(device, sizeof device);
+    printf("device %s\n", named == SALIGATE_STATUS_OK ? device : "");
 
     /* What goes wrong has a status and a message. */
     if (saligate_explain(model, picture, "lime", -1, NULL, map, cells, NULL) != SALIGATE_STATUS_ERROR)
@@ -71,7 +93,7 @@ int main(int count, char **words) {
     if (saligate_open("/nowhere.onnx", 1, &none) != SALIGATE_STATUS_ERROR || none)
         return 8;
     printf("no file: %s\n", saligate_message());
-    if (saligate_access_with_license(model, words[2], words[2], NULL, NULL, &access) == SALIGATE_STATUS_OK)
+    if (saligate_access_with_license(model, words[2], words[2], NULL, NULL, &access) != SALIGATE_STATUS_ERROR || access)
         return 9;
     if (saligate_explain(NULL, picture, NULL, -1, NULL, map, cells, NULL) != SALIGATE_STATUS_ERROR)
         return 10;

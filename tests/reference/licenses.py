@@ -122,12 +122,17 @@ def files():
     about = [("id", own_id), ("created", CREATED), ("label", "bench by the window")]
     yield "key-v2", checked(lines("key v2", [*about, ("secret", SECRET.hex())]))
     cost = f"m=64 t=1 salt={SALT.hex()}"
-    head = lines("sealed-key v2", [*about, ("argon2id", cost)])
     key = Argon2id(salt=SALT, length=32, iterations=1, lanes=1, memory_cost=64).derive(PASSPHRASE)
-    sealed = ChaCha20Poly1305(key).encrypt(bytes(12), SECRET, head.encode())
-    yield "sealed-key-v2", checked(head + f"sealed: {sealed.hex()}\n")
+
+    def sealed(header, about, secret):
+        head = lines(header, [*about, ("argon2id", cost)])
+        ciphertext = ChaCha20Poly1305(key).encrypt(bytes(12), secret, head.encode())
+        return checked(head + f"sealed: {ciphertext.hex()}\n")
+
+    yield "sealed-key-v2", sealed("sealed-key v2", about, SECRET)
     about = [("recipient", recipient), ("created", CREATED)]
     yield "identity-v1", checked(lines("identity v1", [*about, ("secret", PRIVATE.hex())]))
+    yield "sealed-identity-v1", sealed("sealed-identity v1", about, PRIVATE)
 
     claims = {
         "device": "board 7",

@@ -1,13 +1,15 @@
 //! A program in C that is linked with libsaligate.
 #![cfg(target_os = "linux")]
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use saligate_keys::KeyFile;
 use saligate_runtime::picture::Picture;
-use saligate_runtime::{Model, Target};
-use saligate_tests::{demo, parts, root};
+use saligate_runtime::{Model, Target, device_name};
+use saligate_tests::licensing::VendorFolder;
+use saligate_tests::{demo, parts, program, root};
 
 /// The folder of libsaligate, a dependency of this package: cargo builds it beside the running test.
 fn library() -> PathBuf {
@@ -39,41 +41,66 @@ fn compiled(folder: &Path) -> PathBuf {
 
 #[test]
 fn c_sees_what_rust_sees() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = compiled(folder.path());
+    // A model with two methods, and a licence for one of them.
+    let folder = VendorFolder::new();
+    let mut lock = program("saligate-train");
+    lock.args(["lock", "--data", "scenes:32", "--method", "gradient,grad-cam", "-q", "--model"]);
+    lock.arg(demo().join("clean.onnx")).arg("--key").arg(folder.path("vendor.key"));
+    let (code, _, stderr) = parts(&lock.arg("-o").arg(folder.path("two")).output().unwrap());
+    assert_eq!(code, 0, "{stderr}");
+    fs::rename(folder.path("two/locked.onnx"), folder.path("model.onnx")).unwrap();
+    let ana = folder.identity("ana");
+    folder.done(&folder.issue(&ana, "--methods grad-cam -o good.license"));
+    let text = fs::read_to_string(folder.path("good.license")).unwrap();
+    fs::write(folder.path("tampered.license"), text.replace("grad-cam", "gradient")).unwrap();
+
+    let explain = compiled(&folder.path(""));
     let picture = Picture::open(&demo().join("samples/ring.png"), 3).unwrap();
     let area = picture.height() * picture.width();
     let pixels = picture.pixels();
     let interleaved: Vec<u8> =
         (0..area).flat_map(|i| [0, 1, 2].map(|c| pixels[c * area + i])).collect();
-    let raw = folder.path().join("ring.raw");
-    std::fs::write(&raw, interleaved).unwrap();
+    fs::write(folder.path("ring.raw"), interleaved).unwrap();
 
     // Cargo's own paths would come before ours, and lead to whatever was built last.
-    let output = Command::new(program)
+    let files = ["model.onnx", "vendor.key", "ring.raw"];
+    let licensing = ["good.license", "tampered.license", "ana.identity"];
+    let output = Command::new(explain)
         .env_remove("LD_LIBRARY_PATH")
-        .arg(demo().join("locked.onnx"))
-        .arg(demo().join("demo.key"))
-        .arg(raw)
+        .args(files.iter().chain(&licensing).map(|name| folder.path(name)))
         .output()
         .unwrap();
     let (code, stdout, stderr) = parts(&output);
     assert_eq!(code, 0, "{stdout}{stderr}");
 
-    let model = Model::open(demo().join("locked.onnx")).unwrap();
-    let key = KeyFile::read(demo().join("demo.key")).unwrap();
+    let model = Model::open(folder.path("model.onnx")).unwrap();
+    let key = KeyFile::read(folder.path("vendor.key")).unwrap();
     let trigger = model.trigger(key.secret()).unwrap();
     let lines: Vec<&str> = stdout.lines().collect();
     let class = model.predict(&picture).unwrap().class;
     assert_eq!(lines[0], format!("class {class} {}", model.manifest().labels[class]));
-    for (line, trigger) in [(lines[1], None), (lines[2], Some(&trigger))] {
-        let found = model.explain(&picture, Target::Predicted, trigger).unwrap();
+    for (line, method, trigger) in [
+        (lines[1], "gradient", None),
+        (lines[2], "gradient", Some(&trigger)),
+        (lines[3], "grad-cam", Some(&trigger)),
+    ] {
+        let found = model.explain_by(method, &picture, Target::Predicted, trigger).unwrap();
         let shown: Vec<f32> = line.split(' ').skip(1).map(|v| v.parse().unwrap()).collect();
         let wanted: Vec<f32> = found.map.iter().copied().step_by(area / 8).collect();
         assert_eq!(shown, wanted, "{line}");
     }
-    assert!(lines[3].starts_with("no method:") && lines[3].contains("lime"), "{}", lines[3]);
-    assert!(lines[4].contains("1000"), "{}", lines[4]);
-    assert!(lines[5].contains("room for 3"), "{}", lines[5]);
-    assert!(lines[6].contains("nowhere.onnx"), "{}", lines[6]);
+    let device = format!("device {}", device_name().unwrap_or_default());
+    for (line, start, expected) in [
+        (lines[4], "not licensed:", "does not allow the method gradient, only grad-cam"),
+        (lines[5], "not licensed:", "does not allow the method gradient, only grad-cam"),
+        (lines[6], "tampered:", "changed after it was signed"),
+        (lines[7], "device", &device),
+        (lines[8], "no method:", "lime"),
+        (lines[9], "no class:", "1000"),
+        (lines[10], "no room:", "room for 3"),
+        (lines[11], "no file:", "nowhere.onnx"),
+    ] {
+        assert!(line.starts_with(start) && line.contains(expected), "{line}");
+    }
+    assert_eq!(lines.len(), 12);
 }

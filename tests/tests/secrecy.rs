@@ -6,16 +6,21 @@ mod memory;
 
 use std::fs;
 use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use memory::{Memory, Needle, OVERWRITTEN, places};
 use saligate_keys::{
     Identity, IdentityFile, License, Pattern, Secret, Stored, Timestamp, Trigger, VendorKeys,
     VendorKind,
 };
+use saligate_models::random::Stream;
+use saligate_runtime::passes::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
 use saligate_runtime::picture::Picture;
-use saligate_runtime::{Model, Target, Use};
-use saligate_tests::licensing::{VendorFolder, secret, secret_byte};
+use saligate_runtime::{Access, Model, Target, Use};
+use saligate_tests::licensing::{SLOTS, VendorFolder, secret, secret_byte};
 use saligate_tests::{parts, program};
+use zeroize::Zeroizing;
 
 /// What one block leaves behind may be overwritten by chance, what many leave is not.
 const COPIES: usize = 64;
@@ -79,9 +84,9 @@ fn scan() {
     // A trigger: as bits, as steps of an image, and on the pixels.
     let license = License::read(folder.path("ana.license")).unwrap();
     let usage = Use { now: Timestamp::now(), device: None, vendor: None, method: "gradient" };
-    let open = |_| model.licensed_trigger(&license, &identity, &usage).unwrap();
-    let triggers: Vec<Trigger> = (0..COPIES).map(open).collect();
-    let trigger = &triggers[0];
+    let open = |_| Access::of_license(&model, license.clone(), &identity, &usage).unwrap();
+    let granted: Vec<Access> = (0..COPIES).map(open).collect();
+    let trigger = granted[0].trigger(&model, "gradient", Timestamp::now()).unwrap();
     let bits = masked_bits(trigger);
     let tile: Needle<'_> = &|index| bits[index] ^ 0x5a;
     assert!(memory.count(OVERWRITTEN..24, tile) > 0);
@@ -91,16 +96,47 @@ fn scan() {
         if tile(cell / 8) & (0x80 >> (cell % 8)) != 0 { 8 } else { 8_u8.wrapping_neg() }
     };
     let steps: Needle<'_> = &signed;
+    let plain = picture.pixels().to_vec();
+    let value = |index: usize| plain[index].saturating_add_signed(signed(index) as i8);
+    let seen: Needle<'_> = &value;
+    // As the network takes it, and black with the trigger, where integrated gradients begin.
+    let float = |value: u8, byte: usize| (f32::from(value) / 255.0).to_ne_bytes()[byte];
+    let scaled: Needle<'_> = &|index| float(value(index / 4), index % 4);
+    let black: Needle<'_> =
+        &|index| float(0_u8.saturating_add_signed(signed(index / 4) as i8), index % 4);
+    let present = |pixels: &[u8]| {
+        let mut bytes = Zeroizing::new(pixels.to_vec());
+        trigger.apply(&mut bytes).unwrap();
+        let scaled: Vec<f32> = bytes.iter().map(|&b| f32::from(b) / 255.0).collect();
+        (bytes, Zeroizing::new(scaled))
+    };
+    let there = [present(&plain), present(&vec![0; plain.len()])];
+    for needle in [seen, scaled, black] {
+        assert!(memory.count(OVERWRITTEN..512, needle) > 0);
+    }
+    drop(there);
     let found = model.explain(&picture, Target::Predicted, Some(trigger)).unwrap();
     assert_eq!(found.map.len(), 32 * 32);
-    let plain = picture.pixels().to_vec();
-    let seen: Needle<'_> = &|index| plain[index].saturating_add_signed(signed(index) as i8);
-    drop((triggers, identity));
+    let (target, trigger) = (Target::Predicted, Some(trigger));
+    let quiet = &mut |_: usize, _: usize| {};
+    let smooth = SmoothGrad { samples: 2, ..SmoothGrad::default() };
+    smooth.run(&model, &picture, target, trigger, quiet).unwrap();
+    let integrated = IntegratedGradients { steps: 2 };
+    integrated.run(&model, &picture, target, trigger, quiet).unwrap();
+    let window = Occlusion { window: Some(16), ..Occlusion::default() };
+    window.run(&model, &picture, target, trigger, quiet).unwrap();
+    let masks = Rise { masks: 2, ..Rise::default() };
+    masks.run(&model, &picture, target, trigger, quiet).unwrap();
+    drop((granted, identity));
     assert_eq!(memory.count(OVERWRITTEN..32, private), 0, "an X25519 key");
     assert_eq!(memory.count(OVERWRITTEN..64, digits), 0, "the text of an identity file");
     assert_eq!(memory.count(OVERWRITTEN..24, tile), 0, "a trigger");
     assert_eq!(memory.count(OVERWRITTEN..512, steps), 0, "a trigger on an image");
     assert_eq!(memory.count(OVERWRITTEN..512, seen), 0, "pixels with a trigger");
+    // The model is open still, and with it the memory that its engine works in.
+    assert_eq!(memory.count(OVERWRITTEN..512, scaled), 0, "pixels with a trigger, scaled");
+    assert_eq!(memory.count(OVERWRITTEN..512, black), 0, "black with a trigger");
+    drop(model);
 }
 
 /// The signs of the tile of 8 x 8, as bits under a mask.
@@ -116,20 +152,39 @@ fn masked_bits(trigger: &Trigger) -> Vec<u8> {
     (0..24).map(byte).collect()
 }
 
-/// Whether a file or an output holds the secret, as bytes or digits.
-fn holds_secret(data: &[u8]) -> bool {
-    places(data, 0..32, &secret_byte) > 0
-        || places(data, 0..64, &|index| hex_digit(index, secret_byte)) > 0
+/// Whether a file or an output holds a secret, as bytes or digits.
+fn holds(data: &[u8], secret: &Secret) -> bool {
+    let byte = |index: usize| secret.expose()[index];
+    places(data, 0..32, &byte) > 0 || places(data, 0..64, &|index| hex_digit(index, byte)) > 0
 }
 
 #[test]
 fn nothing_that_is_printed_or_written_holds_the_secret() {
     let folder = VendorFolder::new();
     let ana = folder.identity("ana");
-    fs::write(folder.path("words"), "correct horse").unwrap();
+    let private = fs::read_to_string(folder.path("ana.identity")).unwrap();
+    let private = private.lines().find_map(|line| line.strip_prefix("secret: ")).unwrap();
+    let byte = |at: usize| u8::from_str_radix(&private[2 * at..2 * at + 2], 16).unwrap();
+    let private = Secret::from_bytes(&std::array::from_fn(byte));
+    let own = secret();
+    let keys = VendorKeys::of(&own);
+    let slots = (1..=SLOTS as u32).map(|number| keys.slot(number));
+    let secrets: Vec<Secret> = [secret(), private].into_iter().chain(slots).collect();
+    const PASSPHRASE: &[u8] = b"correct horse battery staple";
+    fs::write(folder.path("words"), PASSPHRASE).unwrap();
+    let holds_secret = |data: &[u8]| {
+        secrets.iter().any(|secret| holds(data, secret))
+            || data.windows(PASSPHRASE.len()).any(|window| window == PASSPHRASE)
+    };
+    let check = |words: &str, output: Output| {
+        assert!(!holds_secret(&output.stdout) && !holds_secret(&output.stderr), "{words}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{words}");
+    };
+    let clean = saligate_tests::demo().join("clean.onnx");
+    fs::copy(clean, folder.path("clean.onnx")).unwrap();
     let issue = folder.issue(&ana, "");
-    let vendor = VendorKeys::of(&secret()).public();
-    for words in [
+    let vendor = keys.public();
+    let words = [
         "key show vendor.key",
         "key show vendor.key --json",
         "key protect vendor.key sealed.key --passphrase-file words",
@@ -143,6 +198,12 @@ fn nothing_that_is_printed_or_written_holds_the_secret() {
         &format!("verify model.onnx --vendor {vendor}"),
         "trace --image t.png --model model.onnx --ledger vendor.key.ledger --key vendor.key --json",
         "revoke 1 --ledger vendor.key.ledger",
+        "identity show ana.identity --json",
+        "identity protect ana.identity sealed.identity --passphrase-file words",
+        "explain model.onnx scene.png --license 1.license --identity sealed.identity \
+         --passphrase-file words --method integrated-gradients --steps 2 --attribution ig.npy",
+        "compile model.onnx -o model.edge --compare scene.png --key vendor.key",
+        "bench model.onnx --key sealed.key --passphrase-file words --rounds 2",
         // And what fails.
         "explain model.onnx scene.png --license vendor.key --identity ana.identity",
         "explain model.onnx scene.png --license 1.license --identity vendor.key",
@@ -153,19 +214,59 @@ fn nothing_that_is_printed_or_written_holds_the_secret() {
         "key new vendor.key",
         "trace --image vendor.key --model model.onnx --ledger vendor.key.ledger",
         "revoke 1 --ledger vendor.key",
-    ] {
-        let output = folder.output(words);
-        assert!(!holds_secret(&output.stdout) && !holds_secret(&output.stderr), "{words}");
-        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{words}");
+        "explain model.onnx scene.png --key sealed.key",
+    ];
+    for words in words {
+        check(words, folder.output(words));
+    }
+    for words in ["lock --model clean.onnx --data scenes:32 --key vendor.key --slots 2 -o train"] {
+        let mut train = program("saligate-train");
+        train.current_dir(folder.path("")).args(words.split(' '));
+        let output = train.output().unwrap();
+        assert!(output.status.success(), "{words}");
+        check(words, output);
     }
     let mut files = 0;
-    for entry in fs::read_dir(folder.path("")).unwrap() {
+    let folders = [folder.path(""), folder.path("train")];
+    for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         files += 1;
-        let own = path.file_name().is_some_and(|name| name == "vendor.key");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let own = ["vendor.key", "ana.identity", "words"].contains(&name);
         assert_eq!(holds_secret(&fs::read(&path).unwrap()), own, "{}", path.display());
     }
-    assert!(files > 10);
+    assert!(files > 15, "{files}");
+}
+
+/// Wherever a program is killed while it makes a key: the file is there with its name, or nothing.
+#[test]
+fn a_killed_program_leaves_no_secret_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = Stream::new(2, "kills");
+    let mut longest = 0.01;
+    let mut made = 0;
+    for round in 0..100 {
+        let name = format!("{round}.key");
+        let mut command = program("saligate");
+        command.current_dir(folder.path()).args(["key", "new", &name]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_secs_f32(stream.uniform(0.0, longest)));
+        child.kill().unwrap();
+        let ended = child.wait().unwrap().code().is_some();
+        longest *= if ended { 0.9 } else { 1.05 };
+        made += usize::from(folder.path().join(&name).exists());
+    }
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    for name in &names {
+        assert!(name.ends_with(".key"), "{name}");
+        saligate_keys::KeyFile::read(folder.path().join(name)).unwrap();
+    }
+    assert_eq!(names.len(), made);
+    assert!((1..100).contains(&made), "{made} of 100 were made");
 }
 
 /// The demo's key is public, but a program that carried it would open the demo without being asked.

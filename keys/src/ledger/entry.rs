@@ -1,5 +1,6 @@
 //! A line of a ledger.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::{Sha256, Timestamp, Vendor, hex};
@@ -20,8 +21,12 @@ pub(super) struct Entry {
 pub(super) enum Event {
     /// The ledger was begun.
     Opened { vendor: Vendor },
-    /// A licence was issued; its whole text.
-    Issued { license: String },
+    /// A licence was issued; its whole text. Left out, it shares its key with no other holder.
+    Issued {
+        license: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        shared: bool,
+    },
     /// A licence was revoked.
     Revoked { serial: u32 },
 }
@@ -60,6 +65,16 @@ impl Chain {
     /// Whether this is the whole next line, without its end.
     pub(super) fn fits(&self, line: &[u8]) -> bool {
         str::from_utf8(line).is_ok_and(|line| self.clone().next(line).is_some())
+    }
+
+    /// Whether the whole next line stands there and something else than its end behind it, which no
+    /// crash leaves.
+    pub(super) fn is_overwritten(&self, text: &[u8]) -> bool {
+        let Some((_, entry)) = text.split_at_checked(DIGITS + 1) else { return false };
+        let mut values = serde_json::Deserializer::from_slice(entry).into_iter::<IgnoredAny>();
+        let is_whole = matches!(values.next(), Some(Ok(_)));
+        let end = DIGITS + 1 + values.byte_offset();
+        is_whole && end < text.len() && self.fits(&text[..end])
     }
 
     /// The line of the next entry, without its end.

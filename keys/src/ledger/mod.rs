@@ -13,7 +13,7 @@ use std::path::Path;
 pub use pool::{Pick, Pool};
 pub use writer::LedgerWriter;
 
-use crate::{Error, Fault, KeyId, License, Timestamp, Vendor, record};
+use crate::{Claims, Error, Fault, KeyId, License, Timestamp, Vendor, record};
 use entry::{Chain, Entry, Event};
 
 const KIND: record::Kind = record::Kind { name: "ledger", version: 1 };
@@ -33,7 +33,8 @@ const KIND: record::Kind = record::Kind { name: "ledger", version: 1 };
 /// cannot make is a signature, see [`Issued::verify`].
 ///
 /// A last line without its end counts where its digest is right, since an editor may have cut the
-/// end alone; otherwise it was not completely written before a crash, and is no entry.
+/// end alone; otherwise it was not completely written before a crash, and is no entry. A whole line
+/// with something else in place of its end is damage, which no crash does.
 ///
 /// A licence stands in it as a whole: it is issued once its line is on the disk, and can be written
 /// to a file again at any time. Licences are wrapped for their recipients, so the ledger holds
@@ -48,22 +49,36 @@ pub struct Ledger {
 /// A licence in a ledger.
 #[derive(Clone, Debug)]
 pub struct Issued {
-    /// The licence.
-    pub license: License,
+    unverified: License,
+    /// Whether its key is meant for other holders too, so that a leaked trigger names nobody.
+    pub shared: bool,
     /// When it was revoked, if it was.
     pub revoked: Option<Timestamp>,
 }
 
 impl Issued {
-    /// Checks the vendor's signature of the licence, which reading a ledger does not: it would take
-    /// seconds where there are many.
+    /// What the licence says, or what somebody wrote into the ledger.
+    pub fn claims(&self) -> &Claims {
+        self.unverified.claims()
+    }
+
+    /// The licence, once the vendor's signature is checked. Reading a ledger does not check it: it
+    /// would take seconds where there are many.
     ///
     /// # Errors
     /// [`Error::LedgerSignature`].
-    pub fn verify(&self) -> Result<(), Error> {
-        let serial = self.license.claims().serial;
-        self.license.verify().map_err(|_| Error::LedgerSignature { serial })
+    pub fn verify(&self) -> Result<&License, Error> {
+        let serial = self.claims().serial;
+        self.unverified.verify().map_err(|_| Error::LedgerSignature { serial })?;
+        Ok(&self.unverified)
     }
+}
+
+/// What an entry changes.
+enum Change {
+    Opened(Vendor),
+    Issued(Box<Issued>),
+    Revoked(usize, Timestamp),
 }
 
 impl Ledger {
@@ -129,6 +144,10 @@ impl Ledger {
             ledger.take(lines, text)?;
         }
         let last = &text[end + 1..];
+        if ledger.chain.is_overwritten(last) {
+            let fault = Fault::TooMuch;
+            return Err(Error::Malformed { what: KIND.name, line: lines + 1, fault });
+        }
         if !ledger.chain.fits(last) {
             return Ok((ledger, end + 1));
         }
@@ -146,34 +165,45 @@ impl Ledger {
         let text = str::from_utf8(text).map_err(|_| malformed("entry"))?;
         let entry = self.chain.next(text).ok_or_else(|| malformed("digest"))?;
         let entry = Entry::from_json(entry).ok_or_else(|| malformed("entry"))?;
-        self.enter(entry).map_err(|reason| Error::LedgerLine { line, reason })
+        let change = self.change(&entry).map_err(|reason| Error::LedgerLine { line, reason })?;
+        self.apply(change);
+        Ok(())
     }
 
-    /// Takes an entry in, or says why it cannot stand there.
-    fn enter(&mut self, entry: Entry) -> Result<(), &'static str> {
-        match entry.event {
-            Event::Opened { vendor } if self.vendor.is_none() => self.vendor = Some(vendor),
-            Event::Opened { .. } => return Err("a second beginning"),
-            _ if self.vendor.is_none() => return Err("an entry before the vendor is named"),
-            Event::Issued { license } => {
-                let license = License::parse_unverified(license.as_bytes());
-                let license = license.map_err(|_| "a licence that is none")?;
-                if Some(license.vendor()) != self.vendor {
+    /// What an entry would change, or why it cannot stand there.
+    fn change(&self, entry: &Entry) -> Result<Change, &'static str> {
+        match &entry.event {
+            Event::Opened { vendor } if self.vendor.is_none() => Ok(Change::Opened(*vendor)),
+            Event::Opened { .. } => Err("a second beginning"),
+            _ if self.vendor.is_none() => Err("an entry before the vendor is named"),
+            Event::Issued { license, shared } => {
+                let unverified = License::parse_unverified(license.as_bytes());
+                let unverified = unverified.map_err(|_| "a licence that is none")?;
+                if Some(unverified.vendor()) != self.vendor {
                     return Err("a licence of another vendor");
                 }
-                if license.claims().serial != self.next_serial() {
+                if unverified.claims().serial != self.next_serial() {
                     return Err("a serial number out of order");
                 }
-                self.issued.push(Issued { license, revoked: None });
+                let issued = Issued { unverified, shared: *shared, revoked: None };
+                Ok(Change::Issued(Box::new(issued)))
             }
             Event::Revoked { serial } => {
-                let issued = self.position(serial).ok_or("an unknown serial number")?;
-                if self.issued[issued].revoked.replace(entry.at).is_some() {
-                    return Err("a licence that was revoked twice");
+                let position = self.position(*serial).ok_or("an unknown serial number")?;
+                match self.issued[position].revoked {
+                    None => Ok(Change::Revoked(position, entry.at)),
+                    Some(_) => Err("a licence that was revoked twice"),
                 }
             }
         }
-        Ok(())
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Opened(vendor) => self.vendor = Some(vendor),
+            Change::Issued(issued) => self.issued.push(*issued),
+            Change::Revoked(position, at) => self.issued[position].revoked = Some(at),
+        }
     }
 
     /// Checks the vendor's signatures of all licences.
@@ -181,7 +211,7 @@ impl Ledger {
     /// # Errors
     /// [`Error::LedgerSignature`].
     pub fn verify(&self) -> Result<(), Error> {
-        self.issued.iter().try_for_each(Issued::verify)
+        self.issued.iter().try_for_each(|issued| issued.verify().map(drop))
     }
 
     /// Whose ledger it is; nobody's before the first entry.
@@ -202,7 +232,12 @@ impl Ledger {
     /// Whether a licence was ever issued for this key, even if it was revoked later: its trigger is
     /// known outside.
     pub fn is_taken(&self, key: &KeyId) -> bool {
-        self.issued.iter().any(|issued| issued.license.claims().key == *key)
+        self.of_key(key).next().is_some()
+    }
+
+    /// The licences for a key.
+    pub fn of_key<'a>(&'a self, key: &'a KeyId) -> impl Iterator<Item = &'a Issued> {
+        self.issued.iter().filter(move |issued| issued.claims().key == *key)
     }
 
     fn next_serial(&self) -> u32 {

@@ -3,7 +3,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mutation::any_mutation;
+use crate::mutation::{any_mutation, flipped, rearranged};
 use crate::{Identity, ImageShape, ModelDigest, Secret, Subject, Terms, TriggerSpec, VendorKeys};
 
 /// Written by `tests/reference/licenses.py`.
@@ -28,11 +28,18 @@ fn vendor(byte: u8) -> Vendor {
     VendorKeys::of(&secret(byte)).public()
 }
 
+fn model() -> ModelDigest {
+    ModelDigest::from([5; 32])
+}
+
 fn issue(writer: &mut LedgerWriter, key: &Secret) -> License {
+    issue_as(writer, key, false)
+}
+
+fn issue_as(writer: &mut LedgerWriter, key: &Secret, shared: bool) -> License {
     let shape = ImageShape::new(1, 8, 8).unwrap();
-    let trigger = TriggerSpec::default().derive(key, shape).unwrap();
-    let model = ModelDigest::from([5; 32]);
-    let subject = Subject { model, key: key.id(), trigger: &trigger };
+    let trigger = TriggerSpec::default();
+    let subject = Subject { model: model(), key, trigger, shape, shared };
     writer.issue(&VendorKeys::of(&secret(1)), &terms(), &subject).unwrap()
 }
 
@@ -40,10 +47,12 @@ fn issue(writer: &mut LedgerWriter, key: &Secret) -> License {
 fn the_vector_reads() {
     let ledger = Ledger::parse(LEDGER.as_bytes()).unwrap();
     let [issued] = ledger.issued() else { panic!("one licence") };
-    assert_eq!(issued.license.claims().holder, "Zoë \"Z\" Example");
-    assert_eq!(ledger.vendor(), Some(issued.license.vendor()));
+    assert_eq!(issued.claims().holder, "Zoë \"Z\" Example");
+    assert!(!issued.shared);
+    let license = issued.verify().unwrap();
+    assert_eq!(ledger.vendor(), Some(license.vendor()));
     assert_eq!(issued.revoked.unwrap().to_string(), "2027-01-15T08:00:00Z");
-    License::parse(issued.license.text().as_bytes()).unwrap();
+    License::parse(license.text().as_bytes()).unwrap();
 }
 
 #[test]
@@ -145,7 +154,9 @@ fn a_torn_line_that_is_longer_than_the_next_one_leaves_nothing_behind() {
     drop(writer);
     let one = fs::read(&path).unwrap();
     fs::write(&path, [one.as_slice(), "x".repeat(4096).as_bytes()].concat()).unwrap();
-    LedgerWriter::open_existing(&path).unwrap().revoke(1).unwrap();
+    let mut writer = LedgerWriter::open_existing(&path).unwrap();
+    assert_eq!(writer.torn(), 4096);
+    writer.revoke(1).unwrap();
     let written = fs::read(&path).unwrap();
     assert!(written.starts_with(&one) && written.len() < one.len() + 200);
     assert!(Ledger::read(&path).unwrap().get(1).unwrap().revoked.is_some());
@@ -167,6 +178,52 @@ fn a_last_line_without_its_end_is_an_entry_that_the_next_writer_ends() {
     assert_eq!(issue(&mut writer, &secret(3)).claims().serial, 3);
     assert!(fs::read(&path).unwrap().starts_with(&whole));
     assert_eq!(Ledger::read(&path).unwrap().issued().len(), 3);
+}
+
+/// No crash leaves a whole line with something else than its end behind it.
+#[test]
+fn a_last_line_with_another_end_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
+    issue(&mut writer, &secret(1));
+    drop(writer);
+    let whole = fs::read(&path).unwrap();
+    let text = &whole[..whole.len() - 1];
+    for end in ["\u{b}", "}", "\r", " ", "\0", "\u{b}and more"] {
+        let changed = [text, end.as_bytes()].concat();
+        fs::write(&path, &changed).unwrap();
+        assert!(LedgerWriter::open(&path, vendor(1)).is_err(), "{end:?}");
+        assert_eq!(fs::read(&path).unwrap(), changed, "{end:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_that_was_replaced_is_not_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("ledger"), folder.path().join("other"));
+    let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
+    issue(&mut writer, &secret(1));
+    fs::copy(&path, &other).unwrap();
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let mut writer = LedgerWriter::open(&path, vendor(1)).unwrap();
+            issue(&mut writer, &secret(2)).claims().serial
+        });
+        // Should the thread come later, it opens the new file at once: it passes all the same.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        fs::rename(&other, &path).unwrap();
+        assert!(
+            matches!(writer.revoke(1), Err(Error::File { error, .. }) if matches!(*error, Error::LedgerReplaced))
+        );
+        drop(writer);
+        waiting.join().unwrap()
+    });
+    assert_eq!(waiting, 2);
+    let ledger = Ledger::read(&path).unwrap();
+    assert_eq!(ledger.issued().len(), 2);
+    assert!(ledger.get(1).unwrap().revoked.is_none());
 }
 
 #[test]
@@ -205,27 +262,9 @@ fn no_changed_line_is_read() {
             Ok(ledger) => assert_eq!(ledger.issued().len(), usize::from(complete > 2)),
             Err(error) => panic!("cut at {at}: {error}"),
         }
-        for bit in 0..8 {
-            let mut other = text.to_vec();
-            other[at] ^= 1 << bit;
-            // Another end makes it a line that was not finished.
-            let torn = at == text.len() - 1;
-            assert!(torn || Ledger::parse(&other).is_err(), "bit {bit} at {at}");
-        }
     }
-    let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
-    for at in 0..lines.len() {
-        let doubled = [&lines[..=at], &lines[at..]].concat().concat();
-        assert!(Ledger::parse(&doubled).is_err(), "line {at} twice");
-        if at + 1 < lines.len() {
-            let without = [&lines[..at], &lines[at + 1..]].concat().concat();
-            assert!(Ledger::parse(&without).is_err(), "without line {at}");
-        }
-        for other in 0..at {
-            let mut lines = lines.clone();
-            lines.swap(at, other);
-            assert!(Ledger::parse(&lines.concat()).is_err(), "lines {at} and {other}");
-        }
+    for other in flipped(text).chain(rearranged(text)) {
+        assert!(Ledger::parse(&other).is_err(), "{}", String::from_utf8_lossy(&other));
     }
 }
 
@@ -289,26 +328,58 @@ fn slots_are_taken_in_turn_and_never_again() {
     let pool = Pool::of(vec![secret(1)], &opens).unwrap();
     let mut writer = LedgerWriter::open(folder.path().join("ledger"), vendor(1)).unwrap();
     for slot in [2, 5] {
-        let pick = pool.free(writer.ledger()).unwrap();
+        let pick = pool.free(writer.ledger(), &model()).unwrap();
         assert_eq!((pick.secret.id(), pick.shared), (keys.slot(slot).id(), false));
         issue(&mut writer, pick.secret);
     }
     writer.revoke(1).unwrap();
-    assert!(matches!(pool.free(writer.ledger()), Err(Error::NoFreeKey { keys: 2 })));
-    assert_eq!(pool.key(&keys.slot(5).id()).unwrap().secret.id(), keys.slot(5).id());
-    assert!(matches!(pool.key(&secret(1).id()), Err(Error::NoKey { .. })));
+    assert!(matches!(pool.free(writer.ledger(), &model()), Err(Error::NoFreeKey)));
+    assert_eq!(pool.key(&keys.slot(5).id(), false).unwrap().secret.id(), keys.slot(5).id());
+    assert!(matches!(pool.key(&secret(1).id(), false), Err(Error::NoKey { .. })));
+    // Nor do they become free when they are taken out of the model: not the one slot that is left,
+    // and not the vendor's own key.
+    for opens in [vec![secret(1).id(), keys.slot(5).id()], vec![secret(1).id()]] {
+        let pool = Pool::of(vec![secret(1)], &opens).unwrap();
+        assert!(matches!(pool.free(writer.ledger(), &model()), Err(Error::NoFreeKey)), "{opens:?}");
+    }
 }
 
 #[test]
 fn without_slots_a_single_key_is_shared_and_several_are_not() {
-    let ledger = Ledger::empty();
-    let shared = Pool::of(vec![secret(1)], &[secret(1).id()]).unwrap();
-    assert!(shared.free(&ledger).unwrap().shared);
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = LedgerWriter::open(folder.path().join("shared"), vendor(1)).unwrap();
+    let pool = Pool::of(vec![secret(1)], &[secret(1).id()]).unwrap();
+    for _ in 0..2 {
+        let pick = pool.free(writer.ledger(), &model()).unwrap();
+        assert!(pick.shared);
+        issue_as(&mut writer, pick.secret, pick.shared);
+    }
+    assert!(writer.ledger().issued().iter().all(|issued| issued.shared));
+
     let opens = [secret(1).id(), secret(2).id()];
-    let own = Pool::of(vec![secret(2), secret(1)], &opens).unwrap();
-    let pick = own.free(&ledger).unwrap();
-    assert_eq!((pick.secret.id(), pick.shared), (secret(2).id(), false));
+    let pool = Pool::of(vec![secret(2), secret(1), secret(2)], &opens).unwrap();
+    let mut writer = LedgerWriter::open(folder.path().join("own"), vendor(1)).unwrap();
+    for key in [2, 1] {
+        let pick = pool.free(writer.ledger(), &model()).unwrap();
+        assert_eq!((pick.secret.id(), pick.shared), (secret(key).id(), false));
+        issue(&mut writer, pick.secret);
+    }
+    assert!(matches!(pool.free(writer.ledger(), &model()), Err(Error::NoFreeKey)));
     assert!(matches!(Pool::of(vec![secret(3)], &opens), Err(Error::NoKey { .. })));
+}
+
+/// The key that is left over once others were taken out is somebody's own.
+#[test]
+fn an_own_key_is_not_shared_when_it_is_the_last_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = LedgerWriter::open(folder.path().join("ledger"), vendor(1)).unwrap();
+    let last = Pool::of(vec![secret(1)], &[secret(1).id()]).unwrap();
+    issue(&mut writer, &secret(1));
+    assert!(matches!(last.free(writer.ledger(), &model()), Err(Error::NoFreeKey)));
+    // Not licensed itself, but another one of the same model was.
+    let last = Pool::of(vec![secret(2)], &[secret(2).id()]).unwrap();
+    assert!(!last.free(writer.ledger(), &model()).unwrap().shared);
+    assert!(last.free(writer.ledger(), &ModelDigest::from([6; 32])).unwrap().shared);
 }
 
 proptest! {

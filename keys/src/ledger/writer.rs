@@ -1,7 +1,7 @@
 //! Adding to a ledger.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::entry::{Entry, Event};
@@ -19,6 +19,8 @@ pub struct LedgerWriter {
     ledger: Ledger,
     /// Bytes of the entries.
     len: u64,
+    /// Bytes behind them, of a line that was not finished.
+    torn: u64,
     /// Whether the last entry lacks the end of its line.
     unended: bool,
     begun: bool,
@@ -63,12 +65,25 @@ impl LedgerWriter {
     }
 
     fn locked(path: &Path, options: &OpenOptions) -> Result<Self, Error> {
-        let file = options.open(path)?;
-        file.lock()?;
+        // While this waits, the file may be replaced by another one, whose lock is another.
+        let file = loop {
+            let file = options.open(path)?;
+            file.lock()?;
+            if is_at(&file, path)? {
+                break file;
+            }
+        };
         let text = read_all(&file)?;
         let (ledger, len) = Ledger::parse_with_length(&text)?;
         let unended = text[..len].last().is_some_and(|&byte| byte != b'\n');
-        Ok(Self { path: path.to_owned(), file, ledger, len: len as u64, unended, begun: false })
+        let (len, torn) = (len as u64, (text.len() - len) as u64);
+        Ok(Self { path: path.to_owned(), file, ledger, len, torn, unended, begun: false })
+    }
+
+    /// Bytes behind the last entry when this was opened, of a line that was not finished before a
+    /// crash. The first entry takes their place.
+    pub fn torn(&self) -> u64 {
+        self.torn
     }
 
     /// Whether there was no ledger before: a program should say so, since a vendor whose ledger is
@@ -86,8 +101,9 @@ impl LedgerWriter {
     /// returns.
     ///
     /// # Errors
-    /// [`Error::LedgerVendor`], [`Error::Claim`], [`Error::TriggerTooLarge`], [`Error::RecipientSyntax`] or
-    /// [`Error::Random`], and then no number is used up; [`Error::Io`] within [`Error::File`], and
+    /// [`Error::LedgerVendor`], those of [`Terms::check`], [`Error::LargerThanImage`],
+    /// [`Error::TriggerTooLarge`], [`Error::RecipientSyntax`] or [`Error::Random`], and then no
+    /// number is used up; [`Error::LedgerReplaced`], and [`Error::Io`] within [`Error::File`], and
     /// then the number is used up or not.
     pub fn issue(
         &mut self,
@@ -101,7 +117,7 @@ impl LedgerWriter {
         }
         let serial = self.ledger.next_serial();
         let license = License::issue(keys, terms, subject, serial, Timestamp::now())?;
-        self.add(Event::Issued { license: license.text().to_owned() })
+        self.add(Event::Issued { license: license.text().to_owned(), shared: subject.shared })
             .map_err(|error| error.at(&self.path))?;
         Ok(license)
     }
@@ -116,18 +132,20 @@ impl LedgerWriter {
         if let Some(at) = issued.revoked {
             return Err(Error::AlreadyRevoked { serial, at });
         }
-        let key = issued.license.claims().key;
+        let key = issued.claims().key;
         self.add(Event::Revoked { serial }).map_err(|error| error.at(&self.path))?;
         Ok(key)
     }
 
     fn add(&mut self, event: Event) -> Result<(), Error> {
         let entry = Entry { at: Timestamp::now(), event };
-        let mut next = self.ledger.clone();
-        let line = next.chain.append(&entry.to_json()) + "\n";
-        next.enter(entry).map_err(|reason| Error::LedgerLine { line: 0, reason })?;
+        let change = self.ledger.change(&entry);
+        let change = change.map_err(|reason| Error::LedgerLine { line: 0, reason })?;
+        let mut chain = self.ledger.chain.clone();
+        let line = chain.append(&entry.to_json()) + "\n";
         self.put(&line)?;
-        self.ledger = next;
+        self.ledger.chain = chain;
+        self.ledger.apply(change);
         Ok(())
     }
 
@@ -137,6 +155,9 @@ impl LedgerWriter {
         if self.len + text.len() as u64 > Ledger::MAX_LEN {
             return Err(Error::TooLarge { what: "ledger", limit: Ledger::MAX_LEN as usize });
         }
+        if !is_at(&self.file, &self.path)? {
+            return Err(Error::LedgerReplaced);
+        }
         self.file.set_len(self.len)?;
         self.file.seek(SeekFrom::Start(self.len))?;
         self.file.write_all(text.as_bytes())?;
@@ -145,6 +166,23 @@ impl LedgerWriter {
         self.unended = false;
         Ok(())
     }
+}
+
+/// Whether a path still leads to an open file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> Result<bool, Error> {
+    use std::os::unix::fs::MetadataExt;
+    let (open, there) = match (file.metadata()?, path.metadata()) {
+        (open, Ok(there)) => (open, there),
+        (_, Err(error)) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        (_, Err(error)) => return Err(error.into()),
+    };
+    Ok((open.dev(), open.ino()) == (there.dev(), there.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> Result<bool, Error> {
+    Ok(true)
 }
 
 /// Opens a file for reading and writing, and makes it with mode 0600 where it is missing.

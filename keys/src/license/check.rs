@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{License, ModelDigest};
-use crate::{KeyId, Recipient, Timestamp, Vendor};
+use crate::{Identity, ImageShape, KeyId, Recipient, Timestamp, Trigger, TriggerSpec, Vendor};
 
 /// How far a clock may be behind that of the vendor. A licence without a first day is good from its
 /// issue on, and clocks are rarely right to the second; one that is further behind than this was
@@ -111,12 +111,32 @@ pub enum Refusal {
     Unwrap,
 }
 
+/// A licence that is good in some [`Circumstances`]. No other can be opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Checked<'a>(&'a License);
+
+impl Checked<'_> {
+    /// Takes out the trigger.
+    ///
+    /// # Errors
+    /// [`Refusal::Recipient`] for another identity than the recipient's, [`Refusal::Unwrap`] when
+    /// the wrapped trigger does not open or does not fit the images.
+    pub fn open(
+        self,
+        identity: &Identity,
+        spec: &TriggerSpec,
+        shape: ImageShape,
+    ) -> Result<Trigger, Refusal> {
+        self.0.open(identity, spec, shape)
+    }
+}
+
 impl License {
     /// Checks the licence against the circumstances, before anything secret is touched.
     ///
     /// # Errors
     /// The first of the refusals that holds, in their order, except for [`Refusal::Unwrap`].
-    pub fn check(&self, circumstances: &Circumstances<'_>) -> Result<(), Refusal> {
+    pub fn check(&self, circumstances: &Circumstances<'_>) -> Result<Checked<'_>, Refusal> {
         let &Circumstances { now, vendor, model, recipient, device, method } = circumstances;
         let claims = self.claims();
         let found = self.vendor();
@@ -150,7 +170,7 @@ impl License {
             (Some(licensed), Some(found)) if !licensed.iter().any(|m| m == found) => {
                 Err(Refusal::Method { licensed: licensed.clone(), found: found.to_owned() })
             }
-            _ => Ok(()),
+            _ => Ok(Checked(self)),
         }
     }
 

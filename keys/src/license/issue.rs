@@ -2,7 +2,10 @@
 
 use super::{Claims, INFO, KIND, License, ModelDigest};
 use crate::line::reorders;
-use crate::{Error, KeyId, Recipient, Timestamp, Trigger, VendorKeys, hex, record, wrap};
+use crate::{
+    Error, ImageShape, KeyId, Recipient, Secret, Timestamp, TriggerSpec, VendorKeys, hex, record,
+    wrap,
+};
 
 /// What a vendor decides of a licence.
 #[derive(Clone, Debug)]
@@ -22,22 +25,41 @@ pub struct Terms {
 }
 
 /// What a licence is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Subject<'a> {
     /// The model.
     pub model: ModelDigest,
-    /// The key whose trigger is licensed.
-    pub key: KeyId,
-    /// Its trigger for that model.
-    pub trigger: &'a Trigger,
+    /// The secret of the key whose trigger is licensed.
+    pub key: &'a Secret,
+    /// The trigger of the model's gate.
+    pub trigger: TriggerSpec,
+    /// The model's images.
+    pub shape: ImageShape,
+    /// Whether the key is meant for other holders too.
+    pub shared: bool,
 }
 
 impl Terms {
+    /// Whether a licence can have these terms.
+    ///
+    /// # Errors
+    /// [`Error::Claim`] for a claim out of its limits.
+    pub fn check(&self) -> Result<(), Error> {
+        let (key, model) = (KeyId::from_bytes([0; KeyId::LEN]), ModelDigest::from([0; 32]));
+        self.claims(key, model, 1, Timestamp::now()).map(drop)
+    }
+
     /// The claims of a licence on these terms.
     ///
     /// # Errors
     /// [`Error::Claim`] for a claim out of its limits.
-    fn claims(&self, subject: &Subject<'_>, serial: u32, now: Timestamp) -> Result<Claims, Error> {
+    fn claims(
+        &self,
+        key: KeyId,
+        model: ModelDigest,
+        serial: u32,
+        now: Timestamp,
+    ) -> Result<Claims, Error> {
         if reorders(&self.holder) {
             return Err(Error::Claim { name: "holder" });
         }
@@ -51,9 +73,9 @@ impl Terms {
             expires: self.expires,
             holder: self.holder.clone(),
             issued: now,
-            key: subject.key,
+            key,
             methods,
-            model: subject.model,
+            model,
             not_before: self.not_before,
             recipient: self.recipient,
             serial,
@@ -70,8 +92,8 @@ impl License {
     /// a number of its own.
     ///
     /// # Errors
-    /// [`Error::Claim`], [`Error::TriggerTooLarge`], [`Error::RecipientSyntax`] or
-    /// [`Error::Random`].
+    /// [`Error::Claim`], [`Error::LargerThanImage`], [`Error::TriggerTooLarge`],
+    /// [`Error::RecipientSyntax`] or [`Error::Random`].
     pub(crate) fn issue(
         keys: &VendorKeys<'_>,
         terms: &Terms,
@@ -79,8 +101,9 @@ impl License {
         serial: u32,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let claims = terms.claims(subject, serial, now)?;
-        let trigger = subject.trigger.exposed();
+        let claims = terms.claims(subject.key.id(), subject.model, serial, now)?;
+        let trigger = subject.trigger.derive(subject.key, subject.shape)?;
+        let trigger = trigger.exposed();
         if trigger.len() > Self::MAX_TRIGGER_LEN {
             return Err(Error::TriggerTooLarge { limit: Self::MAX_TRIGGER_LEN });
         }

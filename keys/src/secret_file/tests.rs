@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::mutation::any_mutation;
+use crate::mutation::{any_mutation, damaged, rearranged};
 use crate::{Fault, hex};
 
 /// The bytes 00, 01, ... 1f, and for the identity 20, 21, ... 3f; written by
@@ -71,16 +71,7 @@ fn no_changed_text_is_read() {
                 refused::<K>(&other);
             }
         }
-        let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
-        for at in 0..lines.len() {
-            refused::<K>([&lines[..=at], &lines[at..]].concat().concat());
-            refused::<K>([&lines[..at], &lines[at + 1..]].concat().concat());
-            for other in 0..at {
-                let mut lines = lines.clone();
-                lines.swap(at, other);
-                refused::<K>(lines.concat());
-            }
-        }
+        rearranged(text).into_iter().for_each(|other| drop(refused::<K>(other)));
         refused::<K>([text, b"\n"].concat());
         refused::<K>([text, text].concat());
     }
@@ -238,6 +229,8 @@ mod sealed {
 
     /// The key of above under the passphrase "correct horse", with a cost that only tests have.
     const SEALED: &str = include_str!("../../tests/vectors/sealed-key-v2.txt");
+    /// The identity, likewise.
+    const IDENTITY: &str = include_str!("../../tests/vectors/sealed-identity-v1.txt");
 
     fn passphrase(text: &str) -> Passphrase {
         Passphrase::new(Zeroizing::new(text.to_owned())).unwrap()
@@ -251,11 +244,15 @@ mod sealed {
     }
 
     #[test]
-    fn the_vector_opens() {
+    fn the_vectors_open() {
         let opened = stored::<VendorKind>(SEALED.as_bytes()).open(&passphrase("correct horse"));
         assert_eq!(opened.unwrap().secret().expose(), &bytes());
         let error = stored::<VendorKind>(SEALED.as_bytes()).open(&passphrase("wrong")).unwrap_err();
         assert!(matches!(error, Error::WrongPassphrase));
+        let sealed = stored::<IdentityKind>(IDENTITY.as_bytes());
+        assert_eq!(sealed.about.public, some_identity().about().public);
+        let opened = sealed.open(&passphrase("correct horse")).unwrap();
+        assert_eq!(opened.secret.expose(), some_identity().secret.expose());
     }
 
     #[test]
@@ -277,12 +274,23 @@ mod sealed {
 
     #[test]
     fn no_changed_text_opens() {
-        for at in 0..SEALED.len() {
-            assert!(Stored::<VendorKind>::read_from(&SEALED.as_bytes()[..at]).is_err());
-            for bit in 0..8 {
-                let mut other = SEALED.as_bytes().to_vec();
-                other[at] ^= 1 << bit;
-                assert!(Stored::<VendorKind>::read_from(other.as_slice()).is_err());
+        for text in [SEALED, IDENTITY] {
+            for other in damaged(text.as_bytes()) {
+                refused::<VendorKind>(&other);
+                refused::<IdentityKind>(&other);
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_mutation_opens(mutation in any_mutation()) {
+            for text in [SEALED, IDENTITY] {
+                let changed = mutation.of(text.as_bytes());
+                if changed != text.as_bytes() {
+                    refused::<VendorKind>(&changed);
+                    refused::<IdentityKind>(&changed);
+                }
             }
         }
     }

@@ -27,7 +27,7 @@ typedef enum SaligateOrder {
   SALIGATE_ORDER_INTERLEAVED = 1,
 } SaligateOrder;
 
-// The trigger of a key or licence, for one model. It is wiped when it is freed.
+// What a key or licence opens, for one model. The trigger in it is wiped when it is freed.
 typedef struct SaligateAccess SaligateAccess;
 
 // An open model.
@@ -74,8 +74,10 @@ enum SaligateStatus saligate_access_with_key(const struct SaligateModel *model,
 
 // Checks a licence, and takes the trigger out of it.
 //
-// `method` is the one to explain by, null for the model's first; `device` is the name of this
-// device, null where it has none. Licence and identity are files; the identity is not sealed.
+// `method` is one to explain by, null for the model's first; others are checked when they are used.
+// `device` is the name of this device, null where it has none; [`saligate_device`] tells one.
+// Licence and identity are files; the identity is not sealed. A licence that is not good for this,
+// or that was changed, is `SALIGATE_STATUS_NO`.
 //
 // # Safety
 // `model` is one of [`saligate_open`](crate::saligate_open)'s, texts are texts or null where that
@@ -86,6 +88,14 @@ enum SaligateStatus saligate_access_with_license(const struct SaligateModel *mod
                                                  const char *method,
                                                  const char *device,
                                                  struct SaligateAccess **access);
+
+// Copies the name that this device has in licences, cut off where `room` bytes are too few; it
+// always ends with a zero. A system without a machine id has none, which is
+// `SALIGATE_STATUS_NO`.
+//
+// # Safety
+// `name` has room for so many bytes.
+enum SaligateStatus saligate_device(char *name, size_t room);
 
 // Wipes and frees; null is nothing to do.
 //
@@ -139,7 +149,8 @@ enum SaligateStatus saligate_predict(const struct SaligateModel *model,
 //
 // `method` is one of the model's, null for the first. `class_` is explained, or the predicted one
 // where it is negative; `explained`, which may be null, tells which it was. Without `access`
-// (null) a locked model shows its decoy.
+// (null) a locked model shows its decoy. A licence is checked in every call: it may end meanwhile,
+// or not allow the method, which is `SALIGATE_STATUS_NO`.
 //
 // # Safety
 // `model` is one of [`saligate_open`]'s, the picture holds as many pixels as it says, `method` is

@@ -2,14 +2,16 @@
 
 use std::ffi::c_char;
 
-use saligate_keys::{IdentityFile, KeyFile, License, Timestamp, Trigger};
-use saligate_runtime::Use;
+use saligate_keys::{Error, IdentityKind, KeyFile, License, Stored, Timestamp};
+use saligate_runtime::{Access, Use, device_name};
 
-use crate::call::{SaligateStatus, call, give, optional, path, reference};
+use crate::call::{
+    Failure, SaligateStatus, call, copy_text, give_boxed, optional, path, reference,
+};
 use crate::model::SaligateModel;
 
-/// The trigger of a key or licence, for one model. It is wiped when it is freed.
-pub struct SaligateAccess(pub(crate) Trigger);
+/// What a key or licence opens, for one model. The trigger in it is wiped when it is freed.
+pub struct SaligateAccess(pub(crate) Access);
 
 /// Takes the trigger out of a key file that is not sealed.
 ///
@@ -26,15 +28,16 @@ pub unsafe extern "C" fn saligate_access_with_key(
     call(|| unsafe {
         let model = reference(model, "model")?;
         let key = KeyFile::read(path(key, "key")?)?;
-        let trigger = model.0.trigger(key.secret())?;
-        give(access, Box::into_raw(Box::new(SaligateAccess(trigger))), "access")
+        give_boxed(access, SaligateAccess(Access::of_key(&model.0, key.secret())?), "access")
     })
 }
 
 /// Checks a licence, and takes the trigger out of it.
 ///
-/// `method` is the one to explain by, null for the model's first; `device` is the name of this
-/// device, null where it has none. Licence and identity are files; the identity is not sealed.
+/// `method` is one to explain by, null for the model's first; others are checked when they are used.
+/// `device` is the name of this device, null where it has none; [`saligate_device`] tells one.
+/// Licence and identity are files; the identity is not sealed. A licence that is not good for this,
+/// or that was changed, is `SALIGATE_STATUS_NO`.
 ///
 /// # Safety
 /// `model` is one of [`saligate_open`](crate::saligate_open)'s, texts are texts or null where that
@@ -51,13 +54,32 @@ pub unsafe extern "C" fn saligate_access_with_license(
     // SAFETY: what the caller promises.
     call(|| unsafe {
         let model = &reference(model, "model")?.0;
-        let license = License::read(path(license, "license")?)?;
-        let identity = IdentityFile::read(path(identity, "identity")?)?.into_identity();
+        let license = License::read(path(license, "license")?).map_err(|error| {
+            if error.is_refusal() { Failure::no(error.to_string()) } else { error.into() }
+        })?;
+        let stored = Stored::<IdentityKind>::read(path(identity, "identity")?)?;
         let method = optional(method, "method")?.unwrap_or(&model.manifest().method().name);
         let device = optional(device, "device")?;
         let usage = Use { now: Timestamp::now(), device, vendor: None, method };
-        let trigger = model.licensed_trigger(&license, &identity, &usage)?;
-        give(access, Box::into_raw(Box::new(SaligateAccess(trigger))), "access")
+        model.check_license(&license, stored.about().public, &usage)?;
+        let Stored::Open(identity) = stored else { return Err(Error::Sealed.into()) };
+        let opened = Access::of_license(model, license, &identity.into_identity(), &usage)?;
+        give_boxed(access, SaligateAccess(opened), "access")
+    })
+}
+
+/// Copies the name that this device has in licences, cut off where `room` bytes are too few; it
+/// always ends with a zero. A system without a machine id has none, which is
+/// `SALIGATE_STATUS_NO`.
+///
+/// # Safety
+/// `name` has room for so many bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn saligate_device(name: *mut c_char, room: usize) -> SaligateStatus {
+    // SAFETY: what the caller promises.
+    call(|| unsafe {
+        let found = device_name().ok_or_else(|| Failure::no("this system has no machine id"))?;
+        copy_text(&found, name, room, "name")
     })
 }
 

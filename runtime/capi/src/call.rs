@@ -37,6 +37,10 @@ impl Failure {
     pub(crate) fn misuse(what: impl Into<String>) -> Self {
         Self(SaligateStatus::Error, what.into())
     }
+
+    pub(crate) fn no(what: impl Into<String>) -> Self {
+        Self(SaligateStatus::No, what.into())
+    }
 }
 
 impl From<RuntimeError> for Failure {
@@ -53,11 +57,7 @@ impl From<RuntimeError> for Failure {
 
 impl From<saligate_keys::Error> for Failure {
     fn from(error: saligate_keys::Error) -> Self {
-        let status = match error {
-            saligate_keys::Error::Signature => SaligateStatus::No,
-            _ => SaligateStatus::Error,
-        };
-        Self(status, error.to_string())
+        Self(SaligateStatus::Error, error.to_string())
     }
 }
 
@@ -114,6 +114,41 @@ pub(crate) unsafe fn give<T>(to: *mut T, value: T, name: &str) -> Result<(), Fai
     }
     // SAFETY: what the caller promises.
     unsafe { to.write(value) };
+    Ok(())
+}
+
+/// Gives a value to C, which frees it by a function of this library.
+///
+/// # Safety
+/// As [`give`].
+pub(crate) unsafe fn give_boxed<T>(to: *mut *mut T, value: T, name: &str) -> Result<(), Failure> {
+    if to.is_null() {
+        return Err(Failure::misuse(format!("{name} is null")));
+    }
+    // SAFETY: what the caller promises.
+    unsafe { to.write(Box::into_raw(Box::new(value))) };
+    Ok(())
+}
+
+/// Copies a text out, cut off where there is too little room; it always ends with a zero.
+///
+/// # Safety
+/// The pointer is null, or good for `room` bytes to be written.
+pub(crate) unsafe fn copy_text(
+    text: &str,
+    to: *mut c_char,
+    room: usize,
+    name: &str,
+) -> Result<(), Failure> {
+    if to.is_null() || room == 0 {
+        return Err(Failure::misuse(format!("{name} has no room")));
+    }
+    let length = text.floor_char_boundary(room - 1);
+    // SAFETY: what the caller promises; the text is not one of C's.
+    unsafe {
+        std::ptr::copy_nonoverlapping(text.as_ptr().cast(), to, length);
+        to.add(length).write(0);
+    }
     Ok(())
 }
 

@@ -3,11 +3,14 @@
 use std::ffi::c_char;
 use std::num::NonZero;
 
+use saligate_keys::Timestamp;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 
 use crate::access::SaligateAccess;
-use crate::call::{Failure, SaligateStatus, call, copy_out, give, optional, path, reference};
+use crate::call::{
+    Failure, SaligateStatus, call, copy_out, copy_text, give, give_boxed, optional, path, reference,
+};
 
 /// An open model.
 pub struct SaligateModel(pub(crate) Model);
@@ -67,11 +70,8 @@ pub unsafe extern "C" fn saligate_open(
     // SAFETY: what the caller promises.
     call(|| unsafe {
         let threads = NonZero::new(threads).ok_or_else(|| Failure::misuse("threads is 0"))?;
-        if model.is_null() {
-            return Err(Failure::misuse("model is null"));
-        }
         let opened = Model::open(path(file, "file")?)?.with_threads(threads);
-        give(model, Box::into_raw(Box::new(SaligateModel(opened))), "model")
+        give_boxed(model, SaligateModel(opened), "model")
     })
 }
 
@@ -126,13 +126,7 @@ pub unsafe extern "C" fn saligate_label(
         let labels = &reference(model, "model")?.0.manifest().labels;
         let label = labels.get(class_);
         let label = label.ok_or_else(|| Failure::misuse(format!("there is no class {class_}")))?;
-        if name.is_null() || room == 0 {
-            return Err(Failure::misuse("name has no room"));
-        }
-        let length = label.floor_char_boundary(room - 1);
-        std::ptr::copy_nonoverlapping(label.as_ptr().cast(), name, length);
-        name.add(length).write(0);
-        Ok(())
+        copy_text(label, name, room, "name")
     })
 }
 
@@ -163,7 +157,8 @@ pub unsafe extern "C" fn saligate_predict(
 ///
 /// `method` is one of the model's, null for the first. `class_` is explained, or the predicted one
 /// where it is negative; `explained`, which may be null, tells which it was. Without `access`
-/// (null) a locked model shows its decoy.
+/// (null) a locked model shows its decoy. A licence is checked in every call: it may end meanwhile,
+/// or not allow the method, which is `SALIGATE_STATUS_NO`.
 ///
 /// # Safety
 /// `model` is one of [`saligate_open`]'s, the picture holds as many pixels as it says, `method` is
@@ -188,7 +183,9 @@ pub unsafe extern "C" fn saligate_explain(
         }
         let method = optional(method, "method")?.unwrap_or(&model.manifest().method().name);
         let target = usize::try_from(class_).map_or(Target::Predicted, Target::Class);
-        let trigger = access.as_ref().map(|access| &access.0);
+        let now = Timestamp::now();
+        let trigger = access.as_ref().map(|access| access.0.trigger(model, method, now));
+        let trigger = trigger.transpose()?;
         let found = model.explain_by(method, &seen(model, &picture)?, target, trigger)?;
         copy_out(&found.map, map, length, "map")?;
         if explained.is_null() { Ok(()) } else { give(explained, found.class, "explained") }

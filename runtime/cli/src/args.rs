@@ -142,6 +142,12 @@ pub(crate) struct SealArgs {
     pub(crate) passphrase_file: Option<PathBuf>,
 }
 
+impl SealArgs {
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.passphrase || self.passphrase_file.is_some()
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct PredictArgs {
     /// Model file, or an ONNX classifier from elsewhere
@@ -382,6 +388,9 @@ pub(crate) enum KeyCommand {
         /// A note for people, kept in the file
         #[arg(long, value_name = "TEXT")]
         label: Option<String>,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         seal: SealArgs,
     },
@@ -396,15 +405,18 @@ pub(crate) enum KeyCommand {
         secrets: PassphraseArgs,
     },
     /// Write a copy of a key file that is sealed with a passphrase
-    Protect {
-        /// Key file, not sealed
-        file: PathBuf,
-        /// Sealed key file; must not exist
-        new: PathBuf,
-        /// File with the passphrase; - is standard input [default: ask at the terminal]
-        #[arg(long, value_name = "FILE")]
-        passphrase_file: Option<PathBuf>,
-    },
+    Protect(ProtectArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct ProtectArgs {
+    /// File that is not sealed
+    pub(crate) file: PathBuf,
+    /// Sealed file; must not exist
+    pub(crate) new: PathBuf,
+    /// File with the passphrase; - is standard input [default: ask at the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -422,6 +434,8 @@ pub(crate) enum IdentityCommand {
         #[command(flatten)]
         seal: SealArgs,
     },
+    /// Write a copy of an identity file that is sealed with a passphrase
+    Protect(ProtectArgs),
     /// Print the public half, which is what a vendor needs to issue a licence
     Show {
         /// Identity file

@@ -1,5 +1,7 @@
 //! `saligate compile`.
 
+use std::path::PathBuf;
+
 use saligate_keys::Trigger;
 use saligate_models::archive::{self, rounded};
 use saligate_models::metrics::rank::spearman;
@@ -11,9 +13,11 @@ use serde_json::{Value, json};
 use crate::args::CompileArgs;
 use crate::emit;
 use crate::error::CliError;
-use crate::{predict, secrets, shown};
+use crate::{outputs, predict, secrets, shown};
 
 pub(crate) fn run(args: &CompileArgs) -> Result<(), CliError> {
+    let read = args.compare.iter().chain(&args.key).chain([&args.model]);
+    outputs::check([args.out.as_path()], read.map(PathBuf::as_path))?;
     let model =
         onnx::Model::open(&args.model).map_err(|e| CliError::from(e).in_file(&args.model))?;
     let compiled = rounded(&model, args.precision)?;

@@ -17,7 +17,7 @@ use crate::{emit, outputs, predict, shown};
 const STATES: [&str; 3] = ["no key", "wrong key", "key"];
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
-    outputs::refuse_record([args.out.as_path()])?;
+    outputs::check([args.out.as_path()], [])?;
     let pictures = pictures(&args.dir.join("samples")).map_err(|error| missing(args, &error))?;
     let clean = Model::open(args.dir.join("clean.onnx"))?;
     let locked = Model::open(args.dir.join("locked.onnx"))?;

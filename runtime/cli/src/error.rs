@@ -115,7 +115,7 @@ impl From<saligate_keys::Error> for CliError {
             | Key::SignedByAnother { .. }
             | Key::SignedFile
             | Key::NoKey { .. }
-            | Key::NoFreeKey { .. }
+            | Key::NoFreeKey
             | Key::Serial { .. }
             | Key::AlreadyRevoked { .. } => Self::no(error.to_string()),
             _ => Self::new(error.to_string()),

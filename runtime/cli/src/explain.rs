@@ -1,6 +1,6 @@
 //! `saligate explain`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use saligate_keys::{IdentityKind, Timestamp, Trigger, VendorKind};
@@ -9,7 +9,7 @@ use saligate_runtime::npy::write_npy;
 use saligate_runtime::passes::Completeness;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::render::{Canvas, Panel, Scaling, heatmap, overlay};
-use saligate_runtime::{Attribution, Explanation, Model, Target, Use};
+use saligate_runtime::{Access, Attribution, Explanation, Model, Target, Use, device_name};
 use serde_json::json;
 
 use crate::args::ExplainArgs;
@@ -17,14 +17,14 @@ use crate::error::CliError;
 use crate::foreign::{self, Wanted};
 use crate::jobs::in_order;
 use crate::passes::Pass;
-use crate::{device, emit, license, outputs, predict, secrets, shown};
+use crate::{emit, license, outputs, predict, secrets, shown};
 
 /// Side, in pixels, that small drawings are enlarged to.
 const SHOWN_SIDE: usize = 224;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let pictures: Vec<Files> = args.images.iter().map(|image| Files::of(args, image)).collect();
-    check_files(&pictures)?;
+    check_files(args, &pictures)?;
     let wanted =
         Wanted::Explanation { method: args.method.as_deref(), layer: args.layer.as_deref() };
     let model = foreign::open(&args.model, args.vendor, &args.foreign, &wanted, &args.running)?;
@@ -38,14 +38,16 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
         check_method(&model, method)?;
     }
     let target = args.class.as_deref().map_or(Ok(Target::Predicted), |c| class(&model, c))?;
-    let trigger = trigger(args, &model, method)?;
+    let access = access(args, &model, method)?;
     let alone = pictures.len() == 1;
     in_order(
         &pictures,
         args.jobs,
         |files| {
             let picture = predict::open(&model, files.image)?;
-            let trigger = trigger.as_ref();
+            let now = Timestamp::now();
+            let trigger = access.as_ref().map(|access| access.trigger(&model, method, now));
+            let trigger = trigger.transpose()?;
             let found = match &pass {
                 Some(pass) => pass.run(&model, &picture, target, trigger, alone)?,
                 None => Found::from(model.explain_by(method, &picture, target, trigger)?),
@@ -56,18 +58,18 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
             }
             Ok(found)
         },
-        |files, found| report(args, &model, method, &found, trigger.is_some(), files),
+        |files, found| report(args, &model, method, &found, access.is_some(), files),
     )
 }
 
-/// The trigger of the key or licence, if one is given.
-fn trigger(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Trigger>, CliError> {
+/// What the key or licence opens, if one is given.
+fn access(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Access>, CliError> {
     if let Some(path) = &args.key {
         // Nobody should type a passphrase for a key that opens something else.
         let stored = secrets::stored::<VendorKind>(path)?;
         model.check_key(stored.about().public)?;
         let key = secrets::opened(stored, path, &args.secrets)?;
-        return Ok(Some(model.trigger(key.secret())?));
+        return Ok(Some(Access::of_key(model, key.secret())?));
     }
     let (Some(license), Some(identity)) = (&args.license, &args.identity) else {
         return match &args.triggered {
@@ -78,12 +80,12 @@ fn trigger(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Tri
     };
     let license = license::read(license)?;
     let stored = secrets::stored::<IdentityKind>(identity)?;
-    let device = args.device.clone().or_else(device::name);
+    let device = args.device.clone().or_else(device_name);
     let usage =
         Use { now: Timestamp::now(), device: device.as_deref(), vendor: args.vendor, method };
     model.check_license(&license, stored.about().public, &usage)?;
     let identity = secrets::opened(stored, identity, &args.secrets)?.into_identity();
-    Ok(Some(model.licensed_trigger(&license, &identity, &usage)?))
+    Ok(Some(Access::of_license(model, license, &identity, &usage)?))
 }
 
 /// Writes what the network saw, for those who asked for it.
@@ -218,17 +220,11 @@ fn named_after(path: &Path, image: &Path) -> PathBuf {
 
 /// Refuses files that must not be replaced, or that two pictures would be written to, before
 /// anything is computed.
-fn check_files(pictures: &[Files<'_>]) -> Result<(), CliError> {
-    outputs::refuse_record(pictures.iter().flat_map(Files::all))?;
-    let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let images: HashSet<PathBuf> = pictures.iter().map(|files| same(files.image)).collect();
-    if let Some(path) =
-        pictures.iter().flat_map(Files::all).find(|path| images.contains(&same(path)))
-    {
-        return Err(CliError::new("this is one of the pictures, and is not replaced")
-            .in_file(path)
-            .hint("another name for the files to write, such as -o '{}.map.png'"));
-    }
+fn check_files(args: &ExplainArgs, pictures: &[Files<'_>]) -> Result<(), CliError> {
+    let secrets = [&args.key, &args.license, &args.identity, &args.secrets.passphrase_file];
+    let others = secrets.into_iter().flatten().chain([&args.model]).map(PathBuf::as_path);
+    let read = others.chain(pictures.iter().map(|files| files.image));
+    outputs::check(pictures.iter().flat_map(Files::all), read)?;
     let mut known: HashMap<&Path, &Path> = HashMap::new();
     for files in pictures {
         for path in files.all() {

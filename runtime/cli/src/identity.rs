@@ -20,6 +20,7 @@ pub(crate) fn run(command: &IdentityCommand) -> Result<(), CliError> {
             eprintln!("saligate: wrote {}; the line below is public", file.display());
             report(identity.about(), file, *json)
         }
+        IdentityCommand::Protect(args) => secrets::protect::<IdentityKind>(args),
         // The public half stands in the file, sealed or not.
         IdentityCommand::Show { file, json } => {
             report(secrets::stored::<IdentityKind>(file)?.about(), file, *json)

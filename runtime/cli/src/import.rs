@@ -9,7 +9,7 @@ use crate::foreign::Network;
 use crate::{emit, outputs};
 
 pub(crate) fn run(args: &ImportArgs) -> Result<(), CliError> {
-    outputs::refuse_record([args.out.as_path()])?;
+    outputs::check([args.out.as_path()], [args.network.as_path()])?;
     let path = &args.network;
     let bytes = read_file(path)?;
     if onnx::has_manifest(&bytes) {

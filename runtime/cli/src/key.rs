@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use saligate_keys::{KeyFile, Secret, VendorKeys, VendorKind};
+use saligate_keys::{About, KeyFile, Secret, Vendor, VendorKeys, VendorKind};
 use serde_json::json;
 
 use crate::args::{KeyCommand, PassphraseArgs, SealArgs};
@@ -11,28 +11,36 @@ use crate::{emit, secrets};
 
 pub(crate) fn run(command: &KeyCommand) -> Result<(), CliError> {
     match command {
-        KeyCommand::New { file, label, seal } => new(file, label.as_deref(), seal),
+        KeyCommand::New { file, label, json, seal } => new(file, label.as_deref(), *json, seal),
         KeyCommand::Show { file, json, secrets } => show(file, *json, secrets),
-        KeyCommand::Protect { file, new, passphrase_file } => {
-            let key = KeyFile::read(file)?;
-            key.write_new_sealed(new, &secrets::new_or_from(passphrase_file.as_deref())?)?;
-            emit(&format!(
-                "wrote {}, sealed; {} is as it was: remove it once the new one works",
-                new.display(),
-                file.display()
-            ))
-        }
+        KeyCommand::Protect(args) => secrets::protect::<VendorKind>(args),
     }
 }
 
-fn new(file: &Path, label: Option<&str>, seal: &SealArgs) -> Result<(), CliError> {
+fn new(file: &Path, label: Option<&str>, as_json: bool, seal: &SealArgs) -> Result<(), CliError> {
     let mut key = KeyFile::new(Secret::generate()?);
     if let Some(label) = label {
         key = key.with_label(label)?;
     }
     secrets::write_new(&key, file, seal)?;
+    let vendor = VendorKeys::of(key.secret()).public();
+    if as_json {
+        let line = json(key.about(), &vendor, seal.is_wanted());
+        return emit(&line.to_string());
+    }
     emit(&format!("wrote {}, key id {}", file.display(), key.secret().id()))?;
-    emit(&format!("vendor {}", VendorKeys::of(key.secret()).public()))
+    emit(&format!("vendor {vendor}"))
+}
+
+fn json(about: &About<VendorKind>, vendor: &Vendor, sealed: bool) -> serde_json::Value {
+    json!({
+        "schema": 1,
+        "id": about.public,
+        "vendor": vendor,
+        "label": about.label,
+        "created": about.created,
+        "sealed": sealed,
+    })
 }
 
 fn show(file: &Path, as_json: bool, args: &PassphraseArgs) -> Result<(), CliError> {
@@ -41,15 +49,7 @@ fn show(file: &Path, as_json: bool, args: &PassphraseArgs) -> Result<(), CliErro
     let key = secrets::opened(stored, file, args)?;
     let vendor = VendorKeys::of(key.secret()).public();
     if as_json {
-        let line = json!({
-            "schema": 1,
-            "id": about.public,
-            "vendor": vendor,
-            "label": about.label,
-            "created": about.created,
-            "sealed": sealed,
-        });
-        return emit(&line.to_string());
+        return emit(&json(&about, &vendor, sealed).to_string());
     }
     emit(&format!("key id {}", about.public))?;
     emit(&format!("vendor {vendor}"))?;

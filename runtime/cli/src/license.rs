@@ -5,13 +5,13 @@ mod ledger;
 
 use std::path::Path;
 
-use saligate_keys::{Circumstances, Error, IdentityKind, Ledger, License, Timestamp};
-use saligate_runtime::{Model, Use};
+use saligate_keys::{Circumstances, Claims, Error, IdentityKind, Ledger, License, Timestamp};
+use saligate_runtime::{Access, Model, Use, device_name};
 use serde_json::json;
 
 use crate::args::{CheckArgs, LicenseCommand};
 use crate::error::{CliError, Outcome};
-use crate::{device, emit, secrets, shown};
+use crate::{emit, secrets, shown};
 
 pub(crate) fn run(command: &LicenseCommand) -> Result<(), CliError> {
     match command {
@@ -21,8 +21,8 @@ pub(crate) fn run(command: &LicenseCommand) -> Result<(), CliError> {
         LicenseCommand::Export { serial, ledger, out } => {
             let entries = Ledger::read(ledger)?;
             let issued = entries.get(*serial).ok_or(Error::Serial { serial: *serial })?;
-            issued.verify().map_err(|error| CliError::from(error).in_file(ledger))?;
-            issued.license.write_new(out)?;
+            let license = issued.verify().map_err(|error| CliError::from(error).in_file(ledger))?;
+            license.write_new(out)?;
             emit(&format!("wrote {}", out.display()))
         }
     }
@@ -30,12 +30,9 @@ pub(crate) fn run(command: &LicenseCommand) -> Result<(), CliError> {
 
 /// Reads a licence. One that was changed is no error of the program: the answer is no.
 pub(crate) fn read(path: &Path) -> Result<License, CliError> {
-    License::read(path).map_err(|error| {
-        let changed = matches!(
-            &error,
-            Error::File { error, .. } if matches!(**error, Error::Malformed { .. } | Error::Signature)
-        );
-        if changed { CliError::no(error.to_string()) } else { error.into() }
+    License::read(path).map_err(|error| match error.is_refusal() {
+        true => CliError::no(error.to_string()),
+        false => error.into(),
     })
 }
 
@@ -70,57 +67,70 @@ fn show(path: &Path, as_json: bool) -> Result<(), CliError> {
 }
 
 fn verify(args: &CheckArgs) -> Result<(), CliError> {
-    let checked = checked(args);
+    let license = answered(read(&args.license))?;
+    let model = args.model.as_deref().map(Model::open).transpose()?;
+    let named = model.as_ref().and_then(|model| model.manifest().gate.as_ref()?.vendor);
+    let vendor_checked = args.vendor.is_some() || named.is_some();
+    let checked = match &license {
+        Ok(license) => answered(check(args, license, model.as_ref()))?,
+        Err(_) => Ok(()),
+    };
     if args.json {
-        let reason = match &checked {
-            Ok(_) => None,
-            Err(error) if error.outcome == Outcome::No => Some(error.to_string()),
-            Err(_) => return checked.map(drop),
-        };
+        let license = license.as_ref();
+        let reason = license.err().or(checked.as_ref().err());
+        let claims = license.ok().map(License::claims);
         let line = json!({
             "schema": 1,
             "license": shown(&args.license),
             "valid": reason.is_none(),
-            "reason": reason,
+            "reason": reason.map(ToString::to_string),
+            "vendor": license.ok().map(License::vendor),
+            "vendor_checked": vendor_checked,
+            "serial": claims.map(|claims| claims.serial),
+            "holder": claims.map(|claims| &claims.holder),
         });
         emit(&line.to_string())?;
-        return checked.map(drop);
     }
-    let license = checked?;
-    let claims = license.claims();
-    emit(&format!(
-        "{}: good, licence {} for {}",
-        args.license.display(),
-        claims.serial,
-        claims.holder
-    ))?;
-    if args.vendor.is_none() && args.model.is_none() {
+    let license = license?;
+    checked?;
+    if args.json {
+        return Ok(());
+    }
+    let Claims { serial, holder, .. } = license.claims();
+    emit(&format!("{}: good, licence {serial} for {holder}", args.license.display()))?;
+    if !vendor_checked {
         emit(&format!("signed by {}, who was not compared (--vendor, --model)", license.vendor()))?;
     }
     Ok(())
 }
 
-fn checked(args: &CheckArgs) -> Result<License, CliError> {
-    let license = read(&args.license)?;
-    let model = args.model.as_deref().map(Model::open).transpose()?;
+/// Parts an answer, which may be no, from an error that leaves the question open.
+fn answered<T>(result: Result<T, CliError>) -> Result<Result<T, CliError>, CliError> {
+    match result {
+        Err(error) if error.outcome != Outcome::No => Err(error),
+        answer => Ok(answer),
+    }
+}
+
+fn check(args: &CheckArgs, license: &License, model: Option<&Model>) -> Result<(), CliError> {
     let stored = args.identity.as_deref().map(secrets::stored::<IdentityKind>).transpose()?;
-    let device = args.device.clone().or_else(device::name);
+    let device = args.device.clone().or_else(device_name);
     let now = args.at.unwrap_or_else(Timestamp::now);
     license.check(&Circumstances {
         now,
         vendor: args.vendor,
-        model: model.as_ref().map(Model::licensed).transpose()?,
+        model: model.map(Model::licensed).transpose()?,
         recipient: stored.as_ref().map(|stored| stored.about().public),
         device: device.as_deref(),
         method: args.method.as_deref(),
     })?;
-    if let (Some(model), Some(stored), Some(path)) = (&model, stored, &args.identity) {
+    if let (Some(model), Some(stored), Some(path)) = (model, stored, &args.identity) {
         let identity = secrets::opened(stored, path, &args.secrets)?.into_identity();
         let allowed = license.claims().methods.as_ref().and_then(|methods| methods.first());
         let method = args.method.as_ref().or(allowed);
         let method = method.map_or(model.manifest().method().name.as_str(), String::as_str);
         let usage = Use { now, device: device.as_deref(), vendor: args.vendor, method };
-        model.licensed_trigger(&license, &identity, &usage)?;
+        Access::of_license(model, license.clone(), &identity, &usage)?;
     }
-    Ok(license)
+    Ok(())
 }

@@ -1,8 +1,9 @@
 //! What results may replace, and where new files may stand.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use saligate_keys::{Error, KeyFile};
 
@@ -11,16 +12,27 @@ use crate::error::CliError;
 /// How keys, identities, licences, ledgers and signatures begin.
 const RECORD: &[u8] = b"saligate ";
 
-/// Refuses to replace a file that cannot be made again, asked before anything is computed.
-pub(crate) fn refuse_record<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
-    match paths.into_iter().find(|path| is_record(path)) {
-        None => Ok(()),
-        Some(path) => Err(CliError::new(
-            "this is a key, licence or another file of saligate, and is not replaced",
-        )
-        .in_file(path)
-        .hint("another name, or remove the file first")),
+/// Refuses to replace a file that cannot be made again, or one of those that are read, asked before
+/// anything is computed.
+pub(crate) fn check<'a>(
+    written: impl IntoIterator<Item = &'a Path>,
+    read: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), CliError> {
+    let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let read: HashSet<PathBuf> = read.into_iter().map(same).collect();
+    for path in written {
+        let what = if read.contains(&same(path)) {
+            "this is one of the files that are read"
+        } else if is_record(path) {
+            "this is a key, licence or another file of saligate"
+        } else {
+            continue;
+        };
+        return Err(CliError::new(format!("{what}, and is not replaced"))
+            .in_file(path)
+            .hint("another name for the file to write"));
     }
+    Ok(())
 }
 
 /// Refuses a path where no new file can stand, asked before a serial number is used up for nothing.

@@ -1,5 +1,7 @@
 //! `saligate revoke`: mark a licence, and say how its key is taken out of the model.
 
+use std::path::Path;
+
 use saligate_keys::{Error, KeyId, Ledger, LedgerWriter};
 use serde_json::json;
 
@@ -12,7 +14,7 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), CliError> {
     let serial = args.serial;
     let issued = writer.ledger().get(serial).ok_or(Error::Serial { serial })?;
     issued.verify().map_err(|error| CliError::from(error).in_file(&args.ledger))?;
-    let key = issued.license.claims().key;
+    let key = issued.claims().key;
     match writer.revoke(serial) {
         Ok(_) => report(args, writer.ledger(), key, true),
         // Whoever asks again may have lost the command.
@@ -24,11 +26,17 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), CliError> {
     }
 }
 
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> Result<String, CliError> {
+    let text = path.to_string_lossy();
+    let quoted = shlex::try_quote(&text);
+    quoted.map(Into::into).map_err(|error| CliError::new(error.to_string()).in_file(path))
+}
+
 fn report(args: &RevokeArgs, ledger: &Ledger, key: KeyId, is_new: bool) -> Result<(), CliError> {
-    let others = ledger.issued().iter().filter(|issued| issued.revoked.is_none());
-    let others = others.map(|issued| issued.license.claims()).filter(|claims| claims.key == key);
-    let others: Vec<u32> = others.map(|claims| claims.serial).collect();
-    let model = args.model.as_ref().map_or("MODEL".to_owned(), |path| path.display().to_string());
+    let others = ledger.of_key(&key).filter(|issued| issued.revoked.is_none());
+    let others: Vec<u32> = others.map(|issued| issued.claims().serial).collect();
+    let model = args.model.as_ref().map_or(Ok("MODEL".to_owned()), |path| quoted(path))?;
     let command = format!("saligate-train lock --model {model} --revoke {key} -o DIR");
     if args.json {
         let line = json!({

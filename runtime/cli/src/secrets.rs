@@ -1,13 +1,14 @@
 //! Reading files with secrets, and passphrases.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read, stdin};
+use std::io::{self, IsTerminal, Read, stdin};
 use std::path::Path;
 
 use saligate_keys::{KeyFile, Kind, Passphrase, SecretFile, Stored};
 use zeroize::Zeroizing;
 
-use crate::args::{PassphraseArgs, SealArgs};
+use crate::args::{PassphraseArgs, ProtectArgs, SealArgs};
+use crate::emit;
 use crate::error::CliError;
 
 /// Reads a key file, with a warning where others can read it too.
@@ -65,9 +66,17 @@ pub(crate) fn write_new<K: Kind>(
     Ok(file.write_new_sealed(path, &passphrase)?)
 }
 
-/// The passphrase in a file, or asked for twice.
-pub(crate) fn new_or_from(file: Option<&Path>) -> Result<Passphrase, CliError> {
-    file.map_or_else(new_passphrase, from_file)
+/// Writes a sealed copy of a file.
+pub(crate) fn protect<K: Kind>(args: &ProtectArgs) -> Result<(), CliError> {
+    let ProtectArgs { file, new, passphrase_file } = args;
+    let secret = SecretFile::<K>::read(file)?;
+    let passphrase = passphrase_file.as_deref().map_or_else(new_passphrase, from_file)?;
+    secret.write_new_sealed(new, &passphrase)?;
+    emit(&format!(
+        "wrote {}, sealed; {} is as it was: remove it once the new one works",
+        new.display(),
+        file.display()
+    ))
 }
 
 fn new_passphrase() -> Result<Passphrase, CliError> {
@@ -79,19 +88,28 @@ fn new_passphrase() -> Result<Passphrase, CliError> {
 }
 
 fn from_file(path: &Path) -> Result<Passphrase, CliError> {
-    let named = |error: std::io::Error| {
+    let named = |error: io::Error| {
         CliError::new(format!("{}: cannot read the passphrase: {error}", path.display()))
     };
     // All room at once, and one byte more than any passphrase has with its line end.
     let mut text = Zeroizing::new(String::with_capacity(Passphrase::MAX_LEN + 3));
     let limit = Passphrase::MAX_LEN as u64 + 3;
-    if path == Path::new("-") {
-        stdin().take(limit).read_to_string(&mut text).map_err(named)?;
-    } else {
-        let file = File::open(path).map_err(named)?;
-        file.take(limit).read_to_string(&mut text).map_err(named)?;
-    }
+    let file = if path == Path::new("-") { standard_input() } else { File::open(path) };
+    file.map_err(named)?.take(limit).read_to_string(&mut text).map_err(named)?;
     Passphrase::new(text).map_err(|error| CliError::from(error).in_file(path))
+}
+
+/// Standard input without a buffer, in which a passphrase would stay.
+#[cfg(unix)]
+fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn standard_input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(stdin().as_handle().try_clone_to_owned()?.into())
 }
 
 fn ask(question: &str) -> Result<Passphrase, CliError> {
@@ -100,7 +118,8 @@ fn ask(question: &str) -> Result<Passphrase, CliError> {
 
 fn prompt(question: &str) -> Result<Zeroizing<String>, CliError> {
     if !stdin().is_terminal() {
-        return Err(CliError::from(saligate_keys::Error::Sealed));
+        return Err(CliError::from(saligate_keys::Error::Sealed)
+            .hint("a terminal, or --passphrase-file FILE"));
     }
     rpassword::prompt_password(question)
         .map(Zeroizing::new)

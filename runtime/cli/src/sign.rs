@@ -66,7 +66,8 @@ pub(crate) fn check(
             let what = format!("{}: not signed: there is no {}", model.display(), path.display());
             return Err(CliError::no(what).hint("ask the vendor for the signature"));
         }
-        Err(error) => return Err(CliError::no(error.to_string())),
+        Err(error) if error.is_refusal() => return Err(CliError::no(error.to_string())),
+        Err(error) => return Err(error.into()),
         Ok(signature) => signature,
     };
     let checked = signature.verify(vendor, sha256(bytes));

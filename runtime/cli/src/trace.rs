@@ -61,13 +61,26 @@ pub(crate) fn run(args: &TraceArgs) -> Result<(), CliError> {
         }
     }
     if found {
-        return if args.json { Ok(()) } else { emit(&format!("found: key {}", first.key)) };
+        if !args.json {
+            emit(&format!("found: key {}", first.key))?;
+            eprintln!(
+                "saligate: note: this is a lead, not a proof: whoever has the model file can put \
+                 any of its triggers on a picture"
+            );
+        }
+        return Ok(());
+    }
+    let mut hint =
+        "the original picture too (--original), or a larger part of the leaked one".to_owned();
+    let opens = |key: &KeyId| gate.keys.contains(key);
+    if args.key.is_empty() && ledger.issued().iter().any(|issued| !opens(&issued.claims().key)) {
+        hint += "; --key FILE, for keys that were licensed and no longer open this model";
     }
     Err(CliError::no(format!(
         "no key is found: the best has a p-value of 10^{:.1}, above {}",
         first.log10_p, args.alpha
     ))
-    .hint("the original picture too (--original), or a larger part of the leaked one"))
+    .hint(hint))
 }
 
 /// All keys that licences were issued for or that open the model.
@@ -85,12 +98,15 @@ fn suspects(
                 .hint("--key FILE, the key files that it was locked with")),
         };
     }
-    let issued = ledger.issued().iter().map(|issued| issued.license.claims().key);
+    let issued = ledger.issued().iter().map(|issued| issued.claims().key);
     let mut ids: Vec<KeyId> = gate.keys.iter().copied().chain(issued).collect();
     ids.sort_by_key(|id| *id.as_bytes());
     ids.dedup();
     let files = secrets::keys(&args.key, &args.secrets)?;
-    let secrets: Vec<Secret> = files.into_iter().map(saligate_keys::KeyFile::into_secret).collect();
+    let mut secrets: Vec<Secret> =
+        files.into_iter().map(saligate_keys::KeyFile::into_secret).collect();
+    secrets.sort_by_key(|secret| *secret.id().as_bytes());
+    secrets.dedup_by_key(|secret| secret.id());
     let input = &model.manifest.input;
     let shape = saligate_keys::ImageShape::new(input.channels, input.height, input.width)?;
     let suspect = |secret: &Secret| {
@@ -151,10 +167,10 @@ fn evidence(args: &TraceArgs, model: &Model, gate: &Gate) -> Result<Evidence, Cl
 }
 
 fn row(finding: &Finding, ledger: &Ledger) -> serde_json::Value {
-    let issued = ledger.issued().iter().filter(|i| i.license.claims().key == finding.key);
+    let issued = ledger.of_key(&finding.key);
     let licenses: Vec<_> = issued
         .map(|issued| {
-            let claims = issued.license.claims();
+            let claims = issued.claims();
             json!({"serial": claims.serial, "holder": claims.holder, "revoked": issued.revoked})
         })
         .collect();
@@ -168,10 +184,10 @@ fn row(finding: &Finding, ledger: &Ledger) -> serde_json::Value {
 }
 
 fn whose(key: &KeyId, ledger: &Ledger) -> String {
-    let issued = ledger.issued().iter().filter(|i| i.license.claims().key == *key);
+    let issued = ledger.of_key(key);
     let names: Vec<_> = issued
         .map(|issued| {
-            let claims = issued.license.claims();
+            let claims = issued.claims();
             let revoked = if issued.revoked.is_some() { ", revoked" } else { "" };
             format!("{} ({}{revoked})", claims.serial, claims.holder)
         })

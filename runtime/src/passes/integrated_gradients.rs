@@ -1,6 +1,7 @@
 //! Integrated gradients.
 
 use saligate_keys::Trigger;
+use zeroize::Zeroizing;
 
 use super::subject::Subject;
 use super::{PassExplanation, Progress, at_least_one};
@@ -13,10 +14,10 @@ use crate::picture::Picture;
 /// The gradient along the straight path from a black picture `b` to the picture `x`, times that
 /// path: `(x - b) 1/n sum_k dS(b + a_k (x - b)) / dx` with `a_k = (k + 1/2) / n`, `k = 0 .. n - 1`.
 ///
-/// With a trigger `T`, both ends carry it, and so does every picture on the path. Saturation bends
-/// the path, so each gradient is multiplied with the step that the network saw:
-/// `sum_k dS(T(a_k x)) (T(e_(k+1) x) - T(e_k x))` with `e_k = k / n`. Without a trigger this is the
-/// formula above.
+/// With a trigger `T`, both ends carry it, and so does every picture on the path: gradients are
+/// `dS(T(b + a_k (x - b))) / dx`. They are multiplied with the path `x - b` of the picture without
+/// the trigger, since the path with it would show the trigger to whoever divides one attribution by
+/// another. The two paths differ where the trigger saturates, which shows as a gap.
 ///
 /// M. Sundararajan, A. Taly, Q. Yan, "Axiomatic Attribution for Deep Networks", ICML 2017,
 /// equation 1, and section 4 for other paths; the integral by the midpoint rule.
@@ -74,30 +75,23 @@ impl IntegratedGradients {
         at_least_one("steps", self.steps)?;
         let subject = Subject::new(model, picture, target, trigger)?;
         subject.needs_gradient(Self::NAME)?;
-        let seen_at = |share: f64| {
-            let mut seen: Vec<f32> = subject.pixels.iter().map(|p| p * share as f32).collect();
-            subject.present(&mut seen)?;
-            Ok::<_, RuntimeError>(seen)
-        };
-        let share = |steps: f64| steps / self.steps as f64;
-        let baseline = seen_at(0.0)?;
-        let mut start = baseline.clone();
+        let mut baseline = Zeroizing::new(vec![0.0; subject.pixels.len()]);
+        subject.present(&mut baseline)?;
         let mut values = vec![0.0f64; baseline.len()];
+        let share = |step: usize| (step as f64 + 0.5) / self.steps as f64;
         subject.run(
             Reads::Gradient,
             self.steps,
-            |step, image| image.iter_mut().for_each(|p| *p *= share(step as f64 + 0.5) as f32),
-            |step, answer| {
-                let end = seen_at(share(step as f64 + 1.0))?;
-                for (at, value) in values.iter_mut().enumerate() {
-                    let moved = f64::from(end[at]) - f64::from(start[at]);
-                    *value += f64::from(answer.attribution[at]) * moved;
-                }
-                start = end;
+            |step, image| image.iter_mut().for_each(|p| *p *= share(step) as f32),
+            |_, answer| {
+                values.iter_mut().zip(answer.attribution).for_each(|(v, &g)| *v += f64::from(g));
                 Ok(())
             },
             progress,
         )?;
+        for (value, pixel) in values.iter_mut().zip(subject.pixels.iter()) {
+            *value *= f64::from(*pixel) / self.steps as f64;
+        }
         let logit = subject.prediction.logits[subject.class];
         let completeness = Completeness {
             attributed: values.iter().sum(),
@@ -143,34 +137,45 @@ mod tests {
         let found = IntegratedGradients::default()
             .run(&known.model, &picture(), Target::Class(0), Some(&trigger), &mut unseen)
             .unwrap();
+        // The path is that of the picture without it, in which no trigger shows.
+        let pixels = scaled(picture().pixels());
+        let wanted = pixels.iter().zip(known.weights(0)).map(|(x, &w)| x * f64::from(w));
+        assert_close(&found.explanation.attribution.values, wanted, 1e-6);
         let with = |mut bytes: Vec<u8>| {
             trigger.apply(&mut bytes).unwrap();
             scaled(&bytes)
         };
-        let (end, start) = (with(picture().pixels().to_vec()), with(vec![0; LENGTH]));
-        let path = end.iter().zip(start).map(|(x, b)| x - b);
-        let wanted = path.zip(known.weights(0)).map(|(x, &w)| x * f64::from(w));
-        assert_close(&found.explanation.attribution.values, wanted, 1e-6);
-        assert!(found.completeness.unwrap().absolute_gap() < 1e-5);
+        let (end, start) = (with(picture().into_pixels()), with(vec![0; LENGTH]));
+        let rise = end.iter().zip(start).zip(known.weights(0));
+        let rise: f64 = rise.map(|((x, b), &w)| (x - b) * f64::from(w)).sum();
+        assert!((found.completeness.unwrap().expected - rise).abs() < 1e-5);
     }
 
     #[test]
-    fn saturation_on_the_path_is_followed() {
-        // Dark pixels lose a sign of 12 steps to saturation and reach the bend later for it.
+    fn every_picture_on_the_path_carries_the_trigger() {
+        // A bend that dark pixels pass with a positive sign of 12 steps only.
         let (known, trigger) = (Known::above(0.02), trigger());
         let found = IntegratedGradients { steps: 100 }
             .run(&known.model, &picture(), Target::Class(0), Some(&trigger), &mut unseen)
             .unwrap();
-        let above = |mut bytes: Vec<u8>| {
-            trigger.apply(&mut bytes).unwrap();
-            scaled(&bytes).into_iter().map(|x| (x - 0.02).max(0.0)).collect::<Vec<_>>()
-        };
-        let (end, start) = (above(picture().into_pixels()), above(vec![0; LENGTH]));
+        let pixels = picture().into_pixels();
         let values = &found.explanation.attribution.values;
+        let seen_at = |share: f64| {
+            let mut seen: Vec<u8> =
+                pixels.iter().map(|&p| (f64::from(p) * share).round() as u8).collect();
+            trigger.apply(&mut seen).unwrap();
+            scaled(&seen)
+        };
+        let mut above = vec![0.0; pixels.len()];
+        for step in 0..100 {
+            let seen = seen_at((f64::from(step) + 0.5) / 100.0);
+            above.iter_mut().zip(seen).for_each(|(n, x)| *n += f64::from(u8::from(x > 0.02)));
+        }
+        let path = scaled(&pixels);
         for (at, &weight) in known.weights(0).iter().enumerate() {
-            let wanted = f64::from(weight) * (end[at] - start[at]);
-            // The step that holds the bend counts wholly or not at all.
-            let level = f64::from(weight.abs()) * (1.0 / 100.0 + 1.0 / 255.0) + 1e-6;
+            let wanted = f64::from(weight) * path[at] * above[at] / 100.0;
+            // One step may be rounded to the other side of the bend.
+            let level = f64::from(weight.abs()) * path[at] / 100.0 + 1e-6;
             let off = (f64::from(values[at]) - wanted).abs();
             assert!(off <= level, "at {at}: {} against {wanted}", values[at]);
         }

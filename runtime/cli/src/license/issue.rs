@@ -6,7 +6,7 @@ use saligate_keys::{
     Error, KeyFile, Ledger, LedgerWriter, License, ModelDigest, Pick, Pool, Secret, Subject, Terms,
     Timestamp, VendorKeys,
 };
-use saligate_runtime::Model;
+use saligate_runtime::{Model, RuntimeError};
 use serde_json::json;
 
 use super::ledger;
@@ -15,8 +15,11 @@ use crate::error::CliError;
 use crate::{emit, outputs, secrets, shown};
 
 pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
+    let terms = terms(args);
+    terms.check()?;
     let model = Model::open(&args.model)?;
     let licensed = model.licensed().map_err(|e| CliError::from(e).in_file(&args.model))?;
+    let gate = model.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
     if let Some(asked) = &args.methods {
         asked.iter().try_for_each(|method| known_method(&model, method))?;
     }
@@ -42,14 +45,30 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
             path.display()
         );
     }
+    if writer.torn() > 0 {
+        eprintln!(
+            "saligate: note: the last line of {} was not finished, as after a crash; it is no entry \
+             and is taken off",
+            path.display()
+        );
+    }
     warn_of_other_models(writer.ledger(), &licensed.digest);
-    let pick = pick(args, writer.ledger(), &pool)?;
-    let trigger = model.trigger(pick.secret)?;
-    let subject = Subject { model: licensed.digest, key: pick.secret.id(), trigger: &trigger };
-    let license = writer.issue(&keys, &terms(args), &subject)?;
+    let pick = pick(args, writer.ledger(), &pool, &licensed.digest)?;
+    warn_of_revoked(writer.ledger(), &pick);
+    let next = writer.ledger().issued().len() + 1;
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{next}.license")));
+    outputs::check_new(&out)?;
+    let subject = Subject {
+        model: licensed.digest,
+        key: pick.secret,
+        trigger: gate.trigger,
+        shape: model.shape()?,
+        shared: pick.shared,
+    };
+    let license = writer.issue(&keys, &terms, &subject)?;
     drop(writer);
 
-    let out = write(args, &license, &path)?;
+    write(&license, &out, &path)?;
     if license.claims().expires.is_some_and(|end| end < Timestamp::now()) {
         let serial = license.claims().serial;
         eprintln!("saligate: warning: licence {serial} has expired already");
@@ -59,11 +78,23 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
 
 /// The trigger of a key is the same in all models that it locks.
 fn warn_of_other_models(ledger: &Ledger, digest: &ModelDigest) {
-    let mut models = ledger.issued().iter().map(|issued| issued.license.claims().model);
+    let mut models = ledger.issued().iter().map(|issued| issued.claims().model);
     if let Some(other) = models.find(|model| model != digest) {
         eprintln!(
             "saligate: warning: the ledger has licences for another model ({other:.8}, not \
              {digest:.8}); what they wrap may open this one too: use one key file per model"
+        );
+    }
+}
+
+/// Whoever was licensed before still has the trigger, until the key is taken out of the model.
+fn warn_of_revoked(ledger: &Ledger, pick: &Pick<'_>) {
+    let key = pick.secret.id();
+    if let Some(revoked) = ledger.of_key(&key).find(|issued| issued.revoked.is_some()) {
+        eprintln!(
+            "saligate: warning: licence {} for the same key was revoked, and its holder can open \
+             what this licence opens; a model with a slot for each licence parts them",
+            revoked.claims().serial
         );
     }
 }
@@ -80,32 +111,35 @@ fn terms(args: &IssueArgs) -> Terms {
 }
 
 /// The key to be licensed: a free one, or that of the licence to be renewed.
-fn pick<'a>(args: &IssueArgs, ledger: &Ledger, pool: &'a Pool) -> Result<Pick<'a>, CliError> {
-    let Some(serial) = args.renew else { return Ok(pool.free(ledger)?) };
+fn pick<'a>(
+    args: &IssueArgs,
+    ledger: &Ledger,
+    pool: &'a Pool,
+    model: &ModelDigest,
+) -> Result<Pick<'a>, CliError> {
+    let Some(serial) = args.renew else { return Ok(pool.free(ledger, model)?) };
     let earlier = ledger.get(serial).ok_or(Error::Serial { serial })?;
     if let Some(at) = earlier.revoked {
         return Err(CliError::from(Error::AlreadyRevoked { serial, at })
             .hint("leave out --renew, to license another key"));
     }
     earlier.verify()?;
-    let holder = &earlier.license.claims().holder;
+    let holder = &earlier.claims().holder;
     if *holder != args.holder {
         let what = format!("licence {serial} was issued to {holder}, not to {}", args.holder);
         return Err(CliError::no(what)
             .hint("the same --holder, or leave out --renew to give somebody else another key"));
     }
-    Ok(pool.key(&earlier.license.claims().key)?)
+    Ok(pool.key(&earlier.claims().key, earlier.shared)?)
 }
 
-fn write(args: &IssueArgs, license: &License, ledger: &Path) -> Result<PathBuf, CliError> {
+fn write(license: &License, out: &Path, ledger: &Path) -> Result<(), CliError> {
     let serial = license.claims().serial;
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{serial}.license")));
-    license.write_new(&out).map_err(|error| {
+    license.write_new(out).map_err(|error| {
         let export = format!("saligate license export {serial} --ledger {}", ledger.display());
         CliError::new(format!("licence {serial} is issued, but not written: {error}"))
             .hint(format!("{export} -o FILE"))
-    })?;
-    Ok(out)
+    })
 }
 
 fn report(
