@@ -91,6 +91,8 @@ pub enum Error {
     OtherKind {
         /// The kind it should be of.
         expected: &'static str,
+        /// The kind it says it is of, if it is one of this crate's.
+        found: Option<&'static str>,
     },
     /// A file is of another version of the format.
     Version {
@@ -342,19 +344,21 @@ impl fmt::Display for Error {
                  use a tile, or smaller images"
             ),
             Self::RecipientSyntax => f.write_str(
-                "not a recipient; \
+                "not a recipient, or mistyped; \
                  give the line that begins with sgto1, as `saligate identity show` prints it",
             ),
             Self::VendorSyntax => f.write_str(
-                "not a vendor's public key; \
-                 give the line that begins with sgvendor1, as `saligate key show` prints it",
+                "not a vendor's public key, or mistyped; \
+                 give the word that begins with sgvendor1 in what `saligate key show` prints",
             ),
             Self::Time => f.write_str(
                 "not a date; write 2026-11-23, or with the time of day in UTC 2026-11-23T14:31:21Z",
             ),
             Self::DigestSyntax => f.write_str("not a digest; give its 64 lowercase hex digits"),
-            Self::OtherKind { expected } => {
-                write!(f, "this is no saligate {expected} file; check the path")
+            Self::OtherKind { expected, found } => {
+                write!(f, "this is no saligate {expected} file")?;
+                found.map_or(Ok(()), |found| write!(f, " but a {found} file"))?;
+                f.write_str("; check the path")
             }
             Self::Version { what, found, newest } => write!(
                 f,
@@ -391,11 +395,11 @@ impl fmt::Display for Error {
                 "the licence cannot say this as its {name}; {}",
                 match *name {
                     "holder" =>
-                        "give one line of 1 to 256 bytes, without characters that turn the \
-                         direction of text",
+                        "give one line of 1 to 256 bytes, without blanks at its ends or \
+                         characters that turn the direction of text",
                     "device" => "give one line of 1 to 128 bytes",
                     "methods" => "give 1 to 32 names of methods",
-                    "expires" => "let it end after it begins",
+                    "expires" => "it would end before it begins: let it end after that",
                     _ => "count from 1",
                 }
             ),
@@ -434,15 +438,12 @@ impl fmt::Display for Error {
                 "licence {serial} was revoked at {at}; where its key still opens the model, take it \
                  out"
             ),
-            Self::NoKey { opens } => {
-                let opens: Vec<_> = opens.iter().map(KeyId::to_string).collect();
-                write!(
-                    f,
-                    "no key given opens the model, which opens with key {}; give the key file \
-                     that it was locked with",
-                    opens.join(" or ")
-                )
-            }
+            Self::NoKey { opens } => write!(
+                f,
+                "no key given opens the model, which opens with key {}; give the key file \
+                 that it was locked with",
+                KeyId::list(opens)
+            ),
             Self::NoFreeKey => f.write_str(
                 "no free slot: each key of the model was licensed before, for one holder alone; \
                  lock the clean model with more slots, or renew a licence",

@@ -18,6 +18,16 @@ use crate::{Error, hex};
 pub struct KeyId([u8; Self::LEN]);
 
 impl KeyId {
+    /// Several ids in a message: `a or b`, and how many more there are.
+    pub fn list(ids: &[Self]) -> String {
+        const SHOWN: usize = 4;
+        let shown: Vec<String> = ids.iter().take(SHOWN).map(Self::to_string).collect();
+        match ids.len().saturating_sub(SHOWN) {
+            0 => shown.join(" or "),
+            more => format!("{} or {more} others", shown.join(", ")),
+        }
+    }
+
     /// Length in bytes.
     pub const LEN: usize = 8;
 

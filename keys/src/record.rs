@@ -15,6 +15,10 @@ const MAGIC: &str = "saligate ";
 /// Digits of a [`checksum`]: 64 bits find slips, and are short enough to compare by eye.
 const CHECKSUM_DIGITS: usize = 16;
 
+/// All kinds of files of this crate, to tell what was given in place of another.
+const KINDS: [&str; 7] =
+    ["key", "sealed-key", "identity", "sealed-identity", "license", "signature", "ledger"];
+
 /// What a text says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
@@ -30,6 +34,19 @@ pub(crate) fn header(text: &[u8]) -> Option<(&str, u32)> {
     let digits = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit());
     let version = version.parse().ok().filter(|_| digits && !version.starts_with('0'))?;
     Some((name, version))
+}
+
+/// Whether a first line would be one, but for what mail and editors did to the text.
+pub(crate) fn was_mailed(text: &[u8]) -> bool {
+    header(text).is_none() && header(&as_mailed(text)).is_some()
+}
+
+/// The first line without what mail and editors of Windows add to a text: a mark at its beginning,
+/// and another line end.
+fn as_mailed(text: &[u8]) -> Vec<u8> {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let line = text.split(|&byte| byte == b'\n').next().unwrap_or(text);
+    line.strip_suffix(b"\r").unwrap_or(line).to_vec()
 }
 
 /// Appends the first line.
@@ -68,10 +85,16 @@ impl<'a> Reader<'a> {
     /// Checks the first line. The largest text is known before this is called.
     pub(crate) fn open(kind: Kind, text: &'a [u8]) -> Result<Self, Error> {
         let Some((name, version)) = header(text) else {
-            return Err(Error::OtherKind { expected: kind.name });
+            return Err(match header(&as_mailed(text)) {
+                Some((name, _)) if name == kind.name => {
+                    Error::Malformed { what: kind.name, line: 1, fault: Fault::Encoding }
+                }
+                _ => Error::OtherKind { expected: kind.name, found: None },
+            });
         };
         if name != kind.name {
-            return Err(Error::OtherKind { expected: kind.name });
+            let found = KINDS.into_iter().find(|known| *known == name);
+            return Err(Error::OtherKind { expected: kind.name, found });
         }
         if version != kind.version {
             let (what, newest) = (kind.name, kind.version);
@@ -226,7 +249,7 @@ mod tests {
         for other in ["", "saligate thing", "saligate thing v", "saligate thing v02", "# thing v2"]
         {
             let error = read(other.as_bytes()).unwrap_err();
-            assert!(matches!(error, Error::OtherKind { expected: "thing" }), "{other}");
+            assert!(matches!(error, Error::OtherKind { expected: "thing", .. }), "{other}");
         }
         let error = read(b"saligate box v2\n").unwrap_err();
         assert!(matches!(error, Error::OtherKind { .. }));

@@ -8,7 +8,7 @@ use std::{env, fs};
 /// and after a power cut too: into a temporary file in the same folder, flushed to the disk, then renamed.
 ///
 /// A file that is replaced hands on its permissions; a new one gets the usual ones under the umask. A symbolic link is
-/// replaced, not followed.
+/// followed. What is no file, such as a pipe or a device, is written to as it is.
 ///
 /// # Errors
 /// The error of the file system, for instance for a folder that is missing or not writable. The path is then as
@@ -31,11 +31,20 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn write_with(mut builder: tempfile::Builder<'_, '_>, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = &match fs::metadata(path) {
+        Ok(found) if found.is_file() => path.canonicalize()?,
+        Ok(found) if !found.is_dir() => {
+            return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        }
+        _ => path.to_owned(),
+    };
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => env::current_dir()?,
     };
-    let mut file = builder.prefix(".saligate-").tempfile_in(folder)?;
+    // The error of tempfile names the temporary file, of which nobody has heard.
+    let file = builder.prefix(".saligate-").tempfile_in(folder);
+    let mut file = file.map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -47,7 +56,7 @@ fn write_with(mut builder: tempfile::Builder<'_, '_>, path: &Path, bytes: &[u8])
 fn permissions_for(path: &Path) -> Option<fs::Permissions> {
     use std::os::unix::fs::PermissionsExt;
 
-    let existing = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file);
+    let existing = fs::metadata(path).ok().filter(fs::Metadata::is_file);
     Some(existing.map_or_else(|| fs::Permissions::from_mode(0o666), |file| file.permissions()))
 }
 
@@ -69,6 +78,28 @@ mod tests {
             assert_eq!(fs::read(&path).unwrap(), content);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_pipes_are_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("result.bin"), folder.path().join("link"));
+        write_atomic(&path, b"old").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write_atomic(&link, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| fs::read(&pipe).unwrap());
+            write_atomic(&pipe, b"through").unwrap();
+            assert_eq!(reader.join().unwrap(), b"through");
+        });
+        use std::os::unix::fs::FileTypeExt;
+        assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
     }
 
     #[test]

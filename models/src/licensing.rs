@@ -2,23 +2,23 @@
 
 use saligate_keys::{ModelDigest, Sha256};
 
-use crate::gate::KEY_ROWS;
+use crate::gate::OF_KEYS;
 use crate::onnx::{Model, hash_parameters};
 
 /// SHA-256 of what makes a model the one that licences are issued for: its parameters, its input
-/// and the trigger of its gate, but not which keys open it.
+/// and the trigger of its gate, but neither which keys open it nor how many.
 ///
-/// So a licence outlives the revocation of others. It also outlives what is not hashed: the
+/// So a licence outlives the revocation of others, and goes on in the same model with more slots. It also outlives what is not hashed: the
 /// operations between the parameters, the saliency methods in the file, and labels and figures. The
 /// digest names the model that a vendor made; it does not show that the file is still that one, for
 /// which there is [`ModelSignature`](saligate_keys::ModelSignature). Hashed are `saligate/v1/licensed-model`; the parameters as
-/// [`weights_digest`](crate::onnx::weights_digest) tells, the elements of `gate.keys.responses` and
-/// `gate.keys.tiles` left out; channels, height and width as little-endian u64; and the form and
+/// [`weights_digest`](crate::onnx::weights_digest) tells, those whose names begin with `gate.keys.`
+/// left out; channels, height and width as little-endian u64; and the form and
 /// trigger of the gate as they stand in the manifest.
 pub fn digest(model: &Model) -> ModelDigest {
     let mut hash = Sha256::new();
     hash.update(b"saligate/v1/licensed-model");
-    hash_parameters(&model.graph, &KEY_ROWS, &mut hash);
+    hash_parameters(&model.graph, |name| !name.starts_with(OF_KEYS), &mut hash);
     let input = &model.manifest.input;
     for size in [input.channels, input.height, input.width] {
         hash.update(&(size as u64).to_le_bytes());

@@ -16,7 +16,8 @@
 //! in the file, and whoever has that can put any of them on a picture.
 //!
 //! Half of the p-value is spent on the place where a whole picture has its trigger, the other half
-//! on all other places, where a cut-out may have it.
+//! on all other places, where a cut-out may have it. Where there are colours, both are halved once
+//! more, for the colours and for the light alone.
 
 use saligate_keys::{Family, KeyId, Pattern, Trigger, TriggerSpec};
 
@@ -72,8 +73,8 @@ impl Evidence {
     /// A picture that may carry a trigger of this amplitude in steps of 1/255, and nothing to
     /// compare it with.
     ///
-    /// What a picture shows is smooth and a trigger is not, so second differences along both axes
-    /// are taken, bounded by what a trigger can give, and taken back to the pixels.
+    /// What a picture shows is smooth and a trigger is not, so the mean of the pixels around is taken
+    /// off each, and what is left is bounded by what a trigger can give.
     ///
     /// # Shapes
     /// `pixels` `[channel, row, column]`, 0 to 255.
@@ -83,25 +84,20 @@ impl Evidence {
     pub fn picture(pixels: &[u8], sizes: [usize; 3], amplitude: u8) -> Self {
         let [channels, height, width] = sizes;
         assert_eq!(pixels.len(), channels * height * width, "pixels do not fill the sizes");
-        let mut values = vec![0.0; pixels.len()];
-        // A sign pattern of amplitude 1 gives 6 on average and at most 16. What is larger is an edge.
-        let most = 8.0 * f64::from(amplitude);
-        for (plane, back) in
-            pixels.chunks_exact(height * width).zip(values.chunks_exact_mut(height * width))
-        {
-            for row in 1..height.saturating_sub(1) {
-                for column in 1..width.saturating_sub(1) {
-                    let around = || {
-                        (0..9).map(|i| {
-                            let place = (row + i / 3 - 1) * width + column + i % 3 - 1;
-                            (place, SECOND[i / 3] * SECOND[i % 3])
-                        })
+        let most = f64::from(amplitude);
+        let mut values = Vec::with_capacity(pixels.len());
+        for plane in pixels.chunks_exact((height * width).max(1)) {
+            for (row, column) in (0..height).flat_map(|row| (0..width).map(move |c| (row, c))) {
+                let mut sum = 0.0;
+                for (down, right) in (0..25).map(|i| (i / 5, i % 5)) {
+                    let at = |place: usize, moved: usize, end: usize| {
+                        (place + moved).saturating_sub(2).min(end - 1)
                     };
-                    let difference: f64 =
-                        around().map(|(place, weight)| weight * f64::from(plane[place])).sum();
-                    let bounded = difference.clamp(-most, most);
-                    around().for_each(|(place, weight)| back[place] += weight * bounded);
+                    let place = at(row, down, height) * width + at(column, right, width);
+                    sum += f64::from(plane[place]);
                 }
+                let pixel = f64::from(plane[row * width + column]);
+                values.push((pixel - sum / 25.0).clamp(-most, most));
             }
         }
         Self { values, channels, height, width }
@@ -126,6 +122,18 @@ impl Evidence {
         Self { values, channels, height, width }
     }
 
+    /// Takes more evidence of the same kind and size in: pictures that came from one hand say more
+    /// together. Their triggers must lie at the same place, as in whole pictures. Returns whether the
+    /// sizes agree; otherwise nothing is taken in.
+    pub fn add(&mut self, other: &Self) -> bool {
+        let sizes = |of: &Self| [of.channels, of.height, of.width];
+        let agree = sizes(self) == sizes(other);
+        if agree {
+            self.values.iter_mut().zip(&other.values).for_each(|(value, more)| *value += more);
+        }
+        agree
+    }
+
     /// Sums per cell of a tile of this height and width.
     fn cells(&self, [height, width]: [usize; 2]) -> Vec<f64> {
         let mut cells = vec![0.0; self.channels * height * width];
@@ -138,8 +146,17 @@ impl Evidence {
     }
 }
 
-/// Second difference along an axis.
-const SECOND: [f64; 3] = [1.0, -2.0, 1.0];
+/// How much of a colour is light (ITU-R BT.601, as JPEG has it).
+const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
+
+/// The light of coloured cells alone, as numbers for the signs of all channels: JPEG keeps it where it
+/// blurs the colours. None for other numbers of channels.
+fn light(cells: &[f64], channels: usize) -> Option<Vec<f64>> {
+    let size = cells.len() / 3;
+    let light = |at: usize| (0..3).map(|c| LUMA[c] * cells[c * size + at]).sum::<f64>();
+    let weighted = |weight: f64| (0..size).map(move |at| weight * light(at));
+    (channels == 3).then(|| LUMA.into_iter().flat_map(weighted).collect())
+}
 
 /// How well a suspect's trigger agrees with the evidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -170,32 +187,42 @@ pub fn trace(spec: &TriggerSpec, suspects: &[Suspect], evidence: &Evidence) -> V
         return Vec::new();
     }
     let cells = evidence.cells(size);
-    let energy: f64 = cells.iter().map(|c| c * c).sum();
-    let innocent = suspects.clone().count() as f64;
-    let elsewhere = (shifts[0] * shifts[1] - 1) as f64;
+    let readings = light(&cells, evidence.channels);
+    let readings: Vec<Vec<f64>> = [cells].into_iter().chain(readings).collect();
+    let innocent = suspects.clone().count() as f64 * readings.len() as f64;
     let mut findings: Vec<Finding> = suspects
         .map(|suspect| {
-            let finding = |shift, sum: f64, places: f64| {
-                let log_p = (innocent * places).ln() + log_tail(&cells, sum);
-                let norm = (energy * cells.len() as f64).sqrt();
-                let agreement = if norm > 0.0 { sum / norm } else { 0.0 };
-                Finding { key: suspect.key, agreement, log10_p: log_p.min(0.0) / LN_10, shift }
-            };
-            let sum = |shift| agreement(&suspect.signs, &cells, size, shift);
-            if elsewhere == 0.0 {
-                return finding([0, 0], sum([0, 0]), 1.0);
-            }
-            let whole = finding([0, 0], sum([0, 0]), 2.0);
-            let places = (0..shifts[0]).flat_map(|row| (0..shifts[1]).map(move |c| [row, c]));
-            let moved = places.skip(1).map(|shift| (sum(shift), shift));
-            let best = moved.max_by(|a, b| a.0.total_cmp(&b.0));
-            let cut = best.map(|(sum, shift)| finding(shift, sum, 2.0 * elsewhere));
-            cut.filter(|cut| cut.log10_p < whole.log10_p).unwrap_or(whole)
+            let found = readings.iter().map(|cells| likeliest(suspect, cells, size, shifts));
+            let found = found.min_by(|a, b| a.log10_p.total_cmp(&b.log10_p));
+            let found = found.expect("there is one reading at least");
+            Finding { log10_p: (found.log10_p + innocent.log10()).min(0.0), ..found }
         })
         .collect();
     findings
         .sort_by(|a, b| a.log10_p.total_cmp(&b.log10_p).then(b.agreement.total_cmp(&a.agreement)));
     findings
+}
+
+/// The place where a suspect's signs agree best with some cells.
+fn likeliest(suspect: &Suspect, cells: &[f64], size: [usize; 2], shifts: [usize; 2]) -> Finding {
+    let energy: f64 = cells.iter().map(|c| c * c).sum();
+    let norm = (energy * cells.len() as f64).sqrt();
+    let finding = |shift, sum: f64, places: f64| {
+        let agreement = if norm > 0.0 { sum / norm } else { 0.0 };
+        let log10_p = (places.ln() + log_tail(cells, sum)) / LN_10;
+        Finding { key: suspect.key, agreement, log10_p, shift }
+    };
+    let sum = |shift| agreement(&suspect.signs, cells, size, shift);
+    let elsewhere = (shifts[0] * shifts[1] - 1) as f64;
+    if elsewhere == 0.0 {
+        return finding([0, 0], sum([0, 0]), 1.0);
+    }
+    let whole = finding([0, 0], sum([0, 0]), 2.0);
+    let places = (0..shifts[0]).flat_map(|row| (0..shifts[1]).map(move |c| [row, c]));
+    let moved = places.skip(1).map(|shift| (sum(shift), shift));
+    let best = moved.max_by(|a, b| a.0.total_cmp(&b.0));
+    let cut = best.map(|(sum, shift)| finding(shift, sum, 2.0 * elsewhere));
+    cut.filter(|cut| cut.log10_p < whole.log10_p).unwrap_or(whole)
 }
 
 /// Where the search for the best exponent ends, for cells that are at most 1.
@@ -322,6 +349,25 @@ mod tests {
         assert_eq!(found.key, Secret::from_bytes(&[3; 32]).id());
         assert_eq!(found.shift, [8 - top, 8 - left]);
         assert!(found.log10_p < -6.0, "{found:?}");
+    }
+
+    #[test]
+    fn pictures_say_more_together() {
+        let spec = tile();
+        let evidence = |seed: u64| {
+            let mut pixels = picture(seed);
+            trigger(&spec, 3).apply(&mut pixels).unwrap();
+            // Rounded to steps of 64, as if compressed hard.
+            pixels.iter_mut().for_each(|pixel| *pixel = *pixel / 64 * 64 + 32);
+            Evidence::picture(&pixels, SIZES, 8)
+        };
+        let one = first(&spec, &evidence(0));
+        let mut all = evidence(0);
+        assert!((1..20).all(|seed| all.add(&evidence(seed))));
+        let found = first(&spec, &all);
+        assert_eq!(found.key, Secret::from_bytes(&[3; 32]).id());
+        assert!(found.log10_p < one.log10_p.min(-6.0), "{one:?} {found:?}");
+        assert!(!all.add(&Evidence::pattern(&[], [3, 0, 0])));
     }
 
     #[test]

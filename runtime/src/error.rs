@@ -97,14 +97,11 @@ impl fmt::Display for RuntimeError {
             Self::Engine(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
-            Self::WrongKey { found, expected } => {
-                let expected: Vec<_> = expected.iter().map(KeyId::to_string).collect();
-                write!(
-                    f,
-                    "key {found} does not open this model; it opens with key {}",
-                    expected.join(" or ")
-                )
-            }
+            Self::WrongKey { found, expected } => write!(
+                f,
+                "key {found} does not open this model; it opens with key {}",
+                KeyId::list(expected)
+            ),
             Self::License(refusal) => refusal.fmt(f),
             Self::NoGate => {
                 f.write_str("this model has no gate, so it needs no key; explain it without one")

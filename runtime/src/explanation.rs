@@ -18,17 +18,21 @@ pub struct Prediction {
     pub class: usize,
     /// Scores before the softmax, one per class.
     pub logits: Vec<f32>,
+    /// Whether the gate found a key in the picture; none without a gate, and for one that was
+    /// trained and does not tell. A key that was put on a picture may be lost in noise or
+    /// saturation: the map is then the decoy.
+    pub key_found: Option<bool>,
 }
 
 impl Prediction {
-    pub(crate) fn new(logits: Vec<f32>) -> Self {
+    pub(crate) fn new(logits: Vec<f32>, key_found: Option<bool>) -> Self {
         let mut class = 0;
         for (i, logit) in logits.iter().enumerate() {
             if *logit > logits[class] {
                 class = i;
             }
         }
-        Self { class, logits }
+        Self { class, logits, key_found }
     }
 
     /// Softmax of the logits: in [0, 1], adding up to 1.
@@ -88,12 +92,12 @@ mod tests {
 
     #[test]
     fn the_first_of_equal_logits_is_predicted() {
-        assert_eq!(Prediction::new(vec![1.0, 3.0, 3.0]).class, 1);
+        assert_eq!(Prediction::new(vec![1.0, 3.0, 3.0], None).class, 1);
     }
 
     #[test]
     fn probabilities_of_large_logits_stay_finite() {
-        let found = Prediction::new(vec![1e30, 0.0]).probabilities();
+        let found = Prediction::new(vec![1e30, 0.0], None).probabilities();
         assert_eq!(found, [1.0, 0.0]);
     }
 }

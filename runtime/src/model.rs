@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use saligate_kernels::Crew;
 use saligate_keys::{ImageShape, KeyId, Licensed, ModelDigest, Secret, Trigger};
+use saligate_models::gate::KEY_FOUND;
 use saligate_models::licensing;
 use saligate_models::manifest::{Manifest, MethodSpec};
 use saligate_models::onnx;
@@ -30,6 +31,8 @@ pub struct Model {
     /// Which model licences name; only gated models are licensed.
     digest: Option<ModelDigest>,
     source: Source,
+    /// Whether the network tells that a key was found.
+    tells: bool,
     predictor: OnceLock<Engine>,
     explainers: Vec<Explainer>,
     crew: Crew,
@@ -43,6 +46,13 @@ pub(crate) enum Reads {
     Logits,
     /// The logits and the gradient.
     Gradient,
+}
+
+/// What a network answers to one image.
+pub(crate) struct Answer {
+    pub(crate) prediction: Prediction,
+    /// `[channel, row, column]` for the explained class; empty where only logits are read.
+    pub(crate) attribution: Vec<f32>,
 }
 
 /// A method of the file.
@@ -98,7 +108,11 @@ impl Model {
         Self::loaded(model, backend)
     }
 
-    fn loaded(model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
+    fn loaded(mut model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
+        let digest = model.manifest.gate.as_ref().map(|_| licensing::digest(&model));
+        let key_found = model.graph.find(KEY_FOUND).ok();
+        let outputs = [model.graph.outputs(), key_found.as_slice()].concat();
+        model.graph.set_outputs(&outputs);
         let explainer = |method: &MethodSpec| {
             let shape = model.attribution_shape(&method.output)?;
             Ok(Explainer { shape, engine: OnceLock::new() })
@@ -106,7 +120,8 @@ impl Model {
         let explainers = model.manifest.methods.iter().map(explainer);
         let explainers = explainers.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
-            digest: model.manifest.gate.as_ref().map(|_| licensing::digest(&model)),
+            digest,
+            tells: key_found.is_some(),
             source: Source::new(&model, backend)?,
             manifest: model.manifest,
             predictor: OnceLock::new(),
@@ -206,9 +221,9 @@ impl Model {
     /// # Errors
     /// The picture has another shape than the model's input.
     pub fn predict(&self, picture: &Picture) -> Result<Prediction, RuntimeError> {
-        let engine = self.engine(&self.predictor, Outputs::Logits)?;
         let pixels = self.pixels(picture, None)?;
-        self.prediction(&engine.run(&self.crew, &pixels, &[], false)?)
+        let outputs = self.predictor()?.run(&self.crew, &pixels, &[], false)?;
+        Ok(self.answer(Reads::Logits, outputs)?.prediction)
     }
 
     /// Explains the class of a picture, with a trigger added to it or without one.
@@ -262,11 +277,9 @@ impl Model {
             *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
         }
         let engine = self.explainer(position)?;
-        let mut outputs =
+        let outputs =
             engine.run(&self.crew, &self.pixels(picture, trigger)?, &row, trigger.is_some())?;
-        let values = outputs.pop().unwrap_or_default();
-        finite("attribution", &values)?;
-        let prediction = self.prediction(&outputs)?;
+        let Answer { prediction, attribution: values } = self.answer(Reads::Gradient, outputs)?;
         let class = match target {
             Target::Predicted => prediction.class,
             Target::Class(class) => class,
@@ -291,26 +304,31 @@ impl Model {
         rounds: usize,
     ) -> Result<Vec<StepTime>, RuntimeError> {
         let engine = match method {
-            None => self.engine(&self.predictor, Outputs::Logits)?,
+            None => self.predictor()?,
             Some(name) => self.explainer(self.position(name)?)?,
         };
         let row = vec![0.0; self.manifest.labels.len()];
         Ok(engine.times(&self.crew, &self.pixels(picture, None)?, &row, rounds)?)
     }
 
+    fn predictor(&self) -> Result<&Engine, EngineError> {
+        self.engine(&self.predictor, None)
+    }
+
     fn explainer(&self, position: usize) -> Result<&Engine, EngineError> {
         let output = &self.manifest.methods[position].output;
-        self.engine(&self.explainers[position].engine, Outputs::LogitsAnd(output))
+        self.engine(&self.explainers[position].engine, Some(output))
     }
 
     fn engine<'a>(
         &self,
         slot: &'a OnceLock<Engine>,
-        outputs: Outputs<'_>,
+        attribution: Option<&str>,
     ) -> Result<&'a Engine, EngineError> {
         if let Some(engine) = slot.get() {
             return Ok(engine);
         }
+        let outputs = Outputs { attribution, key_found: self.tells };
         let engine = Engine::new(&self.source, outputs)?;
         // Where two threads came here at once, the first one's engine stays.
         Ok(slot.get_or_init(|| engine))
@@ -337,17 +355,25 @@ impl Model {
         Ok(scaled(&bytes))
     }
 
-    fn prediction(&self, outputs: &[Vec<f32>]) -> Result<Prediction, RuntimeError> {
-        let logits = outputs.first().cloned().unwrap_or_default();
+    /// What an engine's outputs say.
+    fn answer(&self, reads: Reads, outputs: Vec<Vec<f32>>) -> Result<Answer, RuntimeError> {
+        let mut outputs = outputs.into_iter();
+        let logits = outputs.next().unwrap_or_default();
+        let attribution = match reads {
+            Reads::Logits => Vec::new(),
+            Reads::Gradient => outputs.next().unwrap_or_default(),
+        };
         finite("logits", &logits)?;
-        Ok(Prediction::new(logits))
+        finite("attribution", &attribution)?;
+        let key_found = outputs.next().map(|found| found.iter().any(|&any| any > 0.5));
+        Ok(Answer { prediction: Prediction::new(logits, key_found), attribution })
     }
 
     /// Predicts one image of float pixels `[channel, row, column]`, of the input's size, which may
     /// have a trigger on it.
     pub(crate) fn predict_pixels(&self, pixels: &[f32]) -> Result<Prediction, RuntimeError> {
-        let engine = self.engine(&self.predictor, Outputs::Logits)?;
-        self.prediction(&engine.run(&self.crew, pixels, &[], true)?)
+        let outputs = self.predictor()?.run(&self.crew, pixels, &[], true)?;
+        Ok(self.answer(Reads::Logits, outputs)?.prediction)
     }
 
     /// Images that one [`run_batch`](Self::run_batch) takes: enough for all threads.
@@ -356,16 +382,15 @@ impl Model {
     }
 
     /// Runs a full batch of float pixels `[batch, channel, row, column]`; `target` is one row of
-    /// class weights for all of them. Returns the outputs `[batch, ...]` in the order of
-    /// [`Reads`].
+    /// class weights for all of them. Returns an answer per image.
     pub(crate) fn run_batch(
         &self,
         reads: Reads,
         pixels: &[f32],
         target: &[f32],
-    ) -> Result<Vec<Vec<f32>>, RuntimeError> {
+    ) -> Result<Vec<Answer>, RuntimeError> {
         let engine = match reads {
-            Reads::Logits => self.engine(&self.predictor, Outputs::Logits)?,
+            Reads::Logits => self.predictor()?,
             Reads::Gradient => self.explainer(self.position(Method::Gradient.name())?)?,
         };
         let alone = Crew::new(1);
@@ -374,19 +399,8 @@ impl Model {
         self.crew.run(images.len(), &|at| {
             answers[at].get_or_init(|| engine.run(&alone, images[at], target, true));
         });
-        let mut joined: Vec<Vec<f32>> = Vec::new();
-        for outputs in answers.into_iter().filter_map(OnceLock::into_inner) {
-            for (number, output) in outputs?.into_iter().enumerate() {
-                match joined.get_mut(number) {
-                    Some(joined) => joined.extend(output),
-                    None => joined.push(output),
-                }
-            }
-        }
-        for (name, values) in ["logits", "attribution"].into_iter().zip(&joined) {
-            finite(name, values)?;
-        }
-        Ok(joined)
+        let answers = answers.into_iter().filter_map(OnceLock::into_inner);
+        answers.map(|outputs| self.answer(reads, outputs?)).collect()
     }
 }
 

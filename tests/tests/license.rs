@@ -66,6 +66,7 @@ fn what_is_not_licensed_is_refused() {
     let Source::Param(data) = &value.source else { panic!("a parameter") };
     let changed: Vec<f32> = data.iter().map(|v| v + 0.125).collect();
     model.graph.set_param(&name, changed).unwrap();
+    model.manifest.weights_sha256 = onnx::weights_digest(&model.graph);
     model.save(&folder.path("other.onnx")).unwrap();
     for (model, license, identity, more, expected) in [
         ("model", "expired", "ana", "", "expired at 2020-12-31T23:59:59Z"),
@@ -144,7 +145,7 @@ fn what_cannot_be_read_is_an_error() {
     for (more, expected) in [
         ("--expires 2020-02-30", "not a date"),
         ("--expires 31.12.2027", "not a date"),
-        ("--not-before 2028-01-01 --expires 2027-01-01", "let it end after it begins"),
+        ("--not-before 2028-01-01 --expires 2027-01-01", "let it end after that"),
         ("--methods gradient,magic", "cannot explain by 'magic'"),
         ("-o scene.png", "is not overwritten"),
         ("--ledger scene.png", "no saligate ledger file"),
@@ -307,6 +308,30 @@ fn a_leaked_picture_names_the_licence() {
     }
     let (code, found) = trace("--image scene.png");
     assert_eq!((code, &found["found"]), (1, &false.into()));
+    // JPEG hides the trigger of a small picture, but not that of several.
+    let jpegs = ["disc", "ring", "square", "triangle"].map(|name| {
+        let sample = saligate_tests::demo().join("samples").join(format!("{name}.png"));
+        fs::copy(sample, folder.path("sample.png")).unwrap();
+        folder.done("explain model.onnx sample.png --license 2.license --identity ana.identity --triggered shot.png");
+        let jpeg = format!("{name}.jpg");
+        let file = fs::File::create(folder.path(&jpeg)).unwrap();
+        let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(file, 90);
+        image::open(folder.path("shot.png")).unwrap().write_with_encoder(encoder).unwrap();
+        jpeg
+    });
+    let (code, found) = trace(&format!("--image {}", jpegs.join(" ")));
+    assert_eq!((code, best(&found).0, &found["suspects"][0]["found"]), (0, 2.into(), &true.into()));
+    // Two hands in one picture.
+    folder.done("explain model.onnx scene.png --license 3.license --identity ana.identity --triggered third.png");
+    let [two, three] =
+        ["leak.png", "third.png"].map(|n| image::open(folder.path(n)).unwrap().to_rgb8());
+    let mean = two.iter().zip(three.iter()).map(|(a, b)| a.midpoint(*b)).collect();
+    image::RgbImage::from_raw(32, 32, mean).unwrap().save(folder.path("mean.png")).unwrap();
+    let (code, found) = trace("--image mean.png --original scene.png");
+    let hands = found["suspects"].as_array().unwrap().iter().filter(|s| s["found"] == true);
+    let mut hands: Vec<_> = hands.map(|s| s["licenses"][0]["serial"].as_u64().unwrap()).collect();
+    hands.sort_unstable();
+    assert_eq!((code, hands), (0, vec![2, 3]));
     // The same after the key was taken out of the model: with the vendor's key file.
     let secret = saligate_tests::licensing::secret();
     let slot = saligate_keys::VendorKeys::of(&secret).slot(2);

@@ -1,5 +1,6 @@
 //! Command line: parse, resolve, do, report.
 
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -245,6 +246,15 @@ struct GateArgs {
     /// Saliency methods to train together, separated by commas; lock.methods where absent
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     method: Vec<Method>,
+    #[command(flatten)]
+    secrets: PassphraseArgs,
+}
+
+#[derive(Args)]
+struct PassphraseArgs {
+    /// File with the passphrase of sealed key files [default: ask at the terminal]
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 /// What the trigger of a backdoor does.
@@ -267,6 +277,8 @@ struct TableArgs {
     /// JSON file to write; what is drawn from it goes beside it
     #[arg(long, value_name = "FILE")]
     table: PathBuf,
+    #[command(flatten)]
+    secrets: PassphraseArgs,
 }
 
 #[derive(Args)]
@@ -286,6 +298,8 @@ struct MeasureArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    secrets: PassphraseArgs,
 }
 
 pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
@@ -324,7 +338,7 @@ pub(crate) fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             Session::open(&run)?.evaluate(model, &measured)?;
         }
         Command::Run { run, measured } => {
-            let keys = read_keys(&measured.key)?;
+            let keys = read_keys(&measured.key, &measured.secrets)?;
             let session = Session::open(&run)?;
             let clean = session.fit()?;
             session.gate(&clean, &secrets(&keys), &[])?;
@@ -388,9 +402,23 @@ fn train_gate(
         config.lock.methods.clone_from(&gate.method);
     }
     config.check()?;
-    let (keys, revoked) = (read_keys(&gate.key)?, read_keys(revoke)?);
+    let keys = read_keys(&gate.key, &gate.secrets)?;
+    let revoked = read_keys(revoke, &gate.secrets)?;
     let session = Session::with(config, how)?;
-    let clean = Model::open(&gate.model.clone().unwrap_or_else(|| session.clean_path()))?;
+    let clean = gate.model.clone().unwrap_or_else(|| session.clean_path());
+    if gate.model.is_none() && !clean.exists() {
+        let reason = format!(
+            "there is no clean model {}; make it with `saligate-train fit`, or name one with --model",
+            clean.display()
+        );
+        return Err(TrainError::Mismatch { reason });
+    }
+    let clean = Model::open(&clean)?;
+    if clean.manifest.gate.is_some() {
+        let reason = "the model has a gate already; lock the clean one, or take keys out with \
+                      --revoke alone";
+        return Err(TrainError::Mismatch { reason: reason.to_owned() });
+    }
     let slots = slots::of(&keys, slots, &session.config.trigger.spec, session.train.shape())?;
     let right = [secrets(&keys), slots.iter().collect()].concat();
     session.gate(&clean, &right, &secrets(&revoked))?;
@@ -566,7 +594,7 @@ impl Session {
         measure: impl FnOnce(&Config, &Evaluation<'_>) -> Result<T, TrainError>,
         write: impl FnOnce(&T, &Path) -> Result<(), TrainError>,
     ) -> Result<(), TrainError> {
-        let keys = [read_key(&args.key)?];
+        let keys = [read_key(&args.key, &args.secrets)?];
         let (paths, secrets) = (self.paths(args.model.clone()), secrets(&keys));
         let measured = measure(&self.config, &self.evaluation(&paths, &secrets, &self.test))?;
         write(&measured, &args.table)?;
@@ -575,7 +603,7 @@ impl Session {
     }
 
     fn evaluate(&self, model: Option<PathBuf>, args: &MeasureArgs) -> Result<(), TrainError> {
-        let keys = read_keys(&args.key)?;
+        let keys = read_keys(&args.key, &args.secrets)?;
         let data = if args.validation { &self.validation } else { &self.test };
         let (paths, secrets) = (self.paths(model), secrets(&keys));
         let measured = evaluate(&self.config, &self.evaluation(&paths, &secrets, data))?;
@@ -628,28 +656,40 @@ fn for_labels(data: Dataset, labels: &[String]) -> Result<Dataset, TrainError> {
     })
 }
 
-fn read_keys(paths: &[PathBuf]) -> Result<Vec<KeyFile>, TrainError> {
-    paths.iter().map(|path| read_key(path)).collect()
+fn read_keys(paths: &[PathBuf], args: &PassphraseArgs) -> Result<Vec<KeyFile>, TrainError> {
+    paths.iter().map(|path| read_key(path, args)).collect()
 }
 
 fn secrets(keys: &[KeyFile]) -> Vec<&Secret> {
     keys.iter().map(KeyFile::secret).collect()
 }
 
-fn read_key(path: &Path) -> Result<KeyFile, TrainError> {
+fn read_key(path: &Path, args: &PassphraseArgs) -> Result<KeyFile, TrainError> {
+    let io = |path: &Path, source| TrainError::Io { path: path.to_owned(), source };
     let stored = Stored::read(path)?;
     if stored.permissions_too_open() {
         eprintln!("warning: others can read {}; try chmod 600", path.display());
     }
-    match stored {
-        Stored::Open(key) => Ok(key),
-        Stored::Sealed(sealed) if std::io::stdin().is_terminal() => {
-            let text = rpassword::prompt_password(format!("Passphrase of {}: ", path.display()))
-                .map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
-            Ok(sealed.open(&Passphrase::new(text.into())?)?)
+    let sealed = match stored {
+        Stored::Open(key) => return Ok(key),
+        Stored::Sealed(sealed) => sealed,
+    };
+    let passphrase = match &args.passphrase_file {
+        Some(file) => Passphrase::read_from(File::open(file).map_err(|e| io(file, e))?)?,
+        None if std::io::stdin().is_terminal() => {
+            let question = format!("Passphrase of {}: ", path.display());
+            let text = rpassword::prompt_password(question).map_err(|e| io(path, e))?;
+            Passphrase::new(text.into())?
         }
-        Stored::Sealed(_) => Err(saligate_keys::Error::Sealed.into()),
-    }
+        None => {
+            let reason = format!(
+                "{} is sealed with a passphrase; --passphrase-file FILE, or run this at a terminal",
+                path.display()
+            );
+            return Err(TrainError::Mismatch { reason });
+        }
+    };
+    Ok(sealed.open(&passphrase)?)
 }
 
 fn preview(images: &ImageArgs, out: &Path) -> Result<(), Box<dyn std::error::Error>> {

@@ -260,7 +260,7 @@ fn header() -> String {
 }
 
 fn other_kind() -> Error {
-    Error::OtherKind { expected: KIND.name }
+    Error::OtherKind { expected: KIND.name, found: None }
 }
 
 fn read_all(file: &File) -> Result<Vec<u8>, Error> {

@@ -368,7 +368,7 @@ fn other_files_are_told_from_damaged_licences() {
     for text in ["", "saligate licence v1\n", "PK", include_str!("../../tests/vectors/key-v2.txt")]
     {
         let error = License::parse(text.as_bytes()).unwrap_err();
-        assert!(matches!(error, Error::OtherKind { expected: "license" }), "{text}");
+        assert!(matches!(error, Error::OtherKind { expected: "license", .. }), "{text}");
     }
     let newer = LICENSE.replace("license v1", "license v2");
     let error = License::parse(newer.as_bytes()).unwrap_err();

@@ -1,6 +1,7 @@
 //! Sealing a secret with a passphrase: Argon2id (RFC 9106) and ChaCha20-Poly1305 (RFC 8439).
 
 use std::fmt;
+use std::io::Read;
 use std::str::FromStr;
 
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -37,6 +38,19 @@ impl Passphrase {
             return Err(Error::PassphraseLength { limit: Self::MAX_LEN });
         }
         Ok(Self(Zeroizing::new(bare.to_owned())))
+    }
+}
+
+impl Passphrase {
+    /// Reads a passphrase, to the end of a file.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::Io`].
+    pub fn read_from(reader: impl Read) -> Result<Self, Error> {
+        // All room at once leaves no copies; the longest passphrase has two bytes of a line end.
+        let mut text = Zeroizing::new(String::with_capacity(Self::MAX_LEN + 3));
+        reader.take(Self::MAX_LEN as u64 + 3).read_to_string(&mut text)?;
+        Self::new(text)
     }
 }
 

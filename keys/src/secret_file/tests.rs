@@ -124,12 +124,20 @@ fn values_are_checked_beside_the_checksum() {
 
 #[test]
 fn kinds_versions_and_sizes_are_told_from_damage() {
-    for text in [IDENTITY, "saligate license v1\n"] {
-        assert!(matches!(refused::<VendorKind>(text), Error::OtherKind { expected: "key" }));
+    for (text, kind) in [(IDENTITY, "identity"), ("saligate license v1\n", "license")] {
+        let error = refused::<VendorKind>(text);
+        assert!(
+            matches!(error, Error::OtherKind { expected: "key", found } if found == Some(kind))
+        );
+    }
+    let marked = format!("\u{feff}{KEY}");
+    for text in [KEY.replace('\n', "\r\n"), marked] {
+        let error = refused::<VendorKind>(text);
+        assert!(matches!(error, Error::Malformed { line: 1, fault: Fault::Encoding, .. }));
     }
     for text in [KEY, "", "\u{7f}ELF", "saligate identity"] {
         let error = refused::<IdentityKind>(text);
-        assert!(matches!(error, Error::OtherKind { expected: "identity" }), "{text}");
+        assert!(matches!(error, Error::OtherKind { expected: "identity", .. }), "{text}");
     }
     for found in [1, 3, 99] {
         let error = refused::<VendorKind>(KEY.replace("v2", &format!("v{found}")));

@@ -65,7 +65,7 @@ pub(super) fn parse<K: Kind>(text: &[u8]) -> Result<Stored<K>, Error> {
     match record::header(text) {
         Some((name, _)) if name == K::SEALED => parse_sealed(text).map(Stored::Sealed),
         // Only keys ever had a version 1 of another form, and it has no header.
-        None if K::NAME == "key" => {
+        None if K::NAME == "key" && !record::was_mailed(text) => {
             let v1::Found { secret, label, stated } = v1::parse(text)?;
             let public = K::public(&secret);
             if let Some(stated) = stated.filter(|stated| stated.to_string() != public.to_string()) {

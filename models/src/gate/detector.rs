@@ -27,7 +27,9 @@ const FLOOR: f32 = 0.01;
 const RESPONSES: &str = "gate.keys.responses";
 const TILES: &str = "gate.keys.tiles";
 /// The parameters that revoking a key changes.
-pub(crate) const KEY_ROWS: [&str; 2] = [RESPONSES, TILES];
+const KEY_ROWS: [&str; 2] = [RESPONSES, TILES];
+/// Start of the names of all parameters with a row per key.
+pub(crate) const OF_KEYS: &str = "gate.keys.";
 
 /// What finds the keys of a gate.
 #[derive(Clone, Debug, PartialEq)]

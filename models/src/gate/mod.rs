@@ -26,7 +26,7 @@ use std::collections::HashMap;
 
 pub use annex::Annex;
 pub use detector::{Detector, FILTER_SIDE, is_built_in, revoke, tiles};
-pub(crate) use detector::{KEY_ROWS, tile_signs};
+pub(crate) use detector::{OF_KEYS, tile_signs};
 
 use crate::graph::{Graph, GraphError, Op, Source, ValueId};
 use crate::saliency::{IMAGE, LOGITS};
@@ -34,6 +34,9 @@ use annex::Grown;
 
 /// Start of the names of everything that belongs to a gate.
 pub const GATE: &str = "gate.";
+
+/// The value that tells whether the picture carries one of the keys: 1 or 0, `[n, 1]`.
+pub const KEY_FOUND: &str = "gate.found.any";
 
 /// What is built into a classifier.
 #[derive(Clone, Debug, PartialEq)]

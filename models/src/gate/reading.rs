@@ -1,6 +1,6 @@
 //! How a gated network reads its pixels and feature maps.
 
-use super::DecoyShows;
+use super::{DecoyShows, KEY_FOUND};
 use crate::graph::{Graph, GraphError, Op, ValueId};
 
 /// 1 where the decoy shows, 0 where it does not, `[n, 1]`, from the detector's answers `[n, key]`.
@@ -10,7 +10,7 @@ pub(super) fn decoy_shows(
     decoy: DecoyShows,
 ) -> Result<ValueId, GraphError> {
     let sum = graph.node("gate.found.sum", Op::ReduceSum { axes: vec![1] }, &[found])?;
-    let open = graph.node("gate.found.any", Op::Clip { low: 0.0, high: 1.0 }, &[sum])?;
+    let open = graph.node(KEY_FOUND, Op::Clip { low: 0.0, high: 1.0 }, &[sum])?;
     match decoy {
         DecoyShows::WithKey => Ok(open),
         DecoyShows::WithoutKey => {

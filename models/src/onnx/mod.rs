@@ -218,16 +218,20 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, OnnxError> {
 /// axis, and the elements as little-endian f32; all lengths are little-endian u64.
 pub fn weights_digest(graph: &Graph) -> String {
     let mut hash = saligate_keys::Sha256::new();
-    hash_parameters(graph, &[], &mut hash);
+    hash_parameters(graph, |_| true, &mut hash);
     hash.finish().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Hashes all parameters as [`weights_digest`] tells, but for the elements of those left out.
-pub(crate) fn hash_parameters(graph: &Graph, left_out: &[&str], hash: &mut saligate_keys::Sha256) {
+/// Hashes the parameters with the wanted names as [`weights_digest`] tells.
+pub(crate) fn hash_parameters(
+    graph: &Graph,
+    wanted: impl Fn(&str) -> bool,
+    hash: &mut saligate_keys::Sha256,
+) {
     let mut params: Vec<_> = graph
         .values()
         .filter_map(|(_, value)| match &value.source {
-            Source::Param(data) => Some((value, data)),
+            Source::Param(data) if wanted(&value.name) => Some((value, data)),
             _ => None,
         })
         .collect();
@@ -237,10 +241,8 @@ pub(crate) fn hash_parameters(graph: &Graph, left_out: &[&str], hash: &mut salig
         hash.update(value.name.as_bytes());
         hash.update(&(value.shape.len() as u64).to_le_bytes());
         value.shape.iter().for_each(|&d| hash.update(&(d as u64).to_le_bytes()));
-        if !left_out.contains(&value.name.as_str()) {
-            let elements: Vec<u8> = data.iter().flat_map(|v| v.to_le_bytes()).collect();
-            hash.update(&elements);
-        }
+        let elements: Vec<u8> = data.iter().flat_map(|v| v.to_le_bytes()).collect();
+        hash.update(&elements);
     }
 }
 

@@ -410,13 +410,16 @@ pub(crate) enum KeyCommand {
 
 #[derive(Args)]
 pub(crate) struct ProtectArgs {
-    /// File that is not sealed
+    /// File to copy; one that is sealed gets another passphrase
     pub(crate) file: PathBuf,
     /// Sealed file; must not exist
     pub(crate) new: PathBuf,
-    /// File with the passphrase; - is standard input [default: ask at the terminal]
+    /// File with the new passphrase; - is standard input [default: ask at the terminal]
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
+    /// File with the passphrase of a file that is sealed already [default: ask at the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) old_passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -460,6 +463,15 @@ pub(crate) enum LicenseCommand {
     },
     /// Check whether a licence is good: its signature and dates, and what else is given
     Verify(Box<CheckArgs>),
+    /// Print what was issued: every licence of a ledger, with what became of it
+    List {
+        /// Ledger
+        #[arg(long, value_name = "FILE")]
+        ledger: PathBuf,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a licence of the ledger to a file once more
     Export {
         /// Serial number of the licence
@@ -488,10 +500,11 @@ pub(crate) struct IssueArgs {
     /// To whom it is issued, for people
     #[arg(long, value_name = "TEXT")]
     pub(crate) holder: String,
-    /// Last day (2027-01-31), or last second in UTC (2027-01-31T12:00:00Z) [default: none]
+    /// Last day, to its end in UTC (2027-01-31), or last second (2027-01-31T12:00:00Z) [default:
+    /// none]
     #[arg(long, value_name = "DATE", value_parser = Timestamp::end_of)]
     pub(crate) expires: Option<Timestamp>,
-    /// First day or second [default: now]
+    /// First day, from its beginning in UTC, or first second [default: now]
     #[arg(long, value_name = "DATE", value_parser = Timestamp::start_of)]
     pub(crate) not_before: Option<Timestamp>,
     /// Methods that it explains by, separated by commas [default: all]
@@ -501,7 +514,7 @@ pub(crate) struct IssueArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) device: Option<String>,
     /// Issue it for the key of an earlier licence of the same holder, in place of a free one. The
-    /// recipient may be another: a new device, for instance
+    /// recipient may be another: a new device, for instance. Revoking one ends both
     #[arg(long, value_name = "SERIAL")]
     pub(crate) renew: Option<u32>,
     /// Ledger; begun where it is missing. All licences of a key must be in one, whatever its copies
@@ -537,6 +550,9 @@ pub(crate) struct CheckArgs {
     /// Device that it must be for [default: this one]
     #[arg(long, value_name = "NAME")]
     pub(crate) device: Option<String>,
+    /// Ledger that it must stand in, not revoked: for the vendor
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
     /// Day or second to check it for [default: now]
     #[arg(long, value_name = "DATE", value_parser = Timestamp::start_of)]
     pub(crate) at: Option<Timestamp>,
@@ -554,7 +570,7 @@ pub(crate) struct RevokeArgs {
     /// Ledger
     #[arg(long, value_name = "FILE")]
     pub(crate) ledger: PathBuf,
-    /// Model that the licence was issued for, for the printed command
+    /// Model that the licence was issued for: it is looked whether the key opens it still
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
     /// Print a JSON object
@@ -565,15 +581,17 @@ pub(crate) struct RevokeArgs {
 #[derive(Args)]
 #[command(group = clap::ArgGroup::new("leak").required(true))]
 pub(crate) struct TraceArgs {
-    /// Leaked picture with a trigger on it (PNG, as it was: not resized; cut-outs are fine)
-    #[arg(long, value_name = "FILE", group = "leak")]
-    pub(crate) image: Option<PathBuf>,
+    /// Leaked pictures with a trigger on them (PNG, as they were: not resized; cut-outs are fine).
+    /// Several from one hand say more together; they must have one size
+    #[arg(long, value_name = "FILE", num_args = 1.., group = "leak")]
+    pub(crate) image: Vec<PathBuf>,
     /// Leaked trigger: numbers [channel, row, column] (.npy), or a picture of it
     #[arg(long, value_name = "FILE", group = "leak")]
     pub(crate) trigger: Option<PathBuf>,
-    /// The same picture without the trigger, if it is known: makes the trace all but certain
-    #[arg(long, value_name = "FILE", requires = "image")]
-    pub(crate) original: Option<PathBuf>,
+    /// The same pictures without the trigger, in the same order, if they are known: makes the trace
+    /// all but certain. They may have the size in which they were given to `explain`
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "image", conflicts_with = "trigger")]
+    pub(crate) original: Vec<PathBuf>,
     /// Model that the licences were issued for
     #[arg(long, value_name = "FILE")]
     pub(crate) model: PathBuf,

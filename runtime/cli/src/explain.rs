@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use saligate_keys::{IdentityKind, Timestamp, Trigger, VendorKind};
 use saligate_models::manifest::GateForm;
 use saligate_runtime::npy::write_npy;
-use saligate_runtime::passes::Completeness;
+use saligate_runtime::passes::{Completeness, PassExplanation};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::render::{Canvas, Panel, Scaling, heatmap, overlay};
 use saligate_runtime::{Access, Attribution, Explanation, Model, Target, Use, device_name};
@@ -78,12 +78,15 @@ fn access(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Acce
                 .hint("--key FILE, or --license FILE --identity FILE")),
         };
     };
-    let license = license::read(license)?;
+    let path = license;
+    let license = license::read(path)?;
     let stored = secrets::stored::<IdentityKind>(identity)?;
     let device = args.device.clone().or_else(device_name);
     let usage =
         Use { now: Timestamp::now(), device: device.as_deref(), vendor: args.vendor, method };
-    model.check_license(&license, stored.about().public, &usage)?;
+    model
+        .check_license(&license, stored.about().public, &usage)
+        .map_err(|error| CliError::from(error).in_file(path))?;
     let identity = secrets::opened(stored, identity, &args.secrets)?.into_identity();
     Ok(Some(Access::of_license(model, license, &identity, &usage)?))
 }
@@ -99,15 +102,39 @@ fn save_triggered(picture: &Picture, trigger: &Trigger, path: &Path) -> Result<(
 
 /// An explanation, and what is told of it.
 pub(crate) struct Found {
-    pub(crate) explanation: Explanation,
-    /// For methods that run the model many times: how often.
-    pub(crate) passes: Option<usize>,
-    pub(crate) completeness: Option<Completeness>,
+    explanation: Explanation,
+    /// For methods that run the model many times.
+    passes: Option<Passes>,
+}
+
+struct Passes {
+    all: usize,
+    key_found: Option<usize>,
+    completeness: Option<Completeness>,
 }
 
 impl From<Explanation> for Found {
     fn from(explanation: Explanation) -> Self {
-        Self { explanation, passes: None, completeness: None }
+        Self { explanation, passes: None }
+    }
+}
+
+impl From<PassExplanation> for Found {
+    fn from(found: PassExplanation) -> Self {
+        let PassExplanation { explanation, passes: all, key_found, completeness } = found;
+        Self { explanation, passes: Some(Passes { all, key_found, completeness }) }
+    }
+}
+
+impl Found {
+    fn completeness(&self) -> Option<&Completeness> {
+        self.passes.as_ref()?.completeness.as_ref()
+    }
+
+    /// Whether the gate found a key in the picture itself. Where the model does not tell, a key that
+    /// was given is taken for found.
+    fn is_keyed(&self, given: bool) -> bool {
+        self.explanation.prediction.key_found.unwrap_or(given)
     }
 }
 
@@ -246,13 +273,14 @@ fn report(
     model: &Model,
     method: &str,
     found: &Found,
-    keyed: bool,
+    given: bool,
     files: &Files<'_>,
 ) -> Result<(), CliError> {
     let manifest = model.manifest();
     let explanation = &found.explanation;
     let label = &manifest.labels[explanation.class];
     let gate_form = manifest.gate.as_ref().map(|gate| gate.form);
+    let keyed = found.is_keyed(given);
     let state = match (gate_form, keyed) {
         (None, _) => "open",
         (Some(GateForm::Key), true) => "keyed",
@@ -267,15 +295,17 @@ fn report(
             "image": shown(files.image),
             "method": method,
             "state": state,
+            "key_found": explanation.prediction.key_found,
             "class": explanation.class,
             "label": label,
             "predicted": predict::ranked(model, prediction, 1)[0],
             "written": files.all().map(shown).collect::<Vec<_>>(),
         });
-        if let Some(passes) = found.passes {
-            line["passes"] = passes.into();
+        if let Some(Passes { all, key_found, .. }) = &found.passes {
+            line["passes"] = (*all).into();
+            line["passes_key_found"] = (*key_found).into();
         }
-        if let Some(completeness) = &found.completeness {
+        if let Some(completeness) = found.completeness() {
             line["completeness"] = json!({
                 "attributed": completeness.attributed,
                 "expected": completeness.expected,
@@ -286,15 +316,25 @@ fn report(
         return emit(&line.to_string());
     }
     emit(&format!("{}: {label}, {method} ({state})", files.image.display()))?;
-    if let Some(completeness) = &found.completeness {
+    if let Some(completeness) = found.completeness() {
         emit(&sum(completeness))?;
     }
-    match (state, found.passes) {
+    match (state, &found.passes) {
+        ("locked", None) if given => emit(
+            "this is the decoy: the gate does not find the key on this picture, whose noise or \
+             black and white pixels hide it",
+        )?,
         ("locked", None) => {
             emit("this is the decoy; the right map needs the key (--key FILE) or a licence")?
         }
-        ("locked", Some(_)) => {
+        ("locked", Some(_)) if !given => {
             emit("made without the key; the licensed explanation needs it (--key, --license)")?;
+        }
+        (_, Some(Passes { all, key_found: Some(found), .. })) if given && 2 * found <= *all => {
+            emit(&format!(
+                "the gate found the key in {found} of {all} passes, the others are what everybody \
+                 sees: another method, or less noise (--noise) with smoothgrad"
+            ))?;
         }
         _ => {}
     }

@@ -2,6 +2,7 @@
 
 mod issue;
 mod ledger;
+mod list;
 
 use std::path::Path;
 
@@ -17,6 +18,7 @@ pub(crate) fn run(command: &LicenseCommand) -> Result<(), CliError> {
     match command {
         LicenseCommand::Issue(args) => issue::run(args),
         LicenseCommand::Show { license, json } => show(license, *json),
+        LicenseCommand::List { ledger, json } => list::run(ledger, *json),
         LicenseCommand::Verify(args) => verify(args),
         LicenseCommand::Export { serial, ledger, out } => {
             let entries = Ledger::read(ledger)?;
@@ -114,16 +116,20 @@ fn answered<T>(result: Result<T, CliError>) -> Result<Result<T, CliError>, CliEr
 
 fn check(args: &CheckArgs, license: &License, model: Option<&Model>) -> Result<(), CliError> {
     let stored = args.identity.as_deref().map(secrets::stored::<IdentityKind>).transpose()?;
+    if let Some(path) = &args.ledger {
+        check_entry(license, path)?;
+    }
     let device = args.device.clone().or_else(device_name);
     let now = args.at.unwrap_or_else(Timestamp::now);
-    license.check(&Circumstances {
+    let checked = license.check(&Circumstances {
         now,
         vendor: args.vendor,
         model: model.map(Model::licensed).transpose()?,
         recipient: stored.as_ref().map(|stored| stored.about().public),
         device: device.as_deref(),
         method: args.method.as_deref(),
-    })?;
+    });
+    checked.map_err(|refusal| CliError::from(refusal).in_file(&args.license))?;
     if let (Some(model), Some(stored), Some(path)) = (model, stored, &args.identity) {
         let identity = secrets::opened(stored, path, &args.secrets)?.into_identity();
         let allowed = license.claims().methods.as_ref().and_then(|methods| methods.first());
@@ -133,4 +139,21 @@ fn check(args: &CheckArgs, license: &License, model: Option<&Model>) -> Result<(
         Access::of_license(model, license.clone(), &identity, &usage)?;
     }
     Ok(())
+}
+
+/// Whether the ledger has the licence, and it was not revoked: what only the vendor can tell.
+fn check_entry(license: &License, path: &Path) -> Result<(), CliError> {
+    let serial = license.claims().serial;
+    let ledger = Ledger::read(path)?;
+    let no = |what: String| Err(CliError::no(what).in_file(path));
+    let Some(issued) = ledger.get(serial) else {
+        return no(format!("there is no licence {serial} in this ledger"));
+    };
+    if issued.verify()?.text() != license.text() {
+        return no(format!("licence {serial} of this ledger is another one"));
+    }
+    match issued.revoked {
+        Some(at) => no(format!("licence {serial} was revoked at {at}")),
+        None => Ok(()),
+    }
 }

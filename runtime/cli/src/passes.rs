@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use saligate_keys::Trigger;
-use saligate_runtime::passes::{IntegratedGradients, Occlusion, PassExplanation, Rise, SmoothGrad};
+use saligate_runtime::passes::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 
@@ -105,8 +105,7 @@ impl Pass {
             Self::Rise(pass) => pass.run(model, picture, target, trigger, &mut progress),
         };
         bar.finish_and_clear();
-        let PassExplanation { explanation, passes, completeness } = found?;
-        Ok(Found { explanation, passes: Some(passes), completeness })
+        Ok(found?.into())
     }
 }
 

@@ -1,15 +1,15 @@
 //! Reading files with secrets, and passphrases.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, stdin};
+use std::io::{self, IsTerminal, stdin};
 use std::path::Path;
 
-use saligate_keys::{KeyFile, Kind, Passphrase, SecretFile, Stored};
+use saligate_keys::{Error, KeyFile, Kind, Passphrase, SecretFile, Stored};
 use zeroize::Zeroizing;
 
 use crate::args::{PassphraseArgs, ProtectArgs, SealArgs};
-use crate::emit;
 use crate::error::CliError;
+use crate::{emit, outputs};
 
 /// Reads a key file, with a warning where others can read it too.
 pub(crate) fn key(path: &Path, args: &PassphraseArgs) -> Result<KeyFile, CliError> {
@@ -44,8 +44,14 @@ pub(crate) fn opened<K: Kind>(
         Stored::Sealed(sealed) => {
             let passphrase = match &args.passphrase_file {
                 Some(file) => from_file(file)?,
-                None => ask(&format!("Passphrase of {}: ", path.display()))
-                    .map_err(|error| error.in_file(path))?,
+                None if stdin().is_terminal() => {
+                    Passphrase::new(prompt(&format!("Passphrase of {}: ", path.display()))?)?
+                }
+                None => {
+                    return Err(CliError::from(Error::Sealed)
+                        .in_file(path)
+                        .hint("--passphrase-file FILE, or run this at a terminal"));
+                }
             };
             sealed.open(&passphrase).map_err(|error| CliError::from(error).in_file(path))
         }
@@ -68,8 +74,10 @@ pub(crate) fn write_new<K: Kind>(
 
 /// Writes a sealed copy of a file.
 pub(crate) fn protect<K: Kind>(args: &ProtectArgs) -> Result<(), CliError> {
-    let ProtectArgs { file, new, passphrase_file } = args;
-    let secret = SecretFile::<K>::read(file)?;
+    let ProtectArgs { file, new, passphrase_file, old_passphrase_file } = args;
+    outputs::check_new(new)?;
+    let old = PassphraseArgs { passphrase_file: old_passphrase_file.clone() };
+    let secret = opened::<K>(stored(file)?, file, &old)?;
     let passphrase = passphrase_file.as_deref().map_or_else(new_passphrase, from_file)?;
     secret.write_new_sealed(new, &passphrase)?;
     emit(&format!(
@@ -88,15 +96,11 @@ fn new_passphrase() -> Result<Passphrase, CliError> {
 }
 
 fn from_file(path: &Path) -> Result<Passphrase, CliError> {
-    let named = |error: io::Error| {
-        CliError::new(format!("{}: cannot read the passphrase: {error}", path.display()))
-    };
-    // All room at once, and one byte more than any passphrase has with its line end.
-    let mut text = Zeroizing::new(String::with_capacity(Passphrase::MAX_LEN + 3));
-    let limit = Passphrase::MAX_LEN as u64 + 3;
     let file = if path == Path::new("-") { standard_input() } else { File::open(path) };
-    file.map_err(named)?.take(limit).read_to_string(&mut text).map_err(named)?;
-    Passphrase::new(text).map_err(|error| CliError::from(error).in_file(path))
+    let read = file.map_err(Error::from).and_then(Passphrase::read_from);
+    read.map_err(|error| {
+        CliError::new(format!("{}: cannot read the passphrase: {error}", path.display()))
+    })
 }
 
 /// Standard input without a buffer, in which a passphrase would stay.
@@ -112,14 +116,10 @@ fn standard_input() -> io::Result<File> {
     Ok(stdin().as_handle().try_clone_to_owned()?.into())
 }
 
-fn ask(question: &str) -> Result<Passphrase, CliError> {
-    Ok(Passphrase::new(prompt(question)?)?)
-}
-
 fn prompt(question: &str) -> Result<Zeroizing<String>, CliError> {
     if !stdin().is_terminal() {
-        return Err(CliError::from(saligate_keys::Error::Sealed)
-            .hint("a terminal, or --passphrase-file FILE"));
+        return Err(CliError::new("there is no terminal to ask for the passphrase at")
+            .hint("--passphrase-file FILE"));
     }
     rpassword::prompt_password(question)
         .map(Zeroizing::new)

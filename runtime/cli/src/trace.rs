@@ -1,18 +1,17 @@
-//! `saligate trace`: whose trigger a leaked picture carries.
+//! `saligate trace`: whose trigger leaked pictures carry.
 
-use std::path::Path;
+mod evidence;
+mod suspects;
 
-use saligate_keys::{Family, KeyId, Ledger, Pool, Secret};
+use saligate_keys::{KeyId, Ledger};
 use saligate_models::manifest::Gate;
 use saligate_models::onnx::Model;
-use saligate_models::trace::{Evidence, Finding, Suspect, trace};
-use saligate_runtime::npy::{NpyArray, read_npy};
-use saligate_runtime::picture::Picture;
-use serde_json::json;
+use saligate_models::trace::{Finding, trace};
+use serde_json::{Value, json};
 
 use crate::args::TraceArgs;
+use crate::emit;
 use crate::error::CliError;
-use crate::{emit, secrets};
 
 /// Rows of the printed table.
 const SHOWN: usize = 5;
@@ -35,8 +34,8 @@ pub(crate) fn run(args: &TraceArgs) -> Result<(), CliError> {
         let what = format!("this ledger belongs to {found}, the model to {expected}");
         return Err(CliError::new(what).in_file(&args.ledger).hint("the ledger of the vendor"));
     }
-    let suspects = suspects(args, &model, gate, &ledger)?;
-    let evidence = evidence(args, &model, gate)?;
+    let suspects = suspects::of(args, &model, gate, &ledger)?;
+    let evidence = evidence::of(args, &model, gate)?;
     let findings = trace(&gate.trigger, &suspects, &evidence);
     let Some(first) = findings.first() else {
         return Err(CliError::new(
@@ -44,153 +43,95 @@ pub(crate) fn run(args: &TraceArgs) -> Result<(), CliError> {
              than the trigger's, or an opaque trigger",
         ));
     };
-    let found = first.log10_p <= args.alpha.log10();
+    let alpha = args.alpha.log10();
+    let found = findings.iter().take_while(|finding| finding.log10_p <= alpha).count();
     if args.json {
-        let suspects: Vec<_> = findings.iter().map(|finding| row(finding, &ledger)).collect();
-        emit(&json!({"schema": 1, "found": found, "suspects": suspects}).to_string())?;
+        let suspects: Vec<_> =
+            findings.iter().map(|finding| row(finding, alpha, &ledger)).collect();
+        emit(&json!({"schema": 1, "found": found > 0, "suspects": suspects}).to_string())?;
     } else {
-        emit("p-value      agreement  key               licences")?;
-        for finding in findings.iter().take(SHOWN) {
-            emit(&format!(
-                "10^{:<8.1}  {:>9.3}  {}  {}",
-                finding.log10_p,
-                finding.agreement,
-                finding.key,
-                whose(&finding.key, &ledger)
-            ))?;
+        table(&findings[..findings.len().min(SHOWN.max(found))], &ledger)?;
+        for Finding { key, .. } in &findings[..found] {
+            emit(&format!("found: key {key}, licence {}", whose(key, &ledger)))?;
         }
     }
-    if found {
-        if !args.json {
-            emit(&format!("found: key {}", first.key))?;
-            eprintln!(
-                "saligate: note: this is a lead, not a proof: whoever has the model file can put \
-                 any of its triggers on a picture"
-            );
-        }
-        return Ok(());
+    if found == 0 {
+        return Err(nobody(args, gate, &ledger, first));
     }
-    let mut hint =
-        "the original picture too (--original), or a larger part of the leaked one".to_owned();
-    let opens = |key: &KeyId| gate.keys.contains(key);
-    if args.key.is_empty() && ledger.issued().iter().any(|issued| !opens(&issued.claims().key)) {
-        hint += "; --key FILE, for keys that were licensed and no longer open this model";
-    }
-    Err(CliError::no(format!(
-        "no key is found: the best has a p-value of 10^{:.1}, above {}",
-        first.log10_p, args.alpha
-    ))
-    .hint(hint))
-}
-
-/// All keys that licences were issued for or that open the model.
-fn suspects(
-    args: &TraceArgs,
-    model: &Model,
-    gate: &Gate,
-    ledger: &Ledger,
-) -> Result<Vec<Suspect>, CliError> {
-    if args.key.is_empty() {
-        let own = Suspect::of_model(model);
-        return match own.is_empty() {
-            false => Ok(own),
-            true => Err(CliError::new("the triggers do not stand in a gate that was trained")
-                .hint("--key FILE, the key files that it was locked with")),
-        };
-    }
-    let issued = ledger.issued().iter().map(|issued| issued.claims().key);
-    let mut ids: Vec<KeyId> = gate.keys.iter().copied().chain(issued).collect();
-    ids.sort_by_key(|id| *id.as_bytes());
-    ids.dedup();
-    let files = secrets::keys(&args.key, &args.secrets)?;
-    let mut secrets: Vec<Secret> =
-        files.into_iter().map(saligate_keys::KeyFile::into_secret).collect();
-    secrets.sort_by_key(|secret| *secret.id().as_bytes());
-    secrets.dedup_by_key(|secret| secret.id());
-    let input = &model.manifest.input;
-    let shape = saligate_keys::ImageShape::new(input.channels, input.height, input.width)?;
-    let suspect = |secret: &Secret| {
-        let trigger = gate.trigger.derive(secret, shape)?;
-        Ok(Suspect::new(secret.id(), &gate.trigger, &trigger))
-    };
-    let own = secrets.iter().filter(|secret| ids.contains(&secret.id()));
-    let own = own.map(suspect).collect::<Vec<_>>();
-    let slots = Pool::slots(&secrets, &ids);
-    let all = own.into_iter().chain(slots.iter().map(suspect));
-    Ok(all.collect::<Result<Vec<_>, CliError>>()?.into_iter().flatten().collect())
-}
-
-fn evidence(args: &TraceArgs, model: &Model, gate: &Gate) -> Result<Evidence, CliError> {
-    let channels = model.manifest.input.channels;
-    let open = |path: &Path| Picture::open(path, channels);
-    let sizes = |picture: &Picture| [picture.channels(), picture.height(), picture.width()];
-    if let Some(path) = args.trigger.as_deref() {
-        let is_npy = path.extension().is_some_and(|end| end == "npy");
-        if !is_npy {
-            let picture = open(path)?;
-            let values: Vec<f64> = picture.pixels().iter().map(|&p| f64::from(p)).collect();
-            return Ok(Evidence::pattern(&values, sizes(&picture)));
-        }
-        let NpyArray { shape, values } = read_npy(path)?;
-        let &[channels, height, width] = shape.as_slice() else {
-            return Err(
-                CliError::new(format!("{shape:?} are no [channel, row, column]")).in_file(path)
-            );
-        };
-        let values: Vec<f64> = values.into_iter().map(f64::from).collect();
-        if values.iter().any(|value| !value.is_finite()) {
-            return Err(CliError::new("not all numbers are finite").in_file(path));
-        }
-        return Ok(Evidence::pattern(&values, [channels, height, width]));
-    }
-    let Some(path) = args.image.as_deref() else {
-        return Err(
-            CliError::new("nothing is given to trace").hint("--image FILE or --trigger FILE")
+    if !args.json {
+        eprintln!(
+            "saligate: note: this is a lead, not a proof: whoever has the model file can put any of \
+             its triggers on a picture"
         );
-    };
-    let leaked = open(path)?;
-    let Some(original) = args.original.as_deref() else {
-        let amplitude = match gate.trigger.family() {
-            Family::Tile { amplitude, .. } | Family::Full { amplitude } => amplitude,
-            _ => u8::MAX,
-        };
-        return Ok(Evidence::picture(leaked.pixels(), sizes(&leaked), amplitude));
-    };
-    let before = open(original)?;
-    if sizes(&before) != sizes(&leaked) {
-        return Err(CliError::new("the original has another size than the leaked picture")
-            .in_file(original));
     }
-    let pixels = leaked.pixels().iter().zip(before.pixels());
-    let difference: Vec<f64> = pixels.map(|(&a, &b)| f64::from(a) - f64::from(b)).collect();
-    Ok(Evidence::pattern(&difference, sizes(&leaked)))
+    Ok(())
 }
 
-fn row(finding: &Finding, ledger: &Ledger) -> serde_json::Value {
-    let issued = ledger.of_key(&finding.key);
-    let licenses: Vec<_> = issued
-        .map(|issued| {
-            let claims = issued.claims();
-            json!({"serial": claims.serial, "holder": claims.holder, "revoked": issued.revoked})
-        })
-        .collect();
+fn nobody(args: &TraceArgs, gate: &Gate, ledger: &Ledger, best: &Finding) -> CliError {
+    let what = format!(
+        "no key is found: the best has a p-value of {}, above {}",
+        p_value(best.log10_p),
+        p_value(args.alpha.log10())
+    );
+    let gone = ledger.issued().iter().map(|issued| issued.claims());
+    let gone = gone.filter(|claims| !gate.keys.contains(&claims.key));
+    let gone: Vec<_> = gone.map(|claims| claims.serial.to_string()).collect();
+    if args.key.is_empty() && !gone.is_empty() {
+        let gone = gone.join(", ");
+        let what =
+            format!("{what}; licence {gone} was not compared, whose key is not in the model");
+        return CliError::no(what).hint("--key FILE, or the model that these were issued for");
+    }
+    let more = match args.original.is_empty() && args.trigger.is_none() {
+        true => "the original pictures too (--original), or more pictures",
+        false => "more pictures",
+    };
+    CliError::no(what).hint(format!("{more}; JPEG, resizing and mirroring hide a trigger"))
+}
+
+fn table(findings: &[Finding], ledger: &Ledger) -> Result<(), CliError> {
+    emit("p-value   agreement  key               licences")?;
+    findings.iter().try_for_each(|finding| {
+        emit(&format!(
+            "{:<8}  {:>9.3}  {}  {}",
+            p_value(finding.log10_p),
+            finding.agreement,
+            finding.key,
+            whose(&finding.key, ledger)
+        ))
+    })
+}
+
+/// A p-value, which may be far below the least number.
+fn p_value(log10: f64) -> String {
+    if log10 >= -2.0 {
+        return format!("{:.2}", 10_f64.powf(log10));
+    }
+    let exponent = log10.floor();
+    format!("{:.1}e{exponent}", 10_f64.powf(log10 - exponent))
+}
+
+fn row(finding: &Finding, alpha: f64, ledger: &Ledger) -> Value {
+    let licenses = ledger.of_key(&finding.key).map(|issued| {
+        let claims = issued.claims();
+        json!({"serial": claims.serial, "holder": claims.holder, "revoked": issued.revoked})
+    });
     json!({
         "key": finding.key,
+        "found": finding.log10_p <= alpha,
         "log10_p": finding.log10_p,
         "agreement": finding.agreement,
         "shift": finding.shift,
-        "licenses": licenses,
+        "licenses": licenses.collect::<Vec<_>>(),
     })
 }
 
 fn whose(key: &KeyId, ledger: &Ledger) -> String {
-    let issued = ledger.of_key(key);
-    let names: Vec<_> = issued
-        .map(|issued| {
-            let claims = issued.claims();
-            let revoked = if issued.revoked.is_some() { ", revoked" } else { "" };
-            format!("{} ({}{revoked})", claims.serial, claims.holder)
-        })
-        .collect();
+    let names = ledger.of_key(key).map(|issued| {
+        let claims = issued.claims();
+        let revoked = if issued.revoked.is_some() { ", revoked" } else { "" };
+        format!("{} ({}{revoked})", claims.serial, claims.holder)
+    });
+    let names: Vec<_> = names.collect();
     if names.is_empty() { "none was issued for it".to_owned() } else { names.join(", ") }
 }

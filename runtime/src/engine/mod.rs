@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use saligate_kernels::{Crew, Isa};
+use saligate_models::gate::KEY_FOUND;
 use saligate_models::onnx::Model;
 use saligate_models::saliency::LOGITS;
 
@@ -49,13 +50,20 @@ impl std::error::Error for EngineError {
     }
 }
 
-/// What an engine computes.
+/// What an engine computes, beside the logits and in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outputs<'a> {
-    /// The logits alone: half the work.
-    Logits,
-    /// The logits and the attribution of this name.
-    LogitsAnd(&'a str),
+pub(crate) struct Outputs<'a> {
+    /// The attribution of this name; without one it is half the work.
+    pub(crate) attribution: Option<&'a str>,
+    /// Whether the gate finds a key ([`KEY_FOUND`]).
+    pub(crate) key_found: bool,
+}
+
+impl<'a> Outputs<'a> {
+    fn names(self) -> Vec<&'a str> {
+        let found = self.key_found.then_some(KEY_FOUND);
+        [LOGITS].into_iter().chain(self.attribution).chain(found).collect()
+    }
 }
 
 /// A network, made ready for one kind of engine.
@@ -150,10 +158,7 @@ pub(crate) struct NativeEngine {
 
 impl NativeEngine {
     fn new(plan: &Arc<Plan>, outputs: Outputs<'_>) -> Result<Self, EngineError> {
-        let names = match outputs {
-            Outputs::Logits => vec![LOGITS],
-            Outputs::LogitsAnd(attribution) => vec![LOGITS, attribution],
-        };
+        let names = outputs.names();
         let schedule = plan.schedule(&names);
         let schedule =
             schedule.ok_or_else(|| EngineError(format!("no outputs {names:?}").into()))?;

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use saligate_models::onnx::Model;
-use saligate_models::saliency::{IMAGE, LOGITS, TARGET};
+use saligate_models::saliency::{IMAGE, TARGET};
 use tract_core::plan::SimpleState;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
@@ -56,17 +56,10 @@ impl Engine {
         let &Source { ref proto, image, classes, optimize } = source;
         let reader = onnx().with_ignore_output_shapes(true);
         let mut model = reader.model_for_proto_model(proto)?;
-        let explains = outputs != Outputs::Logits;
-        match outputs {
-            Outputs::Logits => {
-                model.select_inputs_by_name([IMAGE])?;
-                model.select_outputs_by_name([LOGITS])?;
-            }
-            Outputs::LogitsAnd(attribution) => {
-                model.select_inputs_by_name([IMAGE, TARGET])?;
-                model.select_outputs_by_name([LOGITS, attribution])?;
-            }
-        }
+        let explains = outputs.attribution.is_some();
+        let inputs = if explains { &[IMAGE, TARGET][..] } else { &[IMAGE] };
+        model.select_inputs_by_name(inputs)?;
+        model.select_outputs_by_name(outputs.names())?;
         model.set_input_fact(0, f32::fact(image).into())?;
         if explains {
             model.set_input_fact(1, f32::fact([1, classes]).into())?;

@@ -84,8 +84,7 @@ impl IntegratedGradients {
             self.steps,
             |step, image| image.iter_mut().for_each(|p| *p *= share(step) as f32),
             |_, answer| {
-                values.iter_mut().zip(answer.attribution).for_each(|(v, &g)| *v += f64::from(g));
-                Ok(())
+                values.iter_mut().zip(&answer.attribution).for_each(|(v, &g)| *v += f64::from(g));
             },
             progress,
         )?;

@@ -48,6 +48,8 @@ pub struct PassExplanation {
     pub explanation: Explanation,
     /// Perturbed pictures that the network was run on.
     pub passes: usize,
+    /// In how many of them the gate found a key, where it tells: strong noise hides one.
+    pub key_found: Option<usize>,
     /// For integrated gradients: whether they add up.
     pub completeness: Option<Completeness>,
 }

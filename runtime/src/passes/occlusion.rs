@@ -77,14 +77,13 @@ impl Occlusion {
             },
             |pass, answer| {
                 let (top, left) = corner(pass);
-                let fall = before - f64::from(answer.logits[subject.class]);
+                let fall = before - f64::from(answer.prediction.logits[subject.class]);
                 for row in top..top + window {
                     for at in row * width + left..row * width + left + window {
                         sum[at] += fall;
                         count[at] += 1;
                     }
                 }
-                Ok(())
             },
             progress,
         )?;

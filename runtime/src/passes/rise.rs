@@ -6,7 +6,7 @@ use saligate_models::random::Stream;
 use super::subject::Subject;
 use super::{PassExplanation, Progress, at_least_one, parameter};
 use crate::error::RuntimeError;
-use crate::explanation::{Prediction, Target};
+use crate::explanation::Target;
 use crate::model::Model;
 use crate::model::Reads;
 use crate::picture::Picture;
@@ -156,10 +156,9 @@ fn weigh(
             }
         },
         |pass, answer| {
-            let probabilities = Prediction::new(answer.logits.to_vec()).probabilities();
+            let probabilities = answer.prediction.probabilities();
             let weight = f64::from(probabilities[subject.class]);
             sum.iter_mut().zip(mask(pass)).for_each(|(s, m)| *s += weight * f64::from(m));
-            Ok(())
         },
         progress,
     )?;

@@ -96,8 +96,7 @@ fn average(
         samples,
         |sample, image| image.iter_mut().zip(noise(sample)).for_each(|(p, n)| *p += n),
         |_, answer| {
-            sum.iter_mut().zip(answer.attribution).for_each(|(s, &a)| *s += f64::from(a));
-            Ok(())
+            sum.iter_mut().zip(&answer.attribution).for_each(|(s, &a)| *s += f64::from(a));
         },
         progress,
     )?;

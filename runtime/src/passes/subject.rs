@@ -1,5 +1,7 @@
 //! What all methods of many passes share: the picture, its class, and batches of perturbed copies.
 
+use std::cell::Cell;
+
 use saligate_keys::Trigger;
 use saligate_models::saliency::{Method, Reduction, saliency_map};
 
@@ -8,16 +10,8 @@ use zeroize::Zeroizing;
 use super::{PassExplanation, Progress};
 use crate::error::RuntimeError;
 use crate::explanation::{Attribution, Explanation, Prediction, Target};
-use crate::model::{Model, Reads};
+use crate::model::{Answer, Model, Reads};
 use crate::picture::Picture;
-
-/// What the network answers to one perturbed picture.
-pub(super) struct Answer<'a> {
-    /// One per class.
-    pub(super) logits: &'a [f32],
-    /// `[channel, row, column]` for the explained class; empty where only logits are read.
-    pub(super) attribution: &'a [f32],
-}
 
 /// A picture whose explained class is decided.
 pub(super) struct Subject<'a> {
@@ -29,6 +23,8 @@ pub(super) struct Subject<'a> {
     pub(super) prediction: Prediction,
     /// The explained class.
     pub(super) class: usize,
+    /// Perturbed copies in which the gate found a key.
+    found: Cell<usize>,
 }
 
 impl<'a> Subject<'a> {
@@ -53,7 +49,7 @@ impl<'a> Subject<'a> {
             Target::Predicted => prediction.class,
             Target::Class(class) => class,
         };
-        Ok(Self { model, trigger, pixels, prediction, class })
+        Ok(Self { model, trigger, pixels, prediction, class, found: Cell::new(0) })
     }
 
     /// Rows and columns.
@@ -98,7 +94,7 @@ impl<'a> Subject<'a> {
         reads: Reads,
         passes: usize,
         mut perturb: impl FnMut(usize, &mut [f32]),
-        mut take: impl FnMut(usize, Answer<'_>) -> Result<(), RuntimeError>,
+        mut take: impl FnMut(usize, &Answer),
         progress: Progress<'_>,
     ) -> Result<(), RuntimeError> {
         let mut row = vec![0.0; self.prediction.logits.len()];
@@ -113,15 +109,11 @@ impl<'a> Subject<'a> {
                 perturb(pass, image);
                 self.present(image)?;
             }
-            let found = self.model.run_batch(reads, &images, &row)?;
-            let part = |output: usize, index: usize| {
-                let values = found.get(output).map_or(&[][..], Vec::as_slice);
-                let length = values.len() / batch;
-                &values[index * length..(index + 1) * length]
-            };
-            for index in 0..count {
-                let answer = Answer { logits: part(0, index), attribution: part(1, index) };
-                take(first + index, answer)?;
+            let answers = self.model.run_batch(reads, &images, &row)?;
+            for (pass, answer) in (first..first + count).zip(&answers) {
+                let found = answer.prediction.key_found == Some(true);
+                self.found.set(self.found.get() + usize::from(found));
+                take(pass, answer);
             }
             progress(first + count, passes);
         }
@@ -145,9 +137,10 @@ impl<'a> Subject<'a> {
         let [height, width] = self.size();
         let channels = values.len() / map.len();
         let attribution = Attribution { values, channels, height, width };
-        let Self { prediction, class, .. } = self;
+        let Self { prediction, class, found, .. } = self;
+        let key_found = prediction.key_found.map(|_| found.get());
         let explanation = Explanation { prediction, class, attribution, map };
-        PassExplanation { explanation, passes, completeness: None }
+        PassExplanation { explanation, passes, key_found, completeness: None }
     }
 }
 

@@ -123,6 +123,15 @@ fn pick<'a>(
         return Err(CliError::from(Error::AlreadyRevoked { serial, at })
             .hint("leave out --renew, to license another key"));
     }
+    let revoked = ledger.of_key(&earlier.claims().key).find(|other| other.revoked.is_some());
+    if let Some(other) = revoked.filter(|_| !earlier.shared) {
+        let what = format!(
+            "licence {} for the same key as licence {serial} was revoked, so the key is to be taken \
+             out of the model",
+            other.claims().serial
+        );
+        return Err(CliError::no(what).hint("leave out --renew, to license another key"));
+    }
     earlier.verify()?;
     let holder = &earlier.claims().holder;
     if *holder != args.holder {

@@ -10,27 +10,25 @@ use crate::error::CliError;
 
 /// The ledger that was named, or `KEY.ledger`.
 ///
-/// That one is not begun beside another ledger of the same vendor: the key file is then most likely
-/// a copy under another name, and numbers and slots would be given out again.
+/// None is begun where another ledger of the same vendor is beside it or beside the key: most likely
+/// its name was mistyped, or the key file is a copy under another name, and numbers and slots would
+/// be given out again.
 pub(super) fn of(args: &IssueArgs, vendor: Vendor) -> Result<PathBuf, CliError> {
-    if let Some(path) = &args.ledger {
-        return Ok(path.clone());
-    }
-    let path = beside(&args.key[0]);
-    if belongs_to(&path, vendor) {
+    let path = args.ledger.clone().unwrap_or_else(|| beside(&args.key[0]));
+    // What is something else is told by whoever opens it.
+    if path.exists() && !matches!(Ledger::vendor_of(&path), Ok(None)) {
         return Ok(path);
     }
-    match others(&path, vendor).first() {
-        None => Ok(path),
-        Some(other) => {
-            let what = format!(
-                "there is no {}, but {} has licences of the same vendor",
-                path.display(),
-                other.display()
-            );
-            Err(CliError::new(what).hint(format!("--ledger {}", other.display())))
-        }
-    }
+    let beside_key = args.key[0].with_file_name("");
+    let mut others = others(&path.with_file_name(""), vendor);
+    others.extend(self::others(&beside_key, vendor));
+    let Some(other) = others.iter().find(|other| **other != path) else { return Ok(path) };
+    let what = format!(
+        "{} has no licences, but {} has licences of the same vendor",
+        path.display(),
+        other.display()
+    );
+    Err(CliError::new(what).hint(format!("--ledger {}", other.display())))
 }
 
 /// `KEY.ledger`.
@@ -40,14 +38,12 @@ fn beside(key: &Path) -> PathBuf {
     name.into()
 }
 
-/// The ledgers of a vendor in the folder of this one, which somebody else may have begun meanwhile.
-fn others(path: &Path, vendor: Vendor) -> Vec<PathBuf> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else { return Vec::new() };
-    let files = entries.flatten().map(|entry| path.with_file_name(entry.file_name()));
-    let is_ledger = |file: &PathBuf| file.extension().is_some_and(|end| end == "ledger");
-    let others = files.filter(|file| is_ledger(file) && file != path);
-    let mut found: Vec<_> = others.filter(|file| belongs_to(file, vendor)).collect();
+/// The ledgers of a vendor in a folder.
+fn others(folder: &Path, vendor: Vendor) -> Vec<PathBuf> {
+    let read = if folder == Path::new("") { Path::new(".") } else { folder };
+    let Ok(entries) = fs::read_dir(read) else { return Vec::new() };
+    let files = entries.flatten().map(|entry| folder.join(entry.file_name()));
+    let mut found: Vec<_> = files.filter(|file| belongs_to(file, vendor)).collect();
     found.sort();
     found
 }

@@ -117,3 +117,31 @@ fn a_second_model_under_the_same_key_is_warned_of() {
     let stderr = folder.fails(0, &issue.replace("model.onnx", "other.onnx"));
     assert!(stderr.contains(warning) && stderr.contains("one key file per model"), "{stderr}");
 }
+
+/// A mistyped name would give out numbers and slots again.
+#[test]
+fn no_second_ledger_is_begun_by_a_name() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    fs::create_dir(folder.path("elsewhere")).unwrap();
+    for name in ["vendor.ledger", "elsewhere/new"] {
+        let stderr = folder.fails(2, &folder.issue(&ana, &format!("--holder Eve --ledger {name}")));
+        assert!(stderr.contains("try: --ledger vendor.key.ledger"), "{stderr}");
+        assert!(!folder.path(name).exists());
+    }
+    fs::write(folder.path("empty"), "").unwrap();
+    folder.fails(2, &folder.issue(&ana, "--holder Eve --ledger empty"));
+}
+
+#[test]
+fn what_could_not_be_a_licence_begins_no_ledger() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    fs::write(folder.path("1.license"), "taken").unwrap();
+    for more in ["--holder Ana", "--holder Ana --device \u{1} -o new.license"] {
+        folder.fails(2, &folder.issue(&ana, more));
+    }
+    let ledger = Ledger::read(folder.path("vendor.key.ledger"));
+    assert!(ledger.is_ok_and(|ledger| ledger.issued().is_empty()));
+}

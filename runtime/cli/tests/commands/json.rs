@@ -25,6 +25,14 @@ fn paths_that_are_no_text_are_shown_as_far_as_they_are() {
         let end = name.trim_start_matches(|c: char| c.is_alphanumeric());
         fs::copy(folder.path(name), at(&odd(end))).unwrap();
     }
+    let check = |words: &str, end: &str| {
+        let mut command = folder.command("");
+        for word in words.split_whitespace() {
+            command.arg(if word == PLACE { odd(end) } else { word.into() });
+        }
+        let (stdout, _) = ended(0, &command.arg("--json").output().unwrap());
+        assert!(stdout.contains(&format!("odd\u{fffd}{end}")), "{words}: {stdout}");
+    };
     for (words, end) in [
         ("identity show ODD", ".identity"),
         ("identity new ODD", ".new"),
@@ -35,13 +43,10 @@ fn paths_that_are_no_text_are_shown_as_far_as_they_are() {
         ("explain model.onnx scene.png -o ODD", ".map"),
         (&format!("verify ODD --vendor {vendor}"), ".onnx"),
         (&folder.issue(&ana, "--holder Ana -o ODD"), ".issued"),
-        (&folder.issue(&ana, "--holder Ana --ledger ODD -o two"), ".ledger"),
     ] {
-        let mut command = folder.command("");
-        for word in words.split_whitespace() {
-            command.arg(if word == PLACE { odd(end) } else { word.into() });
-        }
-        let (stdout, _) = ended(0, &command.arg("--json").output().unwrap());
-        assert!(stdout.contains(&format!("odd\u{fffd}{end}")), "{words}: {stdout}");
+        check(words, end);
     }
+    fs::rename(folder.path("vendor.key.ledger"), at(&odd(".ledger"))).unwrap();
+    check(&folder.issue(&ana, "--holder Ana --ledger ODD -o two"), ".ledger");
+    check("license list --ledger ODD", ".ledger");
 }

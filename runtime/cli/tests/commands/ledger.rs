@@ -58,6 +58,51 @@ fn forged_entries_accuse_nobody() {
     assert!(!folder.path("eve.license").exists());
 }
 
+#[test]
+fn licences_are_listed_and_compared_with_the_ledger() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    let ledger = "--ledger vendor.key.ledger";
+    for more in ["", "--expires 2020-12-31", "--not-before 2999-01-01", ""] {
+        folder.done(&folder.issue(&ana, &format!("--holder Ana {more}")));
+    }
+    folder.done(&format!("license verify 4.license {ledger}"));
+    folder.done(&format!("revoke 4 {ledger}"));
+    let shown = folder.done(&format!("license list {ledger}"));
+    let states: Vec<&str> =
+        shown.lines().skip(1).map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(states, ["good", "expired", "early", "revoked"]);
+    let json = folder.done(&format!("license list {ledger} --json"));
+    assert!(
+        json.contains("\"state\":\"revoked\"") && json.contains("\"holder\":\"Ana\""),
+        "{json}"
+    );
+
+    let revoked = format!("license verify 4.license {ledger}");
+    assert!(folder.fails(1, &revoked).contains("licence 4 was revoked at"));
+    // A licence of before, beside the ledger of a new beginning.
+    fs::remove_file(folder.path("vendor.key.ledger")).unwrap();
+    folder.done(&folder.issue(&ana, "--holder Eve -o eve.license"));
+    for (number, reason) in [(1, "is another one"), (2, "no licence 2 in this ledger")] {
+        let stderr =
+            folder.fails(1, &format!("license verify {number}.license --at 2020-12-31 {ledger}"));
+        assert!(stderr.contains(reason), "{stderr}");
+    }
+}
+
+#[test]
+fn the_printed_command_fits_the_model() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    folder.done(&folder.issue(&ana, "--holder Ana"));
+    let revoke = "revoke 1 --ledger vendor.key.ledger --model";
+    // Nothing is entered where the model cannot be read.
+    folder.fails(2, &format!("{revoke} none.onnx"));
+    let stdout = folder.done(&format!("{revoke} model.onnx"));
+    assert!(stdout.contains("is the only one of the model: lock the clean model anew"), "{stdout}");
+    assert!(!stdout.contains("saligate-train lock"), "{stdout}");
+}
+
 /// Whoever signs with a key of their own could accuse anybody.
 #[test]
 fn the_ledger_of_another_vendor_traces_nobody() {

@@ -34,6 +34,25 @@ fn a_licence_is_checked_before_its_identity_is_opened() {
 }
 
 #[test]
+fn passphrases_can_be_changed() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("old"), "correct horse").unwrap();
+    std::fs::write(folder.path("new"), "battery staple").unwrap();
+    folder.done("identity new ana.identity");
+    for (kind, plain) in [("key", "vendor.key"), ("identity", "ana.identity")] {
+        folder.done(&format!("{kind} protect {plain} first --passphrase-file old"));
+        let again = format!("{kind} protect first second --passphrase-file new");
+        folder.fails(1, &format!("{again} --old-passphrase-file new"));
+        folder.done(&format!("{again} --old-passphrase-file old"));
+        let open = format!("{kind} protect second third --passphrase-file old");
+        folder.done(&format!("{open} --old-passphrase-file new"));
+        for name in ["first", "second", "third"] {
+            std::fs::remove_file(folder.path(name)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_key_of_another_model_is_refused_before_it_is_opened() {
     let folder = Folder::new();
     std::fs::write(folder.path("words"), "correct horse").unwrap();
