@@ -229,6 +229,39 @@ fn a_model_without_slots_is_shared() {
     assert!(revoked.contains("the key is shared: this also ends licence 2"), "{revoked}");
 }
 
+/// A vendor who has run out of slots locks the clean model anew.
+#[test]
+fn licences_go_on_in_a_model_with_more_slots() {
+    let folder = VendorFolder::new();
+    let ana = folder.identity("ana");
+    let clean = saligate_tests::demo().join("clean.onnx");
+    for slots in ["2", "5"] {
+        let mut train = program("saligate-train");
+        train.args(["lock", "--data", "scenes:32", "--slots", slots, "-q", "--model"]).arg(&clean);
+        train.arg("--key").arg(folder.path("vendor.key")).arg("-o").arg(folder.path(slots));
+        let (code, _, stderr) = parts(&train.output().unwrap());
+        assert_eq!(code, 0, "{stderr}");
+    }
+    let issue =
+        |slots| folder.issue(&ana, "").replace("model.onnx", &format!("{slots}/locked.onnx"));
+    folder.done(&issue(2));
+    folder.done(&issue(2));
+    assert!(folder.ends(1, &issue(2)).contains("no free slot"));
+    let third = folder.command(&issue(5)).output().unwrap();
+    let (code, _, stderr) = parts(&third);
+    assert_eq!((code, stderr.as_str()), (0, ""), "no warning of another model");
+    let explain = |slots, serial| {
+        let license = format!("--license {serial}.license --identity ana.identity");
+        let line = folder
+            .done(&format!("explain {slots}/locked.onnx scene.png {license} --json -o map.png"));
+        assert_eq!(json(&line)["key_found"], true, "{line}");
+    };
+    explain(2, 1);
+    (1..=3).for_each(|serial| explain(5, serial));
+    let third = "explain 2/locked.onnx scene.png --license 3.license --identity ana.identity";
+    assert!(folder.ends(1, third).contains("does not open this model"));
+}
+
 /// Whoever gets a licence for a key of somebody else could be taken for a leaker.
 #[test]
 fn the_last_key_of_a_model_is_not_shared_after_others_were_revoked() {

@@ -208,7 +208,11 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, OnnxError> {
         return Err(OnnxError::TooLarge { path: path.to_owned() });
     }
     let mut bytes = Vec::with_capacity(length as usize);
-    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(io)?;
+    // A pipe or device has no length before it is read.
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(OnnxError::TooLarge { path: path.to_owned() });
+    }
     Ok(bytes)
 }
 

@@ -42,5 +42,10 @@ pub(super) fn of(
     let own = own.map(suspect).collect::<Vec<_>>();
     let slots = Pool::slots(&secrets, &ids);
     let all = own.into_iter().chain(slots.iter().map(suspect));
-    Ok(all.collect::<Result<Vec<_>, CliError>>()?.into_iter().flatten().collect())
+    let all = all.collect::<Result<Vec<_>, CliError>>()?;
+    if all.is_empty() {
+        return Err(CliError::no("no key given opens the model or was licensed")
+            .hint("the key files that the model was locked with"));
+    }
+    Ok(all.into_iter().flatten().collect())
 }
