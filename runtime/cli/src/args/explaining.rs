@@ -1,0 +1,193 @@
+//! `predict` and `explain`.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::Args;
+use saligate_keys::Vendor;
+
+use super::{PassphraseArgs, RunArgs};
+
+#[derive(Args)]
+pub(crate) struct PredictArgs {
+    /// Model file, or an ONNX classifier from elsewhere
+    pub(crate) model: PathBuf,
+    /// Pictures (PNG or JPEG, any size and mode)
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Classes to list per picture, likeliest first
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) top: usize,
+    /// Print one JSON object per picture
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Pictures that are worked on at once, each on a thread of its own
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "threads")]
+    pub(crate) jobs: NonZero<usize>,
+    #[command(flatten)]
+    pub(crate) running: RunArgs,
+    /// Only with a model that this vendor signed (MODEL.sig), checked before it is read
+    #[arg(long, value_name = "PUB")]
+    pub(crate) vendor: Option<Vendor>,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct ExplainArgs {
+    /// Model file, or an ONNX classifier from elsewhere, which is explained without training
+    pub(crate) model: PathBuf,
+    /// Pictures (PNG or JPEG, any size and mode). In the names of files to write, {} stands for the
+    /// name of the picture without its ending: -o 'maps/{}.png'
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Key file; without one or a licence a locked model shows its decoy
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Licence, in place of a key
+    #[arg(long, value_name = "FILE", requires = "identity", conflicts_with = "key")]
+    pub(crate) license: Option<PathBuf>,
+    /// Identity file that the licence was issued to
+    #[arg(long, value_name = "FILE", requires = "license")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Name of this device, for licences that ask for it [default: as `saligate device` prints]
+    #[arg(long, value_name = "NAME", requires = "license")]
+    pub(crate) device: Option<String>,
+    /// Only with a model that this vendor signed (MODEL.sig), checked before it is read; licences
+    /// must be signed by the same
+    #[arg(long, value_name = "PUB")]
+    pub(crate) vendor: Option<Vendor>,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+    /// Class to explain, by number or label; the predicted one where absent
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) class: Option<String>,
+    /// Saliency method: one of the model's (see `inspect`; the first where absent; for a network
+    /// from elsewhere gradient, input-x-gradient, guided-backprop, grad-cam or vbp), or smoothgrad,
+    /// integrated-gradients, occlusion, rise, which run the model many times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) method: Option<String>,
+    /// Write the heat map (PNG)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the heat map over the picture (PNG)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) overlay: Option<PathBuf>,
+    /// Write picture, heat map and overlay side by side (PNG)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) panel: Option<PathBuf>,
+    /// Write the map as it is, not scaled for display: 32-bit floats [row, column] (.npy)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) raw: Option<PathBuf>,
+    /// Write the raw attribution: 32-bit floats [channel, row, column], at the resolution of the
+    /// method (.npy)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) attribution: Option<PathBuf>,
+    /// Write the picture with the trigger on it (PNG), for you alone to read. It is as secret as the
+    /// key: beside the picture without it, it shows the trigger
+    #[arg(long, value_name = "FILE")]
+    pub(crate) triggered: Option<PathBuf>,
+    /// Print one JSON object per picture
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Pictures that are worked on at once, each on a thread of its own
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "threads")]
+    pub(crate) jobs: NonZero<usize>,
+    #[command(flatten)]
+    pub(crate) running: RunArgs,
+    #[command(flatten)]
+    pub(crate) passes: PassArgs,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
+    /// Feature map that grad-cam reads, by name, in a network from elsewhere [default: the last
+    /// activation that the whole network passes through]
+    #[arg(long, value_name = "NAME", help_heading = FOREIGN)]
+    pub(crate) layer: Option<String>,
+}
+
+const FOREIGN: &str = "Networks from elsewhere (ONNX files without a manifest)";
+
+/// What a network from elsewhere expects of its pixels, and what its classes are called.
+#[derive(Args)]
+#[command(next_help_heading = FOREIGN)]
+pub(crate) struct ForeignArgs {
+    /// Values of a black and a white pixel [default: 0,1]
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) range: Vec<f32>,
+    /// Mean that is taken off, per channel of the network [default: none; ImageNet networks of
+    /// PyTorch: 0.485,0.456,0.406]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) mean: Vec<f32>,
+    /// Standard deviation that is divided by, per channel [default: none; ImageNet networks of
+    /// PyTorch: 0.229,0.224,0.225]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    pub(crate) std: Vec<f32>,
+    /// The network's channels are blue, green, red
+    #[arg(long)]
+    pub(crate) bgr: bool,
+    /// Resize the shorter side of a picture to so many pixels and cut the middle out [default:
+    /// stretch the whole picture]
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) resize: Option<usize>,
+    /// Rows and columns of what is cut out [default: the size of the network's input; needed where
+    /// that is not fixed]
+    #[arg(long, value_name = "SIDE or HxW", value_parser = size)]
+    pub(crate) crop: Option<[usize; 2]>,
+    /// Output with the scores of the classes, by name [default: the only one, or the only one that
+    /// is a row]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) logits: Option<String>,
+    /// Class names: a text file with one per line, in the order of the scores [default: numbers]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
+}
+
+/// `224` or `192x256`: rows and columns.
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let (rows, columns) = text.split_once('x').unwrap_or((text, text));
+    match (rows.parse(), columns.parse()) {
+        (Ok(rows @ 1..), Ok(columns @ 1..)) => Ok([rows, columns]),
+        _ => Err("a number of pixels, or rows x columns such as 192x256".to_owned()),
+    }
+}
+
+/// Parameters of the methods that run the model many times.
+#[derive(Args)]
+#[command(next_help_heading = "Methods that run the model many times")]
+pub(crate) struct PassArgs {
+    /// smoothgrad: noisy copies of the picture [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) samples: Option<usize>,
+    /// smoothgrad: standard deviation of the noise as a share of the pixel range, 0 to 1 [default:
+    /// 0.15]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(crate) noise: Option<f32>,
+    /// integrated-gradients: steps from black to the picture [default: 32]
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<usize>,
+    /// occlusion: side of the square that is covered, in pixels [default: an eighth of the shorter
+    /// side]
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) window: Option<usize>,
+    /// occlusion: distance from one square to the next, in pixels [default: half the window]
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) stride: Option<usize>,
+    /// occlusion: value of covered pixels, 0 (black) to 1 (white) [default: 0.5]
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    pub(crate) baseline: Option<f32>,
+    /// rise: random masks [default: 500]
+    #[arg(long, value_name = "N")]
+    pub(crate) masks: Option<usize>,
+    /// rise: cells of a mask along a side of the picture [default: 8]
+    #[arg(long, value_name = "N")]
+    pub(crate) cells: Option<usize>,
+    /// rise: probability that a cell is seen, above 0 and at most 1 [default: 0.5]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub(crate) probability: Option<f32>,
+    /// smoothgrad, rise: seed of the random numbers [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Pictures that are kept in memory at once, 1 to 256 [default: one per thread]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) batch: Option<u16>,
+}

@@ -1,0 +1,122 @@
+//! What makes, measures and shows model files.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::Args;
+use saligate_models::archive::Precision;
+use saligate_models::saliency::Method;
+
+use super::{ForeignArgs, PassphraseArgs};
+use crate::running::Engine;
+
+/// How a model is run.
+#[derive(Args)]
+#[command(next_help_heading = "How the model is run")]
+pub(crate) struct RunArgs {
+    /// Threads that share the work on a picture
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) threads: NonZero<usize>,
+    /// Weights as exact as a compiled model of this kind has them: f32, f16 or int8
+    #[arg(long, value_name = "KIND", default_value = "f32")]
+    pub(crate) precision: Precision,
+    /// What computes
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) engine: Engine,
+}
+
+#[derive(Args)]
+pub(crate) struct CompileArgs {
+    /// Model file
+    pub(crate) model: PathBuf,
+    /// Compiled model to write
+    #[arg(short, long, value_name = "NEW")]
+    pub(crate) out: PathBuf,
+    /// How weights are stored: f32 (as they are), f16 (half the size) or int8 (a quarter). Biases
+    /// and all of a gate stay as they are; licences are issued for the compiled file if its weights
+    /// change
+    #[arg(long, value_name = "KIND", default_value = "f32")]
+    pub(crate) precision: Precision,
+    /// Pictures (PNG or JPEG) on which the maps before and after are compared
+    #[arg(long, value_name = "PICTURES", num_args = 1..)]
+    pub(crate) compare: Vec<PathBuf>,
+    /// Key file, to compare the maps with the key as well
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// Model file, or an ONNX classifier from elsewhere
+    pub(crate) model: PathBuf,
+    /// Key file, to measure explanations with the key as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+    /// Times that everything is run
+    #[arg(long, value_name = "N", default_value = "30")]
+    pub(crate) rounds: NonZero<usize>,
+    /// Show how long each step of one method takes instead; `predict` for those of a prediction
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) steps: Option<String>,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) running: RunArgs,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct ImportArgs {
+    /// ONNX classifier
+    pub(crate) network: PathBuf,
+    /// Model file to write
+    #[arg(short, long, value_name = "NEW")]
+    pub(crate) out: PathBuf,
+    /// Saliency methods to put into the file, the default one first [default: all that the network
+    /// allows]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) method: Vec<Method>,
+    /// Name of the architecture, for people [default: that of the file]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: Option<String>,
+    /// Print the new manifest as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
+    /// Feature map that grad-cam reads, by name [default: the last activation that the whole network
+    /// passes through]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layer: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct InspectArgs {
+    /// Model file (ONNX)
+    pub(crate) model: PathBuf,
+    /// Print the manifest as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    /// Folder with the shipped model, its key and its sample pictures
+    #[arg(long, value_name = "DIR", default_value = "models/artifacts/demo")]
+    pub(crate) dir: PathBuf,
+    /// Where to write the panel (PNG)
+    #[arg(short, long, value_name = "FILE", default_value = "saligate-demo.png")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object per picture
+    #[arg(long)]
+    pub(crate) json: bool,
+}
