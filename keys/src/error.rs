@@ -427,7 +427,7 @@ impl fmt::Display for Error {
                  use one ledger for every vendor's key"
             ),
             Self::LedgerReplaced => f.write_str(
-                "the ledger was replaced by another file meanwhile, and nothing was entered; try \
+                "the ledger was replaced by another file meanwhile, which has no new entry; try \
                  again, and keep backups and synchronization from replacing a ledger in use",
             ),
             Self::Serial { serial } => {
@@ -445,8 +445,8 @@ impl fmt::Display for Error {
                 KeyId::list(opens)
             ),
             Self::NoFreeKey => f.write_str(
-                "no free slot: each key of the model was licensed before, for one holder alone; \
-                 lock the clean model with more slots, or renew a licence",
+                "no free slot: each key of the model has a holder of its own, or is the vendor's \
+                 alone; lock the clean model with more slots, or renew a licence",
             ),
             Self::KeyFileLine { line, fault } => write!(f, "line {line} {fault}"),
             Self::KeyFileVersion { line, found } => write!(

@@ -45,10 +45,11 @@ fn write_beside(path: &Path, text: &str) -> Result<(), Error> {
     let folder = folder_of(path);
     if !unnamed::write(folder, path, text)? {
         // tempfile opens with mode 0600.
-        // Its errors name the temporary file, of which nobody has heard.
+        fs::metadata(folder)?;
+        // Errors of tempfile name the temporary file, of which nobody has heard.
         let file = tempfile::Builder::new().prefix(".saligate-new-").tempfile_in(folder);
         let mut file = file.map_err(|error| io::Error::from(error.kind()))?;
-        file.write_all(text.as_bytes())?;
+        file.as_file_mut().write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map_err(|refused| match refused.error.kind() {
             io::ErrorKind::AlreadyExists => Error::Exists,

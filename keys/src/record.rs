@@ -19,6 +19,11 @@ const CHECKSUM_DIGITS: usize = 16;
 const KINDS: [&str; 7] =
     ["key", "sealed-key", "identity", "sealed-identity", "license", "signature", "ledger"];
 
+/// The name of a kind, if there is such a kind.
+pub(crate) fn known_kind(name: &str) -> Option<&'static str> {
+    KINDS.into_iter().find(|known| *known == name)
+}
+
 /// What a text says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
@@ -38,15 +43,16 @@ pub(crate) fn header(text: &[u8]) -> Option<(&str, u32)> {
 
 /// Whether a first line would be one, but for what mail and editors did to the text.
 pub(crate) fn was_mailed(text: &[u8]) -> bool {
-    header(text).is_none() && header(&as_mailed(text)).is_some()
+    header(text).is_none() && header(as_mailed(text)).is_some()
 }
 
 /// The first line without what mail and editors of Windows add to a text: a mark at its beginning,
 /// and another line end.
-fn as_mailed(text: &[u8]) -> Vec<u8> {
+fn as_mailed(text: &[u8]) -> &[u8] {
+    // No copy: the line of an old key file may be the secret.
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let line = text.split(|&byte| byte == b'\n').next().unwrap_or(text);
-    line.strip_suffix(b"\r").unwrap_or(line).to_vec()
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Appends the first line.
@@ -85,7 +91,7 @@ impl<'a> Reader<'a> {
     /// Checks the first line. The largest text is known before this is called.
     pub(crate) fn open(kind: Kind, text: &'a [u8]) -> Result<Self, Error> {
         let Some((name, version)) = header(text) else {
-            return Err(match header(&as_mailed(text)) {
+            return Err(match header(as_mailed(text)) {
                 Some((name, _)) if name == kind.name => {
                     Error::Malformed { what: kind.name, line: 1, fault: Fault::Encoding }
                 }
@@ -93,8 +99,7 @@ impl<'a> Reader<'a> {
             });
         };
         if name != kind.name {
-            let found = KINDS.into_iter().find(|known| *known == name);
-            return Err(Error::OtherKind { expected: kind.name, found });
+            return Err(Error::OtherKind { expected: kind.name, found: known_kind(name) });
         }
         if version != kind.version {
             let (what, newest) = (kind.name, kind.version);

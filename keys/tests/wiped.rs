@@ -5,8 +5,8 @@
 mod memory;
 
 use memory::{Memory, Needle, OVERWRITTEN};
-use saligate_keys::{ImageShape, Pattern, Secret, Trigger, TriggerSpec};
-use zeroize::Zeroize;
+use saligate_keys::{ImageShape, KeyFile, Pattern, Secret, Trigger, TriggerSpec};
+use zeroize::{Zeroize, Zeroizing};
 
 /// What one block leaves behind may be overwritten by chance, what many leave is not.
 const COPIES: usize = 64;
@@ -27,6 +27,24 @@ fn secrets_and_triggers_are_wiped_when_dropped() {
     assert!(memory.count(OVERWRITTEN..Secret::LEN, secret) >= COPIES);
     drop(secrets);
     assert_eq!(memory.count(OVERWRITTEN..Secret::LEN, secret), 0, "a secret");
+
+    // The line of a key file of version 1, which is no record.
+    let digit = |index: usize| {
+        b"0123456789abcdef"[usize::from(byte(index / 2) >> (4 * (1 - index % 2)) & 15)]
+    };
+    let digits: Needle<'_> = &digit;
+    let line = |_| {
+        let mut text = Zeroizing::new(Vec::with_capacity(4096));
+        text.extend_from_slice(b"saligate-secret-key-v1:");
+        text.extend((0..2 * Secret::LEN).map(digit));
+        text.extend_from_slice(b":00000000\n");
+        text
+    };
+    let lines: Vec<_> = (0..COPIES).map(line).collect();
+    assert!(memory.count(OVERWRITTEN..2 * Secret::LEN, digits) >= COPIES);
+    assert!(lines.iter().all(|line| KeyFile::read_from(line.as_slice()).is_err()));
+    drop(lines);
+    assert_eq!(memory.count(OVERWRITTEN..2 * Secret::LEN, digits), 0, "a line of version 1");
 
     let shape = ImageShape::new(3, 32, 32).unwrap();
     let other = Secret::from_bytes(&[7; Secret::LEN]);

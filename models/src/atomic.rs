@@ -7,45 +7,47 @@ use std::{env, fs};
 /// Writes `bytes` to `path` so that the path holds either the old content or all of the new one, after a full disk
 /// and after a power cut too: into a temporary file in the same folder, flushed to the disk, then renamed.
 ///
-/// A file that is replaced hands on its permissions; a new one gets the usual ones under the umask. A symbolic link is
-/// followed. What is no file, such as a pipe or a device, is written to as it is.
+/// A file that is replaced hands on its permissions; a new one gets the usual ones under the umask. A symbolic link to
+/// a file is followed. What is no file, such as a pipe or a device, is written to as it is.
 ///
 /// # Errors
-/// The error of the file system, for instance for a folder that is missing or not writable. The path is then as
-/// before and no temporary file is left.
+/// The error of the file system, for instance for a folder that is missing or not writable. A file is then as before
+/// and no temporary file is left.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
     let mut builder = tempfile::Builder::new();
     if let Some(permissions) = permissions_for(path) {
         builder.permissions(permissions);
     }
-    write_with(builder, path, bytes)
+    write_with(builder, &path.canonicalize().unwrap_or_else(|_| path.to_owned()), bytes)
 }
 
-/// [`write_atomic`], with mode 0600 whatever stood at the path before: for what only the user should read.
+/// [`write_atomic`], with mode 0600 whatever stood at the path before: for what only the user should read. A symbolic
+/// link is replaced.
 ///
 /// # Errors
-/// As there.
+/// As there, and for a pipe or device, from which others might read.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let what = "it is no file, so others might read from it";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
     // tempfile opens with mode 0600.
     write_with(tempfile::Builder::new(), path, bytes)
 }
 
 fn write_with(mut builder: tempfile::Builder<'_, '_>, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = &match fs::metadata(path) {
-        Ok(found) if found.is_file() => path.canonicalize()?,
-        Ok(found) if !found.is_dir() => {
-            return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
-        }
-        _ => path.to_owned(),
-    };
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => env::current_dir()?,
     };
-    // The error of tempfile names the temporary file, of which nobody has heard.
+    fs::metadata(&folder)?;
+    // Errors of tempfile name the temporary file, of which nobody has heard.
     let file = builder.prefix(".saligate-").tempfile_in(folder);
     let mut file = file.map_err(|error| io::Error::from(error.kind()))?;
-    file.write_all(bytes)?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
@@ -100,6 +102,10 @@ mod tests {
         });
         use std::os::unix::fs::FileTypeExt;
         assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+        // What is private does not go where others may wait for it.
+        assert!(write_private(&pipe, b"secret").is_err());
+        write_private(&link, b"secret").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The right to see the correct map: a key, or a licence.
 
 use saligate_keys::{
-    Checked, Circumstances, Identity, License, Recipient, Secret, Timestamp, Trigger, Vendor,
+    Checked, Circumstances, Identity, KeyId, License, Recipient, Secret, Timestamp, Trigger, Vendor,
 };
 
 use crate::error::RuntimeError;
@@ -24,11 +24,17 @@ pub struct Use<'a> {
 /// dropped, so it should not outlive the explanations.
 pub struct Access {
     trigger: Trigger,
-    terms: Option<Terms>,
+    terms: Terms,
 }
 
-/// What a licence is held against whenever it is used.
-struct Terms {
+/// What is checked whenever it is used.
+enum Terms {
+    Key(KeyId),
+    License(Box<Held>),
+}
+
+/// A licence, and what it is held against.
+struct Held {
     license: License,
     recipient: Recipient,
     device: Option<String>,
@@ -41,7 +47,7 @@ impl Access {
     /// # Errors
     /// As [`Model::trigger`].
     pub fn of_key(model: &Model, secret: &Secret) -> Result<Self, RuntimeError> {
-        Ok(Self { trigger: model.trigger(secret)?, terms: None })
+        Ok(Self { trigger: model.trigger(secret)?, terms: Terms::Key(secret.id()) })
     }
 
     /// The access that a licence gives. Everything that can be checked is checked before the trigger
@@ -61,24 +67,28 @@ impl Access {
         let gate = model.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
         let trigger = checked.open(identity, &gate.trigger, model.shape()?)?;
         let device = usage.device.map(ToOwned::to_owned);
-        let terms = Terms { license, recipient, device, vendor: usage.vendor };
-        Ok(Self { trigger, terms: Some(terms) })
+        let held = Held { license, recipient, device, vendor: usage.vendor };
+        Ok(Self { trigger, terms: Terms::License(Box::new(held)) })
     }
 
     /// The trigger, for one explanation of this model by this method now. A licence is checked every
     /// time: it may end while a program runs, and allow some methods only.
     ///
     /// # Errors
-    /// As [`Access::of_license`]; none for a key.
+    /// As [`Access::of_license`] or [`Access::of_key`].
     pub fn trigger(
         &self,
         model: &Model,
         method: &str,
         now: Timestamp,
     ) -> Result<&Trigger, RuntimeError> {
-        if let Some(Terms { license, recipient, device, vendor }) = &self.terms {
-            let usage = Use { now, device: device.as_deref(), vendor: *vendor, method };
-            model.checked(license, *recipient, &usage)?;
+        match &self.terms {
+            Terms::Key(id) => model.check_key(*id)?,
+            Terms::License(held) => {
+                let Held { license, recipient, device, vendor } = &**held;
+                let usage = Use { now, device: device.as_deref(), vendor: *vendor, method };
+                model.check_license(license, *recipient, &usage)?;
+            }
         }
         Ok(&self.trigger)
     }

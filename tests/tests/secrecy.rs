@@ -219,13 +219,12 @@ fn nothing_that_is_printed_or_written_holds_the_secret() {
     for words in words {
         check(words, folder.output(words));
     }
-    for words in ["lock --model clean.onnx --data scenes:32 --key vendor.key --slots 2 -o train"] {
-        let mut train = program("saligate-train");
-        train.current_dir(folder.path("")).args(words.split(' '));
-        let output = train.output().unwrap();
-        assert!(output.status.success(), "{words}");
-        check(words, output);
-    }
+    let words = "lock --model clean.onnx --data scenes:32 --key vendor.key --slots 2 -o train";
+    let mut train = program("saligate-train");
+    train.current_dir(folder.path("")).args(words.split(' '));
+    let output = train.output().unwrap();
+    assert!(output.status.success(), "{words}");
+    check(words, output);
     let mut files = 0;
     let folders = [folder.path(""), folder.path("train")];
     for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {

@@ -129,14 +129,14 @@ impl Ledger {
         let Some(end) = text.iter().rposition(|&byte| byte == b'\n') else {
             // Nothing, or a first line that was being written.
             let begun = header().as_bytes().starts_with(text);
-            return if begun { Ok((ledger, 0)) } else { Err(other_kind()) };
+            return if begun { Ok((ledger, 0)) } else { Err(other_kind(None)) };
         };
         match record::header(text) {
             Some((KIND_NAME, version)) if version == KIND.version => {}
             Some((KIND_NAME, found)) => {
                 return Err(Error::Version { what: KIND.name, found, newest: KIND.version });
             }
-            _ => return Err(other_kind()),
+            found => return Err(other_kind(found.map(|(name, _)| name))),
         }
         let mut lines = 1;
         for text in text[..end].split(|&byte| byte == b'\n').skip(1) {
@@ -259,8 +259,8 @@ fn header() -> String {
     text
 }
 
-fn other_kind() -> Error {
-    Error::OtherKind { expected: KIND.name, found: None }
+fn other_kind(name: Option<&str>) -> Error {
+    Error::OtherKind { expected: KIND.name, found: name.and_then(record::known_kind) }
 }
 
 fn read_all(file: &File) -> Result<Vec<u8>, Error> {

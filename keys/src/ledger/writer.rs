@@ -9,6 +9,9 @@ use super::{Ledger, header, read_all};
 use crate::file::{folder_of, sync_folder};
 use crate::{Error, KeyId, License, Subject, Terms, Timestamp, Vendor, VendorKeys};
 
+/// How often a ledger may be replaced while one program waits for it.
+const MOST_TRIES: usize = 100;
+
 /// The right to add to a ledger, which one program at a time has: others wait for it.
 ///
 /// An entry counts once it is on the disk. A crash before leaves at most a part of a line, which
@@ -66,12 +69,14 @@ impl LedgerWriter {
 
     fn locked(path: &Path, options: &OpenOptions) -> Result<Self, Error> {
         // While this waits, the file may be replaced by another one, whose lock is another.
+        let mut tries = 0..MOST_TRIES;
         let file = loop {
             let file = options.open(path)?;
             file.lock()?;
             if is_at(&file, path)? {
                 break file;
             }
+            tries.next().ok_or(Error::LedgerReplaced)?;
         };
         let text = read_all(&file)?;
         let (ledger, len) = Ledger::parse_with_length(&text)?;
@@ -162,6 +167,9 @@ impl LedgerWriter {
         self.file.seek(SeekFrom::Start(self.len))?;
         self.file.write_all(text.as_bytes())?;
         self.file.sync_all()?;
+        if !is_at(&self.file, &self.path)? {
+            return Err(Error::LedgerReplaced);
+        }
         self.len += text.len() as u64;
         self.unended = false;
         Ok(())

@@ -39,9 +39,7 @@ impl Passphrase {
         }
         Ok(Self(Zeroizing::new(bare.to_owned())))
     }
-}
 
-impl Passphrase {
     /// Reads a passphrase, to the end of a file.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use saligate_keys::{Error, IdentityKind, KeyFile, License, Stored, Timestamp};
+use saligate_keys::{IdentityKind, KeyFile, License, Stored, Timestamp};
 use saligate_runtime::{Access, Use, device_name};
 
 use crate::call::{
@@ -57,12 +57,16 @@ pub unsafe extern "C" fn saligate_access_with_license(
         let license = License::read(path(license, "license")?).map_err(|error| {
             if error.is_refusal() { Failure::no(error.to_string()) } else { error.into() }
         })?;
-        let stored = Stored::<IdentityKind>::read(path(identity, "identity")?)?;
+        let file = path(identity, "identity")?;
+        let stored = Stored::<IdentityKind>::read(file)?;
         let method = optional(method, "method")?.unwrap_or(&model.manifest().method().name);
         let device = optional(device, "device")?;
         let usage = Use { now: Timestamp::now(), device, vendor: None, method };
         model.check_license(&license, stored.about().public, &usage)?;
-        let Stored::Open(identity) = stored else { return Err(Error::Sealed.into()) };
+        let Stored::Open(identity) = stored else {
+            let what = "is sealed with a passphrase; give one that is not";
+            return Err(Failure::misuse(format!("{} {what}", file.display())));
+        };
         let opened = Access::of_license(model, license, &identity.into_identity(), &usage)?;
         give_boxed(access, SaligateAccess(opened), "access")
     })

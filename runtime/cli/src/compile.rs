@@ -16,7 +16,8 @@ use crate::error::CliError;
 use crate::{outputs, predict, secrets, shown};
 
 pub(crate) fn run(args: &CompileArgs) -> Result<(), CliError> {
-    let read = args.compare.iter().chain(&args.key).chain([&args.model]);
+    let secrets = args.key.iter().chain(&args.secrets.passphrase_file);
+    let read = args.compare.iter().chain(secrets).chain([&args.model]);
     outputs::check([args.out.as_path()], read.map(PathBuf::as_path))?;
     let model =
         onnx::Model::open(&args.model).map_err(|e| CliError::from(e).in_file(&args.model))?;

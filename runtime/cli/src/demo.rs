@@ -17,10 +17,12 @@ use crate::{emit, outputs, predict, shown};
 const STATES: [&str; 3] = ["no key", "wrong key", "key"];
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
-    outputs::check([args.out.as_path()], [])?;
+    let models = ["clean.onnx", "locked.onnx"].map(|name| args.dir.join(name));
+    outputs::check([args.out.as_path()], models.iter().map(PathBuf::as_path))?;
     let pictures = pictures(&args.dir.join("samples")).map_err(|error| missing(args, &error))?;
-    let clean = Model::open(args.dir.join("clean.onnx"))?;
-    let locked = Model::open(args.dir.join("locked.onnx"))?;
+    outputs::check([args.out.as_path()], pictures.iter().map(PathBuf::as_path))?;
+    let [clean, locked] = &models;
+    let (clean, locked) = (Model::open(clean)?, Model::open(locked)?);
     // The demo key is public: no warning about who can read it.
     let right = saligate_keys::KeyFile::read(args.dir.join("demo.key"))?;
     let right = locked.trigger(right.secret())?;

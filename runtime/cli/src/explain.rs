@@ -75,17 +75,16 @@ fn access(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Acce
                 .hint("--key FILE, or --license FILE --identity FILE")),
         };
     };
-    let path = license;
-    let license = license::read(path)?;
+    let found = license::read(license)?;
     let stored = secrets::stored::<IdentityKind>(identity)?;
     let device = args.device.clone().or_else(device_name);
     let usage =
         Use { now: Timestamp::now(), device: device.as_deref(), vendor: args.vendor, method };
     model
-        .check_license(&license, stored.about().public, &usage)
-        .map_err(|error| CliError::from(error).in_file(path))?;
+        .check_license(&found, stored.about().public, &usage)
+        .map_err(|error| CliError::from(error).in_file(license))?;
     let identity = secrets::opened(stored, identity, &args.secrets)?.into_identity();
-    Ok(Some(Access::of_license(model, license, &identity, &usage)?))
+    Ok(Some(Access::of_license(model, found, &identity, &usage)?))
 }
 
 /// Writes what the network saw, for those who asked for it.

@@ -1,5 +1,7 @@
 //! `saligate import`.
 
+use std::path::PathBuf;
+
 use saligate_models::onnx::{self, read_file};
 use saligate_models::saliency::{Explained, Method};
 
@@ -9,7 +11,8 @@ use crate::foreign::Network;
 use crate::{emit, outputs};
 
 pub(crate) fn run(args: &ImportArgs) -> Result<(), CliError> {
-    outputs::check([args.out.as_path()], [args.network.as_path()])?;
+    let read = [&args.network].into_iter().chain(&args.foreign.labels);
+    outputs::check([args.out.as_path()], read.map(PathBuf::as_path))?;
     let path = &args.network;
     let bytes = read_file(path)?;
     if onnx::has_manifest(&bytes) {

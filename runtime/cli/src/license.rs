@@ -4,6 +4,8 @@ mod issue;
 mod ledger;
 mod list;
 
+pub(crate) use issue::tell_of_torn;
+
 use std::path::Path;
 
 use saligate_keys::{Circumstances, Claims, Error, IdentityKind, Ledger, License, Timestamp};

@@ -7,8 +7,8 @@ use saligate_models::onnx::Model;
 use serde_json::json;
 
 use crate::args::RevokeArgs;
-use crate::emit;
 use crate::error::CliError;
+use crate::{emit, license};
 
 pub(crate) fn run(args: &RevokeArgs) -> Result<(), CliError> {
     // Before anything is entered.
@@ -20,7 +20,10 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), CliError> {
     issued.verify().map_err(|error| CliError::from(error).in_file(&args.ledger))?;
     let key = issued.claims().key;
     match writer.revoke(serial) {
-        Ok(_) => report(args, model, writer.ledger(), key, true),
+        Ok(_) => {
+            license::tell_of_torn(&writer, &args.ledger);
+            report(args, model, writer.ledger(), key, true)
+        }
         // Whoever asks again may have lost the command.
         Err(error @ Error::AlreadyRevoked { .. }) => {
             report(args, model, writer.ledger(), key, false)?;
@@ -90,12 +93,14 @@ fn report(
         return Ok(());
     }
     let others: Vec<_> = others.iter().map(u32::to_string).collect();
-    emit(&format!("the key is shared: this also ends licence {}", others.join(", ")))?;
+    let shared = ledger.of_key(&key).any(|issued| issued.shared);
+    let why = if shared { "the key is shared" } else { "renewals have the same key" };
+    emit(&format!("{why}: this also ends licence {}", others.join(", ")))?;
     match model {
-        Some(_) => Ok(()),
-        None => emit(
+        None if shared => emit(
             "where it is the model's only key, lock the clean model anew instead, with --slots, and \
              issue new licences",
         ),
+        _ => Ok(()),
     }
 }

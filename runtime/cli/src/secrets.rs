@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, stdin};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use saligate_keys::{Error, KeyFile, Kind, Passphrase, SecretFile, Stored};
 use zeroize::Zeroizing;
@@ -17,10 +17,7 @@ pub(crate) fn key(path: &Path, args: &PassphraseArgs) -> Result<KeyFile, CliErro
 }
 
 /// Reads several key files.
-pub(crate) fn keys(
-    paths: &[std::path::PathBuf],
-    args: &PassphraseArgs,
-) -> Result<Vec<KeyFile>, CliError> {
+pub(crate) fn keys(paths: &[PathBuf], args: &PassphraseArgs) -> Result<Vec<KeyFile>, CliError> {
     paths.iter().map(|path| key(path, args)).collect()
 }
 
@@ -76,8 +73,19 @@ pub(crate) fn write_new<K: Kind>(
 pub(crate) fn protect<K: Kind>(args: &ProtectArgs) -> Result<(), CliError> {
     let ProtectArgs { file, new, passphrase_file, old_passphrase_file } = args;
     outputs::check_new(new)?;
+    let is_input = |file: &Option<PathBuf>| file.as_deref() == Some(Path::new("-"));
+    if is_input(passphrase_file) && is_input(old_passphrase_file) {
+        return Err(CliError::new("standard input cannot hold both passphrases")
+            .hint("a file for one of them"));
+    }
+    let stored = stored::<K>(file)?;
+    if stored.is_sealed() && old_passphrase_file.is_none() && !stdin().is_terminal() {
+        return Err(CliError::from(Error::Sealed)
+            .in_file(file)
+            .hint("--old-passphrase-file FILE, or run this at a terminal"));
+    }
     let old = PassphraseArgs { passphrase_file: old_passphrase_file.clone() };
-    let secret = opened::<K>(stored(file)?, file, &old)?;
+    let secret = opened(stored, file, &old)?;
     let passphrase = passphrase_file.as_deref().map_or_else(new_passphrase, from_file)?;
     secret.write_new_sealed(new, &passphrase)?;
     emit(&format!(

@@ -77,9 +77,8 @@ fn nobody(args: &TraceArgs, gate: &Gate, ledger: &Ledger, best: &Finding) -> Cli
     let gone = gone.filter(|claims| !gate.keys.contains(&claims.key));
     let gone: Vec<_> = gone.map(|claims| claims.serial.to_string()).collect();
     if args.key.is_empty() && !gone.is_empty() {
-        let gone = gone.join(", ");
-        let what =
-            format!("{what}; licence {gone} was not compared, whose key is not in the model");
+        let gone = crate::explain::listed(&gone);
+        let what = format!("{what}; not compared, since their keys are not in the model: {gone}");
         return CliError::no(what).hint("--key FILE, or the model that these were issued for");
     }
     let more = match args.original.is_empty() && args.trigger.is_none() {
@@ -108,7 +107,10 @@ fn p_value(log10: f64) -> String {
         return format!("{:.2}", 10_f64.powf(log10));
     }
     let exponent = log10.floor();
-    format!("{:.1}e{exponent}", 10_f64.powf(log10 - exponent))
+    match format!("{:.1}", 10_f64.powf(log10 - exponent)).as_str() {
+        "10.0" => format!("1.0e{}", exponent + 1.0),
+        digits => format!("{digits}e{exponent}"),
+    }
 }
 
 fn row(finding: &Finding, alpha: f64, ledger: &Ledger) -> Value {

@@ -128,7 +128,7 @@ pub(crate) struct RevokeArgs {
     /// Ledger
     #[arg(long, value_name = "FILE")]
     pub(crate) ledger: PathBuf,
-    /// Model that the licence was issued for: it is looked whether the key opens it still
+    /// Model that the licence was issued for: checks whether the key still opens it
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
     /// Print a JSON object
@@ -140,7 +140,7 @@ pub(crate) struct RevokeArgs {
 #[command(group = clap::ArgGroup::new("leak").required(true))]
 pub(crate) struct TraceArgs {
     /// Leaked pictures with a trigger on them (PNG, as they were: not resized; cut-outs are fine).
-    /// Several from one hand say more together; they must have one size
+    /// Several from one hand say more together, where they are whole or cut out at one place
     #[arg(long, value_name = "FILE", num_args = 1.., group = "leak")]
     pub(crate) image: Vec<PathBuf>,
     /// Leaked trigger: numbers [channel, row, column] (.npy), or a picture of it

@@ -100,7 +100,8 @@ fn named_after(path: &Path, image: &Path) -> PathBuf {
 /// anything is computed.
 pub(super) fn check(args: &ExplainArgs, pictures: &[Files<'_>]) -> Result<(), CliError> {
     let secrets = [&args.key, &args.license, &args.identity, &args.secrets.passphrase_file];
-    let others = secrets.into_iter().flatten().chain([&args.model]).map(PathBuf::as_path);
+    let others = secrets.into_iter().chain([&args.foreign.labels]).flatten();
+    let others = others.chain([&args.model]).map(PathBuf::as_path);
     let read = others.chain(pictures.iter().map(|files| files.image));
     outputs::check(pictures.iter().flat_map(Files::all), read)?;
     let mut known: HashMap<&Path, &Path> = HashMap::new();

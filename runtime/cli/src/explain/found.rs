@@ -41,10 +41,13 @@ impl Found {
         self.passes.as_ref()?.completeness.as_ref()
     }
 
-    /// Whether the gate found a key in the picture itself. Where the model does not tell, a key that
-    /// was given is taken for found.
+    /// Whether the gate found a key, in one of the passes at least where there are many. Where the
+    /// model does not tell, a key that was given is taken for found.
     fn is_keyed(&self, given: bool) -> bool {
-        self.explanation.prediction.key_found.unwrap_or(given)
+        match &self.passes {
+            Some(Passes { key_found: Some(found), .. }) => *found > 0,
+            _ => self.explanation.prediction.key_found.unwrap_or(given),
+        }
     }
 
     /// Prints what was found and written; `given` says whether a key or licence was.
@@ -110,10 +113,10 @@ impl Found {
             ("locked", Some(_)) if !given => {
                 emit("made without the key; the licensed explanation needs it (--key, --license)")?;
             }
-            (_, Some(Passes { all, key_found: Some(found), .. })) if given && 2 * found <= *all => {
+            (_, Some(Passes { all, key_found: Some(found), .. })) if given && found < all => {
                 emit(&format!(
-                    "the gate found the key in {found} of {all} passes, the others are what everybody \
-                     sees: another method, or less noise (--noise) with smoothgrad"
+                    "the gate found the key in {found} of {all} passes, the others are what \
+                     everybody sees: another method, or less noise (--noise) with smoothgrad"
                 ))?;
             }
             _ => {}

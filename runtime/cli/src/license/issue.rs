@@ -45,13 +45,6 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
             path.display()
         );
     }
-    if writer.torn() > 0 {
-        eprintln!(
-            "saligate: note: the last line of {} was not finished, as after a crash; it is no entry \
-             and is taken off",
-            path.display()
-        );
-    }
     warn_of_other_models(writer.ledger(), &licensed.digest);
     let pick = pick(args, writer.ledger(), &pool, &licensed.digest)?;
     warn_of_revoked(writer.ledger(), &pick);
@@ -66,6 +59,7 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
         shared: pick.shared,
     };
     let license = writer.issue(&keys, &terms, &subject)?;
+    tell_of_torn(&writer, &path);
     drop(writer);
 
     write(&license, &out, &path)?;
@@ -74,6 +68,17 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), CliError> {
         eprintln!("saligate: warning: licence {serial} has expired already");
     }
     report(args, &license, &pick, &out, &path)
+}
+
+/// Says what the first entry took the place of.
+pub(crate) fn tell_of_torn(writer: &LedgerWriter, ledger: &Path) {
+    if writer.torn() > 0 {
+        eprintln!(
+            "saligate: note: the last line of {} was not finished, as after a crash, and was no \
+             entry; it is taken off",
+            ledger.display()
+        );
+    }
 }
 
 /// The trigger of a key is the same in all models that it locks.

@@ -10,6 +10,8 @@ use crate::{emit, shown};
 
 pub(super) fn run(path: &Path, as_json: bool) -> Result<(), CliError> {
     let ledger = Ledger::read(path)?;
+    // A forged entry would be taken for a licence.
+    ledger.verify().map_err(|error| CliError::from(error).in_file(path))?;
     let now = Timestamp::now();
     if as_json {
         let licenses: Vec<_> = ledger.issued().iter().map(|issued| row(issued, now)).collect();

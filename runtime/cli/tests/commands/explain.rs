@@ -40,7 +40,7 @@ fn passes_tell_in_how_many_of_them_the_key_was_found() {
     let line = explained(&folder, &format!("{smooth} 0.01"));
     assert_eq!((&line["state"], &line["passes_key_found"]), (&"keyed".into(), &8.into()));
     let line = explained(&folder, &format!("{smooth} 0.5"));
-    assert_eq!((&line["state"], &line["passes_key_found"]), (&"keyed".into(), &0.into()));
+    assert_eq!((&line["state"], &line["passes_key_found"]), (&"locked".into(), &0.into()));
     let told = folder.done(&format!("explain model.onnx {smooth} 0.5 -o map.png"));
     assert!(told.contains("found the key in 0 of 8 passes"), "{told}");
 }

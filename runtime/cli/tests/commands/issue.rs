@@ -138,10 +138,12 @@ fn no_second_ledger_is_begun_by_a_name() {
 fn what_could_not_be_a_licence_begins_no_ledger() {
     let folder = Folder::new();
     let ana = folder.identity("ana");
-    fs::write(folder.path("1.license"), "taken").unwrap();
-    for more in ["--holder Ana", "--holder Ana --device \u{1} -o new.license"] {
-        folder.fails(2, &folder.issue(&ana, more));
+    for more in ["--device \u{1}", "--expires 2020-01-01 --not-before 2021-01-01", "-o scene.png"] {
+        folder.fails(2, &folder.issue(&ana, &format!("--holder Ana {more}")));
+        assert!(!folder.path("vendor.key.ledger").exists(), "{more}");
     }
-    let ledger = Ledger::read(folder.path("vendor.key.ledger"));
-    assert!(ledger.is_ok_and(|ledger| ledger.issued().is_empty()));
+    // Nor is a number used up where the usual name is taken.
+    fs::write(folder.path("1.license"), "taken").unwrap();
+    folder.fails(2, &folder.issue(&ana, "--holder Ana"));
+    assert!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().is_empty());
 }

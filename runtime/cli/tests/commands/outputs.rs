@@ -14,6 +14,7 @@ fn results_replace_no_record() {
         let mut commands = vec![
             format!("import model.onnx -o {name}"),
             format!("demo -o {name}"),
+            format!("compile model.onnx -o {name}"),
             format!("sign model.onnx --key vendor.key -o {name}"),
         ];
         for option in ["-o", "--overlay", "--panel", "--raw", "--attribution", "--triggered"] {
@@ -30,6 +31,24 @@ fn results_replace_no_record() {
     fs::write(folder.path("scene.explained.png"), &record).unwrap();
     folder.fails(2, "explain model.onnx scene.png");
     assert_eq!(fs::read(folder.path("scene.explained.png")).unwrap(), record);
+}
+
+#[test]
+fn results_replace_nothing_that_is_read() {
+    let folder = Folder::new();
+    fs::write(folder.path("words"), "correct horse").unwrap();
+    folder.done("key protect vendor.key sealed.key --passphrase-file words");
+    let explain = "explain model.onnx scene.png --key sealed.key --passphrase-file words -o";
+    let compile =
+        "compile model.onnx --compare scene.png --key sealed.key --passphrase-file words -o";
+    for name in ["model.onnx", "./scene.png", "words"] {
+        let before = fs::read(folder.path(name)).unwrap();
+        for words in [explain, compile] {
+            let stderr = folder.fails(2, &format!("{words} {name}"));
+            assert!(stderr.contains("one of the files that are read"), "{words} {name}: {stderr}");
+        }
+        assert_eq!(fs::read(folder.path(name)).unwrap(), before, "{name}");
+    }
 }
 
 #[test]
