@@ -22,7 +22,8 @@ pub(super) fn of(args: &IssueArgs, vendor: Vendor) -> Result<PathBuf, CliError> 
     let beside_key = args.key[0].with_file_name("");
     let mut others = others(&path.with_file_name(""), vendor);
     others.extend(self::others(&beside_key, vendor));
-    let Some(other) = others.first() else { return Ok(path) };
+    // Another issuer may have begun this one meanwhile.
+    let Some(other) = others.iter().find(|other| **other != path) else { return Ok(path) };
     let what = format!(
         "{} has no licences, but {} has licences of the same vendor",
         path.display(),
