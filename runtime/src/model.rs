@@ -226,6 +226,20 @@ impl Model {
         Ok(self.answer(Reads::Logits, outputs)?.prediction)
     }
 
+    /// Whether the gate finds a key on a picture with a trigger, or without one: noise may hide it,
+    /// and the map is then the decoy. `None` where the network does not tell. Takes as long as a
+    /// prediction.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn key_found(
+        &self,
+        picture: &Picture,
+        trigger: Option<&Trigger>,
+    ) -> Result<Option<bool>, RuntimeError> {
+        Ok(self.predict_pixels(&self.pixels(picture, trigger)?)?.key_found)
+    }
+
     /// Explains the class of a picture, with a trigger added to it or without one.
     ///
     /// The file's default method is run, and no other. The picture itself is not changed.

@@ -56,6 +56,11 @@ int main(int count, char **words) {
     show("keyed", map, cells);
     if (explained != class)
         return 4;
+    int32_t with_key = -2, without = -2;
+    check(saligate_key_found(model, picture, NULL, access, &with_key));
+    check(saligate_key_found(model, picture, NULL, NULL, &without));
+    if (with_key != 1 || without != 0)
+        return 15;
     saligate_access_free(access);
     access = NULL;
     const char *license = words[4], *tampered = words[5], *identity = words[6];

@@ -165,6 +165,19 @@ enum SaligateStatus saligate_explain(const struct SaligateModel *model,
                                      size_t length,
                                      size_t *explained);
 
+// Whether the gate finds a key on a picture: 1 or 0, and -1 for a model without a gate that tells.
+//
+// Noise, or black and white pixels, may hide the key of an `access`; the map is then the decoy.
+// Takes as long as a prediction. `method` is one that the access allows, null for the model's first.
+//
+// # Safety
+// As [`saligate_explain`]; `found` is a place for the result.
+enum SaligateStatus saligate_key_found(const struct SaligateModel *model,
+                                       struct SaligatePicture picture,
+                                       const char *method,
+                                       const struct SaligateAccess *access,
+                                       int32_t *found);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::num::NonZero;
 
-use saligate_keys::Timestamp;
+use saligate_keys::{Timestamp, Trigger};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 
@@ -183,13 +183,49 @@ pub unsafe extern "C" fn saligate_explain(
         }
         let method = optional(method, "method")?.unwrap_or(&model.manifest().method().name);
         let target = usize::try_from(class_).map_or(Target::Predicted, Target::Class);
-        let now = Timestamp::now();
-        let trigger = access.as_ref().map(|access| access.0.trigger(model, method, now));
-        let trigger = trigger.transpose()?;
+        let trigger = trigger(model, method, access)?;
         let found = model.explain_by(method, &seen(model, &picture)?, target, trigger)?;
         copy_out(&found.map, map, length, "map")?;
         if explained.is_null() { Ok(()) } else { give(explained, found.class, "explained") }
     })
+}
+
+/// Whether the gate finds a key on a picture: 1 or 0, and -1 for a model without a gate that tells.
+///
+/// Noise, or black and white pixels, may hide the key of an `access`; the map is then the decoy.
+/// Takes as long as a prediction. `method` is one that the access allows, null for the model's first.
+///
+/// # Safety
+/// As [`saligate_explain`]; `found` is a place for the result.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn saligate_key_found(
+    model: *const SaligateModel,
+    picture: SaligatePicture,
+    method: *const c_char,
+    access: *const SaligateAccess,
+    found: *mut i32,
+) -> SaligateStatus {
+    // SAFETY: what the caller promises.
+    call(|| unsafe {
+        let model = &reference(model, "model")?.0;
+        let method = optional(method, "method")?.unwrap_or(&model.manifest().method().name);
+        let trigger = trigger(model, method, access)?;
+        let answer = model.key_found(&seen(model, &picture)?, trigger)?;
+        give(found, answer.map_or(-1, i32::from), "found")
+    })
+}
+
+/// # Safety
+/// `access` is null or of a function of this library.
+unsafe fn trigger<'a>(
+    model: &Model,
+    method: &str,
+    access: *const SaligateAccess,
+) -> Result<Option<&'a Trigger>, Failure> {
+    // SAFETY: what the caller promises.
+    let access = unsafe { access.as_ref() };
+    let trigger = access.map(|access| access.0.trigger(model, method, Timestamp::now()));
+    Ok(trigger.transpose()?)
 }
 
 /// # Safety
