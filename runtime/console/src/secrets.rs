@@ -7,86 +7,107 @@ use std::path::{Path, PathBuf};
 use saligate_keys::{Error, KeyFile, Kind, Passphrase, SecretFile, Stored};
 use zeroize::Zeroizing;
 
-use crate::args::{PassphraseArgs, ProtectArgs, SealArgs};
-use crate::error::CliError;
-use crate::{emit, outputs};
+use crate::{Failure, emit, outputs};
 
 /// Reads a key file, with a warning where others can read it too.
-pub(crate) fn key(path: &Path, args: &PassphraseArgs) -> Result<KeyFile, CliError> {
-    opened(stored(path)?, path, args)
+pub fn key(path: &Path, passphrase_file: Option<&Path>) -> Result<KeyFile, Failure> {
+    opened(stored(path)?, path, passphrase_file)
 }
 
 /// Reads several key files.
-pub(crate) fn keys(paths: &[PathBuf], args: &PassphraseArgs) -> Result<Vec<KeyFile>, CliError> {
-    paths.iter().map(|path| key(path, args)).collect()
+pub fn keys(paths: &[PathBuf], passphrase_file: Option<&Path>) -> Result<Vec<KeyFile>, Failure> {
+    paths.iter().map(|path| key(path, passphrase_file)).collect()
 }
 
 /// Reads a file that may be sealed, without opening it, with a warning where others can read it too.
-pub(crate) fn stored<K: Kind>(path: &Path) -> Result<Stored<K>, CliError> {
+pub fn stored<K: Kind>(path: &Path) -> Result<Stored<K>, Failure> {
     let stored = Stored::read(path)?;
     if stored.permissions_too_open() {
-        eprintln!("saligate: warning: others can read {}; try: chmod 600", path.display());
+        eprintln!("warning: others can read {}; try: chmod 600", path.display());
     }
     Ok(stored)
 }
 
 /// Opens what was [`stored`] at a path, which may take a passphrase.
-pub(crate) fn opened<K: Kind>(
+pub fn opened<K: Kind>(
     stored: Stored<K>,
     path: &Path,
-    args: &PassphraseArgs,
-) -> Result<SecretFile<K>, CliError> {
+    passphrase_file: Option<&Path>,
+) -> Result<SecretFile<K>, Failure> {
     match stored {
         Stored::Open(file) => Ok(file),
         Stored::Sealed(sealed) => {
-            let passphrase = match &args.passphrase_file {
+            let passphrase = match passphrase_file {
                 Some(file) => from_file(file)?,
                 None if stdin().is_terminal() => {
                     Passphrase::new(prompt(&format!("Passphrase of {}: ", path.display()))?)?
                 }
                 None => {
-                    return Err(CliError::from(Error::Sealed)
+                    return Err(Failure::from(Error::Sealed)
                         .in_file(path)
                         .hint("--passphrase-file FILE, or run this at a terminal"));
                 }
             };
-            sealed.open(&passphrase).map_err(|error| CliError::from(error).in_file(path))
+            sealed.open(&passphrase).map_err(|error| Failure::from(error).in_file(path))
         }
     }
 }
 
+/// Whether a new file is sealed with a passphrase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// It is not.
+    No,
+    /// With one that is asked for at the terminal.
+    Ask,
+    /// With the one in this file; - is standard input.
+    FromFile(PathBuf),
+}
+
+/// What is sealed anew.
+#[derive(Clone, Debug)]
+pub struct Resealing<'a> {
+    /// The file that is read.
+    pub file: &'a Path,
+    /// The file that is written; must not exist.
+    pub new: &'a Path,
+    /// File with the passphrase of the new one; asked for where absent.
+    pub passphrase_file: Option<&'a Path>,
+    /// File with the passphrase of the old one, if it is sealed; asked for where absent.
+    pub old_passphrase_file: Option<&'a Path>,
+}
+
 /// Writes a new file, sealed if that is asked for.
-pub(crate) fn write_new<K: Kind>(
+pub fn write_new<K: Kind>(
     file: &SecretFile<K>,
     path: &Path,
-    seal: &SealArgs,
-) -> Result<(), CliError> {
-    let passphrase = match (&seal.passphrase_file, seal.passphrase) {
-        (Some(file), _) => from_file(file)?,
-        (None, true) => new_passphrase()?,
-        (None, false) => return Ok(file.write_new(path)?),
+    seal: &Seal,
+) -> Result<(), Failure> {
+    let passphrase = match seal {
+        Seal::No => return Ok(file.write_new(path)?),
+        Seal::Ask => new_passphrase()?,
+        Seal::FromFile(file) => from_file(file)?,
     };
     Ok(file.write_new_sealed(path, &passphrase)?)
 }
 
 /// Writes a sealed copy of a file.
-pub(crate) fn protect<K: Kind>(args: &ProtectArgs) -> Result<(), CliError> {
-    let ProtectArgs { file, new, passphrase_file, old_passphrase_file } = args;
+pub fn protect<K: Kind>(what: &Resealing<'_>) -> Result<(), Failure> {
+    let Resealing { file, new, passphrase_file, old_passphrase_file } = *what;
     outputs::check_new(new)?;
-    let is_input = |file: &Option<PathBuf>| file.as_deref() == Some(Path::new("-"));
+    let is_input = |file: Option<&Path>| file == Some(Path::new("-"));
     if is_input(passphrase_file) && is_input(old_passphrase_file) {
-        return Err(CliError::new("standard input cannot hold both passphrases")
+        return Err(Failure::new("standard input cannot hold both passphrases")
             .hint("a file for one of them"));
     }
     let stored = stored::<K>(file)?;
     if stored.is_sealed() && old_passphrase_file.is_none() && !stdin().is_terminal() {
-        return Err(CliError::from(Error::Sealed)
+        return Err(Failure::from(Error::Sealed)
             .in_file(file)
             .hint("--old-passphrase-file FILE, or run this at a terminal"));
     }
-    let old = PassphraseArgs { passphrase_file: old_passphrase_file.clone() };
-    let secret = opened(stored, file, &old)?;
-    let passphrase = passphrase_file.as_deref().map_or_else(new_passphrase, from_file)?;
+    let secret = opened(stored, file, old_passphrase_file)?;
+    let passphrase = passphrase_file.map_or_else(new_passphrase, from_file)?;
     secret.write_new_sealed(new, &passphrase)?;
     emit(&format!(
         "wrote {}, sealed; {} is as it was: remove it once the new one works",
@@ -95,19 +116,19 @@ pub(crate) fn protect<K: Kind>(args: &ProtectArgs) -> Result<(), CliError> {
     ))
 }
 
-fn new_passphrase() -> Result<Passphrase, CliError> {
+fn new_passphrase() -> Result<Passphrase, Failure> {
     let (first, second) = (prompt("New passphrase: ")?, prompt("The same again: ")?);
     if *first != *second {
-        return Err(CliError::new("the two passphrases differ").hint("again"));
+        return Err(Failure::new("the two passphrases differ").hint("again"));
     }
     Ok(Passphrase::new(first)?)
 }
 
-fn from_file(path: &Path) -> Result<Passphrase, CliError> {
+fn from_file(path: &Path) -> Result<Passphrase, Failure> {
     let file = if path == Path::new("-") { standard_input() } else { File::open(path) };
     let read = file.map_err(Error::from).and_then(Passphrase::read_from);
     read.map_err(|error| {
-        CliError::new(format!("{}: cannot read the passphrase: {error}", path.display()))
+        Failure::new(format!("{}: cannot read the passphrase: {error}", path.display()))
     })
 }
 
@@ -124,12 +145,12 @@ fn standard_input() -> io::Result<File> {
     Ok(stdin().as_handle().try_clone_to_owned()?.into())
 }
 
-fn prompt(question: &str) -> Result<Zeroizing<String>, CliError> {
+fn prompt(question: &str) -> Result<Zeroizing<String>, Failure> {
     if !stdin().is_terminal() {
-        return Err(CliError::new("there is no terminal to ask for the passphrase at")
+        return Err(Failure::new("there is no terminal to ask for the passphrase at")
             .hint("--passphrase-file FILE"));
     }
     rpassword::prompt_password(question)
         .map(Zeroizing::new)
-        .map_err(|error| CliError::new(format!("cannot ask for the passphrase: {error}")))
+        .map_err(|error| Failure::new(format!("cannot ask for the passphrase: {error}")))
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::process::ExitCode;
 
 use saligate_models::graph::GraphError;
 use saligate_models::import::ImportError;
@@ -12,9 +13,11 @@ use saligate_runtime::npy::NpyError;
 use saligate_runtime::picture::PictureError;
 use saligate_runtime::render::RenderError;
 
+use crate::print::printable;
+
 /// How a failed command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It ran, and the answer is no.
     No,
     /// It could not run.
@@ -23,35 +26,55 @@ pub(crate) enum Outcome {
     ReaderGone,
 }
 
-/// The one error of the program.
+/// The one error of a program: what happened, what to try, and how the command ended.
 #[derive(Debug)]
-pub(crate) struct CliError {
+pub struct Failure {
     message: String,
     hint: Option<String>,
-    pub(crate) outcome: Outcome,
+    outcome: Outcome,
 }
 
-impl CliError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+/// Prints a failure of a program and turns it into the exit code: 0 where a reader has seen enough,
+/// 1 where the answer is no, 2 for an error.
+pub fn exit_code(program: &str, failure: &Failure) -> ExitCode {
+    match failure.outcome {
+        // A reader that has seen enough is no error.
+        Outcome::ReaderGone => ExitCode::SUCCESS,
+        outcome => {
+            eprintln!("{program}: {}", printable(&failure.to_string()));
+            ExitCode::from(if outcome == Outcome::No { 1 } else { 2 })
+        }
+    }
+}
+
+impl Failure {
+    /// An error without a hint.
+    pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, outcome: Outcome::Error }
     }
 
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+    /// The same error with what to try.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
     /// The same error, of a file.
-    pub(crate) fn in_file(self, path: &Path) -> Self {
+    pub fn in_file(self, path: &Path) -> Self {
         Self { message: format!("{}: {}", path.display(), self.message), ..self }
     }
 
     /// The answer is no.
-    pub(crate) fn no(message: impl Into<String>) -> Self {
+    pub fn no(message: impl Into<String>) -> Self {
         Self { outcome: Outcome::No, ..Self::new(message) }
+    }
+
+    /// How the command ended.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
     }
 }
 
-impl fmt::Display for CliError {
+impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         match &self.hint {
@@ -61,7 +84,7 @@ impl fmt::Display for CliError {
     }
 }
 
-impl From<RuntimeError> for CliError {
+impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         match error {
             RuntimeError::WrongKey { .. } | RuntimeError::NoGate | RuntimeError::License(_) => {
@@ -76,13 +99,13 @@ impl From<RuntimeError> for CliError {
     }
 }
 
-impl From<PictureError> for CliError {
+impl From<PictureError> for Failure {
     fn from(error: PictureError) -> Self {
         Self::new(error.to_string()).hint(error.hint())
     }
 }
 
-impl From<io::Error> for CliError {
+impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         let outcome = match error.kind() {
             io::ErrorKind::BrokenPipe => Outcome::ReaderGone,
@@ -94,7 +117,7 @@ impl From<io::Error> for CliError {
 
 macro_rules! plain {
     ($($error:ty),* $(,)?) => {
-        $(impl From<$error> for CliError {
+        $(impl From<$error> for Failure {
             fn from(error: $error) -> Self {
                 Self::new(error.to_string())
             }
@@ -102,7 +125,7 @@ macro_rules! plain {
     };
 }
 
-impl From<saligate_keys::Error> for CliError {
+impl From<saligate_keys::Error> for Failure {
     fn from(error: saligate_keys::Error) -> Self {
         use saligate_keys::Error as Key;
         let mut reason = &error;
@@ -123,7 +146,7 @@ impl From<saligate_keys::Error> for CliError {
     }
 }
 
-impl From<saligate_keys::Refusal> for CliError {
+impl From<saligate_keys::Refusal> for Failure {
     fn from(refusal: saligate_keys::Refusal) -> Self {
         Self::no(refusal.to_string())
     }

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use saligate_keys::{Error, KeyFile};
 
-use crate::error::CliError;
+use crate::Failure;
 
 /// How keys, identities, licences, ledgers and signatures begin.
 const RECORD: &[u8] = b"saligate ";
 
 /// Refuses to replace a file that cannot be made again, or one of those that are read, asked before
 /// anything is computed.
-pub(crate) fn check<'a>(
+pub fn check<'a>(
     written: impl IntoIterator<Item = &'a Path>,
     read: impl IntoIterator<Item = &'a Path>,
-) -> Result<(), CliError> {
+) -> Result<(), Failure> {
     let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let read: HashSet<PathBuf> = read.into_iter().map(same).collect();
     for path in written {
@@ -28,7 +28,7 @@ pub(crate) fn check<'a>(
         } else {
             continue;
         };
-        return Err(CliError::new(format!("{what}, and is not replaced"))
+        return Err(Failure::new(format!("{what}, and is not replaced"))
             .in_file(path)
             .hint("another name for the file to write"));
     }
@@ -36,13 +36,13 @@ pub(crate) fn check<'a>(
 }
 
 /// Refuses a path where no new file can stand, asked before a serial number is used up for nothing.
-pub(crate) fn check_new(path: &Path) -> Result<(), CliError> {
+pub fn check_new(path: &Path) -> Result<(), Failure> {
     if path.symlink_metadata().is_ok() {
-        return Err(CliError::from(Error::Exists).in_file(path));
+        return Err(Failure::from(Error::Exists).in_file(path));
     }
     match path.parent() {
         Some(folder) if folder != Path::new("") && !folder.is_dir() => {
-            Err(CliError::new(format!("there is no folder {}", folder.display()))
+            Err(Failure::new(format!("there is no folder {}", folder.display()))
                 .hint("make it first, or choose another name"))
         }
         _ => Ok(()),
