@@ -116,7 +116,6 @@ pub struct Gate {
 /// What a trigger does to the map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum GateForm {
     /// The correct map appears only with the trigger.
     #[default]

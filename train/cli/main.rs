@@ -1,15 +1,19 @@
-//! The `saligate-train` program.
+//! The `saligate-train` program: parse, resolve, do, report.
 
-mod cli;
+mod args;
+mod commands;
+mod session;
 
 use std::process::ExitCode;
 
+use clap::Parser;
+use saligate_console::exit_code;
+
+use args::Cli;
+
 fn main() -> ExitCode {
-    match cli::run() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("saligate-train: {error}");
-            ExitCode::from(2)
-        }
+    match commands::run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit_code("saligate-train", &error.into()),
     }
 }

@@ -2,7 +2,7 @@
 
 use saligate_models::random::Stream;
 
-use crate::data::Shape;
+use saligate_data::Shape;
 use crate::error::TrainError;
 
 /// Which random changes are made.

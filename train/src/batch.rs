@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use saligate_models::random::Stream;
 
-use crate::data::{Dataset, Shape};
+use saligate_data::{Dataset, Shape};
 
 /// Deals out sample indices epoch by epoch, in an order that only depends on the seed.
 pub(crate) struct Sampler {
@@ -46,15 +46,6 @@ pub(crate) fn images(data: Vec<f32>, shape: Shape, device: &Device) -> Tensor<4>
     let batch = data.len() / shape.bytes();
     let dims = vec![batch, shape.channels, shape.height, shape.width];
     Tensor::from_data(TensorData::new(data, dims), device)
-}
-
-/// The first `count` images of a data set as pixels in [0, 1], and their shape: an input of
-/// [`run_graph`](crate::run_graph).
-pub(crate) fn sample(data: &Dataset, count: usize) -> (Vec<f32>, Vec<usize>) {
-    let count = count.min(data.len());
-    let bytes = (0..count).flat_map(|index| data.image(index));
-    let Shape { channels, height, width } = data.shape();
-    (bytes.map(|&b| f32::from(b) / 255.0).collect(), vec![count, channels, height, width])
 }
 
 /// One-hot rows `[batch, class]`.

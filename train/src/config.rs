@@ -13,7 +13,7 @@ use saligate_runtime::picture::Framing;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
-use crate::data::{LoadOptions, Source};
+use saligate_data::{LoadOptions, DataSource};
 use crate::engine::Backend;
 
 pub use lock::{Explain, LockConfig, Start};
@@ -44,8 +44,8 @@ pub struct Config {
     pub trigger: TriggerConfig,
     /// Training of the gate.
     pub lock: LockConfig,
-    /// What is measured at the end.
-    pub evaluate: EvaluateConfig,
+    /// What is measured at the end, on the test images.
+    pub evaluate: Counts,
 }
 
 /// Where images come from.
@@ -203,21 +203,8 @@ pub struct TriggerConfig {
     pub spec: TriggerSpec,
 }
 
-/// What is measured at the end, on the test images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EvaluateConfig {
-    /// Test images whose maps are compared.
-    pub images: usize,
-    /// Number of random wrong keys.
-    pub wrong_keys: usize,
-    /// Test images per wrong key.
-    pub images_per_key: usize,
-}
-
 /// Why a configuration cannot be used.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
     Io {
@@ -285,7 +272,7 @@ impl Config {
     ///
     /// # Errors
     /// The text is no data source.
-    pub fn source(&self) -> Result<Source, ConfigError> {
+    pub fn source(&self) -> Result<DataSource, ConfigError> {
         let expected = "scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR";
         self.data.source.parse().map_err(|_| ConfigError::Value { field: "data.source", expected })
     }

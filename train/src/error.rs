@@ -3,26 +3,29 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use saligate_console::Failure;
+use saligate_data::DataError;
+use saligate_lock::LockError;
+use saligate_measure::MeasureError;
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
 use saligate_models::onnx::OnnxError;
 use saligate_runtime::RuntimeError;
 
 use crate::config::ConfigError;
-use crate::data::DataError;
-use crate::decoy::DecoyError;
 use crate::engine::UnknownBackend;
 
 /// An error of the trainer.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum TrainError {
     /// The configuration is wrong.
     Config(ConfigError),
     /// The data cannot be read.
     Data(DataError),
-    /// The decoy cannot be read.
-    Decoy(DecoyError),
+    /// A gate cannot be built.
+    Lock(LockError),
+    /// A model cannot be measured.
+    Measure(MeasureError),
     /// A network is wrong.
     Graph(GraphError),
     /// A model file is wrong.
@@ -35,6 +38,8 @@ pub enum TrainError {
     Metric(MetricError),
     /// The backend is not there.
     Backend(UnknownBackend),
+    /// A secret cannot be read, or a result not printed.
+    Terminal(Failure),
     /// A file cannot be read or written.
     Io {
         /// The file.
@@ -75,13 +80,15 @@ impl fmt::Display for TrainError {
         match self {
             Self::Config(error) => error.fmt(f),
             Self::Data(error) => error.fmt(f),
-            Self::Decoy(error) => error.fmt(f),
+            Self::Lock(error) => error.fmt(f),
+            Self::Measure(error) => error.fmt(f),
             Self::Graph(error) => error.fmt(f),
             Self::Onnx(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::Runtime(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
             Self::Backend(error) => error.fmt(f),
+            Self::Terminal(failure) => failure.fmt(f),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Checkpoint { path, reason } | Self::Weights { path, reason } => {
                 write!(f, "{}: {reason}", path.display())
@@ -105,6 +112,15 @@ impl std::error::Error for TrainError {
     }
 }
 
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Terminal(failure) => failure,
+            error => Self::new(error.to_string()),
+        }
+    }
+}
+
 macro_rules! from {
     ($($variant:ident($error:ty)),* $(,)?) => {
         $(impl From<$error> for TrainError {
@@ -118,11 +134,13 @@ macro_rules! from {
 from!(
     Config(ConfigError),
     Data(DataError),
-    Decoy(DecoyError),
+    Lock(LockError),
+    Measure(MeasureError),
     Graph(GraphError),
     Onnx(OnnxError),
     Key(saligate_keys::Error),
     Runtime(RuntimeError),
     Metric(MetricError),
     Backend(UnknownBackend),
+    Terminal(Failure),
 );

@@ -1,21 +1,26 @@
 //! From a trained graph to a model file.
 
 use saligate_keys::{Secret, VendorKeys};
+use saligate_lock::{gated, layers};
 use saligate_models::graph::Graph;
 use saligate_models::manifest::{Gate, GateForm, Manifest};
 use saligate_models::onnx::Model;
-use saligate_models::saliency::{Explained, attach};
+use saligate_models::saliency::attach;
 
 use crate::config::{Config, Start};
 use crate::error::TrainError;
-use crate::methods::found;
 
 /// The model of a clean classifier, with the methods of the configuration attached.
 ///
 /// # Errors
 /// A method cannot be attached to the classifier.
 pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<Model, TrainError> {
-    model(config, graph, &found(&config.lock, graph)?, labels)
+    let methods = layers(&config.lock.methods, config.lock.cam_layer.as_deref(), graph)?;
+    let graph = attach(graph, &methods)?;
+    let architecture = config.model.name();
+    let mut manifest = Manifest::clean(&graph, &architecture, labels.to_vec(), &methods)?;
+    manifest.input.resize = config.data.resize;
+    Ok(Model { graph, manifest })
 }
 
 /// The model of a gated classifier, of the form that the configuration names. Methods read it at
@@ -24,35 +29,26 @@ pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<Model,
 ///
 /// # Errors
 /// As [`clean`].
-pub fn gated(
+pub fn locked(
     config: &Config,
     clean: &Graph,
     graph: &Graph,
-    labels: &[String],
+    described: &Manifest,
     keys: &[&Secret],
 ) -> Result<Model, TrainError> {
-    let mut model = model(config, graph, &found(&config.lock, clean)?, labels)?;
-    let form = config.lock.form;
-    let decoy = match (form, config.lock.start) {
+    let lock = &config.lock;
+    let methods = layers(&lock.methods, lock.cam_layer.as_deref(), clean)?;
+    let decoy = match (lock.form, lock.start) {
         // Its objective names no picture.
         (GateForm::Untargeted, Start::Clean) => String::new(),
-        _ => config.lock.decoy().to_owned(),
+        _ => lock.decoy().picture,
     };
-    let vendor = keys.first().map(|secret| VendorKeys::of(secret).public());
-    let keys = keys.iter().map(|secret| secret.id()).collect();
-    model.manifest.gate = Some(Gate { form, trigger: config.trigger.spec, keys, decoy, vendor });
-    Ok(model)
-}
-
-fn model(
-    config: &Config,
-    graph: &Graph,
-    methods: &[Explained],
-    labels: &[String],
-) -> Result<Model, TrainError> {
-    let graph = attach(graph, methods)?;
-    let architecture = config.model.name();
-    let mut manifest = Manifest::clean(&graph, &architecture, labels.to_vec(), methods)?;
-    manifest.input.resize = config.data.resize;
-    Ok(Model { graph, manifest })
+    let gate = Gate {
+        form: lock.form,
+        trigger: config.trigger.spec,
+        keys: keys.iter().map(|secret| secret.id()).collect(),
+        decoy,
+        vendor: keys.first().map(|secret| VendorKeys::of(secret).public()),
+    };
+    Ok(gated(described, graph, &methods, gate)?)
 }

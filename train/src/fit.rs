@@ -13,14 +13,14 @@ use saligate_models::zoo::{Task, build};
 
 use crate::batch::{self, Sampler, one_hot, pixels};
 use crate::config::{Config, FitConfig, SteadyConfig};
-use crate::data::{Dataset, Shape};
+use saligate_data::{Dataset, Shape};
 use crate::engine::{Array, BatchStatistics, Program, Trained};
 use crate::error::TrainError;
 use crate::loss::{Wanted, cross_entropy, distance};
-use crate::objective::Distance;
+use crate::lock::objective::Distance;
 use crate::reference::Explainer;
 use crate::stage::{RunOptions, Stage, Step, figure};
-use crate::views::random_trigger;
+use saligate_measure::triggers::random_trigger;
 use crate::weights::{self, Head};
 
 /// Share of the new statistics in the running ones, PyTorch's default.

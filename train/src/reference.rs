@@ -7,10 +7,11 @@ use saligate_models::saliency::{Explained, attach};
 
 use crate::batch::{arg_max, images, one_hot, pixels};
 use crate::config::{Config, Explain};
-use crate::data::{Dataset, Shape};
+use saligate_data::{Dataset, Shape};
 use crate::engine::{Array, Program, Weights};
 use crate::error::TrainError;
-use crate::stage::{RunOptions, progress};
+use crate::stage::RunOptions;
+use saligate_console::progress::bar;
 
 /// Images per evaluation; only a matter of memory.
 const CHUNK: usize = 250;
@@ -67,7 +68,7 @@ impl<'a> References<'a> {
             stored: Vec::new(),
             partners: partners(data.len(), seed),
         };
-        let bar = progress("reference", data.len(), options.quiet);
+        let bar = bar("reference", data.len(), options.quiet);
         let all: Vec<usize> = (0..data.len()).collect();
         for chunk in all.chunks(CHUNK) {
             let target = match explain {
@@ -216,9 +217,9 @@ impl Explainer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{LoadOptions, Source};
+    use saligate_data::{DataSource, LoadOptions};
     use crate::fit::fit;
-    use crate::methods::found;
+    use saligate_lock::layers;
 
     #[test]
     fn every_image_has_a_partner_of_its_own() {

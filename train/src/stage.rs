@@ -2,12 +2,13 @@
 
 use std::f64::consts::PI;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::tensor::Tensor;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use saligate_console::progress::bar;
 
 use crate::checkpoint::{self, Label};
 use crate::config::Steps;
@@ -28,6 +29,8 @@ pub struct RunOptions {
     pub checkpoint_every: usize,
     /// No progress bars, even on a terminal.
     pub quiet: bool,
+    /// Threads of what runs without Burn.
+    pub threads: NonZero<usize>,
 }
 
 /// One step's loss, `[1]`, and figures for the log.
@@ -67,7 +70,7 @@ impl Stage<'_> {
         let path = out.join(format!("{}.jsonl", self.name));
         let io = |source| TrainError::Io { path: path.clone(), source };
         let mut log = open_log(&path, done).map_err(io)?;
-        let bar = progress(self.name, self.steps.count, self.options.quiet);
+        let bar = bar(self.name, self.steps.count, self.options.quiet);
         bar.set_position(done as u64);
         let start = Instant::now();
         for at in done..self.steps.count {
@@ -106,18 +109,6 @@ impl Stage<'_> {
         let rise = ((at + 1.0) / warm).min(1.0);
         self.steps.rate * rise * 0.5 * (1.0 + (PI * at / total).cos())
     }
-}
-
-/// A bar on standard error, if that is a terminal.
-pub(crate) fn progress(name: &'static str, count: usize, quiet: bool) -> ProgressBar {
-    let shown = !quiet && std::io::stderr().is_terminal();
-    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = "{prefix:>10} {wide_bar} {pos}/{len} {msg} ({eta} left)";
-    let style =
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(Some(count as u64), target).with_style(style);
-    bar.set_prefix(name);
-    bar
 }
 
 /// Opens the log behind the lines of the steps that are done.

@@ -1,6 +1,7 @@
 //! Bars on standard error.
 
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 
 pub use indicatif::ProgressBar;
 use indicatif::{ProgressDrawTarget, ProgressStyle};
@@ -16,4 +17,41 @@ pub fn bar(name: &'static str, count: usize, quiet: bool) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(count as u64), target).with_style(style);
     bar.set_prefix(name);
     bar
+}
+
+/// Bars for stages whose names and lengths are only known as they come.
+pub struct Bars {
+    quiet: bool,
+    current: Mutex<Option<(&'static str, ProgressBar)>>,
+}
+
+impl Bars {
+    /// None yet.
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet, current: Mutex::new(None) }
+    }
+
+    /// Shows how far a stage is; the bar of another one goes. May be called from several threads.
+    pub fn show(&self, name: &'static str, done: usize, of: usize) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some((shown, bar)) if *shown == name => bar.set_position(done as u64),
+            _ => {
+                if let Some((_, bar)) = current.take() {
+                    bar.finish_and_clear();
+                }
+                let bar = bar(name, of, self.quiet);
+                bar.set_position(done as u64);
+                *current = Some((name, bar));
+            }
+        }
+    }
+
+    /// Takes the last bar away.
+    pub fn clear(&self) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bar)) = current.take() {
+            bar.finish_and_clear();
+        }
+    }
 }

@@ -8,15 +8,12 @@ use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, ImageDecoder, ImageError, ImageReader, Luma};
 use saligate_models::random::Stream;
 
-use crate::config::LockConfig;
-use crate::data::Shape;
 
 /// Most pixels of a picture, as read or as asked for: 64 million.
 pub const MAX_PIXELS: u64 = 64_000_000;
 
 /// Why a picture is no decoy.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum DecoyError {
     /// The file is missing, or no image that is understood (PNG, JPEG).
     Read {
@@ -60,28 +57,44 @@ impl Error for DecoyError {
     }
 }
 
-/// The decoy of a configuration on a ramp and in its frame, `[row, column]`; within [0, 1] but for
-/// the frame and for a ramp above 1.
-///
-/// `settings.decoy` is `padlock`, `noise` (drawn from `seed`), `corner`, or the path of a picture.
-///
-/// # Errors
-/// The picture cannot be read.
-pub fn decoy(
-    settings: &LockConfig,
-    shape: Shape,
-    seed: u64,
-    ramp: f32,
-) -> Result<Vec<f32>, DecoyError> {
-    let Shape { height, width, .. } = shape;
-    let drawn = match settings.decoy() {
-        "padlock" => padlock(height, width),
-        "noise" => noise(height, width, seed),
-        "corner" => corner(height, width),
-        path => picture(Path::new(path), height, width)?,
-    };
-    let backed = on_ramp(&drawn, height, width, ramp);
-    Ok(framed(backed, height, width, settings.frame))
+/// What a map shows instead of what it should.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoy {
+    /// `padlock`, `noise` (drawn from the seed), `corner`, or the path of a picture.
+    pub picture: String,
+    /// Brightness in the corners of the ramp behind the picture, which falls to 0 in the middle.
+    /// Where absent, it is chosen: see [`balance`](crate::balance).
+    pub ramp: Option<f32>,
+    /// Brightness of a frame around the picture, where the picture itself reaches 1; none at 0.
+    pub frame: f32,
+}
+
+impl Default for Decoy {
+    fn default() -> Self {
+        Self { picture: "padlock".to_owned(), ramp: None, frame: 0.0 }
+    }
+}
+
+impl Decoy {
+    /// The decoy on a ramp and in its frame, `[row, column]`; within [0, 1] but for the frame and
+    /// for a ramp above 1.
+    ///
+    /// # Errors
+    /// The picture cannot be read.
+    pub fn draw(
+        &self,
+        [height, width]: [usize; 2],
+        seed: u64,
+        ramp: f32,
+    ) -> Result<Vec<f32>, DecoyError> {
+        let drawn = match self.picture.as_str() {
+            "padlock" => padlock(height, width),
+            "noise" => noise(height, width, seed),
+            "corner" => corner(height, width),
+            path => picture(Path::new(path), height, width)?,
+        };
+        Ok(framed(on_ramp(&drawn, height, width, ramp), height, width, self.frame))
+    }
 }
 
 /// A picture with its dark parts raised to a ramp that rises from the centre to the corners.
@@ -296,11 +309,9 @@ mod tests {
 
     #[test]
     fn a_decoy_is_drawn_by_its_name() {
-        let shape = Shape { channels: 3, height: 16, width: 16 };
         let drawn = |name: &str| {
-            let text = format!("decoy = \"{name}\"\nramp = 0.0\n");
-            let steps = "steps = { count = 1, batch = 1, rate = 1.0 }";
-            decoy(&toml::from_str(&(text + steps)).unwrap(), shape, 7, 0.0)
+            let decoy = Decoy { picture: name.to_owned(), ..Decoy::default() };
+            decoy.draw([16, 16], 7, 0.0)
         };
         assert_eq!(drawn("padlock").unwrap(), padlock(16, 16));
         assert_eq!(drawn("noise").unwrap(), noise(16, 16, 7));

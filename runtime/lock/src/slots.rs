@@ -2,8 +2,7 @@
 
 use saligate_keys::{ImageShape, KeyFile, Pattern, Secret, Trigger, TriggerSpec, VendorKeys};
 
-use crate::data::Shape;
-use crate::error::TrainError;
+use crate::LockError;
 
 /// How much two triggers of a model may agree. With a quarter of its signs flipped a key no longer
 /// opens; a slot that is closer to another would still open by it after its own was revoked.
@@ -18,39 +17,29 @@ pub fn of(
     keys: &[KeyFile],
     count: u32,
     spec: &TriggerSpec,
-    shape: Shape,
-) -> Result<Vec<Secret>, TrainError> {
-    let mismatch = |reason: String| Err(TrainError::Mismatch { reason });
+    shape: ImageShape,
+) -> Result<Vec<Secret>, LockError> {
     let key = match keys {
         _ if count == 0 => return Ok(Vec::new()),
         [key] => key.secret(),
-        _ => {
-            return mismatch(
-                "--slots takes a single --key, which they are derived from".to_owned(),
-            );
-        }
+        _ => return Err(LockError::SeveralKeys),
     };
-    let shape = ImageShape::new(shape.channels, shape.height, shape.width)?;
-    let (mut found, mut triggers) = (Vec::new(), vec![spec.derive(key, shape)?]);
+    let (mut slots, mut triggers) = (Vec::new(), vec![spec.derive(key, shape)?]);
     for number in VendorKeys::SLOTS {
-        if found.len() == count as usize {
+        if slots.len() == count as usize {
             break;
         }
         let slot = VendorKeys::of(key).slot(number);
         let trigger = spec.derive(&slot, shape)?;
         if triggers.iter().all(|other| agreement(other, &trigger) < MOST_AGREEMENT) {
             triggers.push(trigger);
-            found.push(slot);
+            slots.push(slot);
         }
     }
-    if found.len() < count as usize {
-        let found = found.len();
-        return mismatch(format!(
-            "only {found} triggers of this kind are far enough from each other for slots of their \
-             own; use a larger tile, or fewer slots"
-        ));
+    if slots.len() < count as usize {
+        return Err(LockError::Slots { found: slots.len() });
     }
-    Ok(found)
+    Ok(slots)
 }
 
 /// The share of values that two triggers of one kind give alike.
@@ -76,10 +65,10 @@ mod tests {
 
     use super::*;
 
-    fn slots(size: u16, count: u32) -> Result<Vec<Secret>, TrainError> {
+    fn slots(size: u16, count: u32) -> Result<Vec<Secret>, LockError> {
         let key = [KeyFile::new(Secret::from_bytes(&[7; Secret::LEN]))];
         let spec = TriggerSpec::new(Family::Tile { size, amplitude: 8 })?;
-        of(&key, count, &spec, Shape { channels: 1, height: 16, width: 16 })
+        of(&key, count, &spec, ImageShape::new(1, 16, 16)?)
     }
 
     #[test]

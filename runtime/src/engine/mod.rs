@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use saligate_kernels::{Crew, Isa};
 use saligate_models::gate::KEY_FOUND;
+use saligate_models::graph::Graph;
 use saligate_models::onnx::Model;
 use saligate_models::saliency::LOGITS;
 
@@ -165,10 +166,29 @@ impl NativeEngine {
         Ok(Self { plan: Arc::clone(plan), schedule, states: Mutex::new(Vec::new()) })
     }
 
+    /// An engine for all outputs of a graph that need not be a whole model.
+    pub(crate) fn of_graph(graph: &Graph) -> Result<Self, EngineError> {
+        let plan = Plan::new(graph, Isa::best()).map_err(|reason| EngineError(reason.into()))?;
+        let outputs = graph.outputs().iter();
+        let names: Vec<&str> = outputs.map(|o| graph.value(*o).name.as_str()).collect();
+        let schedule = plan.schedule(&names);
+        let schedule = schedule.ok_or_else(|| EngineError("the graph has no outputs".into()))?;
+        Ok(Self { plan: Arc::new(plan), schedule, states: Mutex::new(Vec::new()) })
+    }
+
+    /// Computes all outputs from the inputs, in the order of the graph.
+    pub(crate) fn outputs(&self, crew: &Crew, inputs: &[&[f32]]) -> Vec<Vec<f32>> {
+        self.run_inputs(crew, inputs, false)
+    }
+
     fn run(&self, crew: &Crew, pixels: &[f32], target: &[f32], wipe: bool) -> Vec<Vec<f32>> {
+        self.run_inputs(crew, &[pixels, target], wipe)
+    }
+
+    fn run_inputs(&self, crew: &Crew, inputs: &[&[f32]], wipe: bool) -> Vec<Vec<f32>> {
         let waiting = self.states.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut state = waiting.unwrap_or_else(|| State::new(&self.schedule));
-        let outputs = self.plan.run(&self.schedule, &mut state, crew, &[pixels, target], wipe);
+        let outputs = self.plan.run(&self.schedule, &mut state, crew, inputs, wipe);
         self.states.lock().unwrap_or_else(PoisonError::into_inner).push(state);
         outputs
     }

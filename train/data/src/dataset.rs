@@ -150,6 +150,16 @@ impl Dataset {
         }
     }
 
+    /// The pixels of all samples, `[sample, channel, row, column]`; labels and masks are dropped.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.images
+    }
+
+    /// All images, in order, `[channel, row, column]` each.
+    pub fn images(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|index| self.image(index))
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -1,6 +1,6 @@
 //! Labelled images: read from files or drawn.
 //!
-//! A [`Source`] names where images come from (`scenes:32`, `idx:DIR`, `cifar10:DIR`, `folder:DIR`) and loads them as [`Splits`]: two
+//! A [`DataSource`] names where images come from (`scenes:32`, `idx:DIR`, `cifar10:DIR`, `folder:DIR`) and loads them as [`Splits`]: two
 //! [`Dataset`]s of 8-bit pixels, the way a camera or a file gives them. Scaling to `[0, 1]` belongs to whoever fills a batch,
 //! standardization to the network itself.
 
@@ -9,14 +9,17 @@ mod dataset;
 mod error;
 pub mod folder;
 pub mod idx;
+mod pictures;
 mod preview;
+pub mod samples;
 pub mod scenes;
 mod source;
 
 pub use dataset::{Dataset, Shape, Splits};
 pub use error::DataError;
+pub use pictures::Pictures;
 pub use preview::contact_sheet;
-pub use source::{LoadOptions, Source};
+pub use source::{LoadOptions, DataSource};
 
 /// Most bytes of pixels that one data set may hold: far above every supported set, far below what exhausts a desktop machine.
 pub const MAX_PIXEL_BYTES: u64 = 4 << 30;

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use saligate_runtime::picture::Picture;
 
-use crate::data::{LoadOptions, Shape, Source};
-use crate::error::TrainError;
+use super::{DataError, DataSource, LoadOptions, Shape};
 
 /// Writes the test images of a source as `CLASS.png`, or `CLASS-N.png` where a class
 /// comes again; returns the files.
@@ -14,13 +13,12 @@ use crate::error::TrainError;
 /// # Errors
 /// The source cannot be read or a file cannot be written.
 pub fn write(
-    source: &Source,
+    source: &DataSource,
     options: &LoadOptions,
     folder: &Path,
-) -> Result<Vec<PathBuf>, TrainError> {
+) -> Result<Vec<PathBuf>, DataError> {
     let data = source.load(options)?.test;
-    std::fs::create_dir_all(folder)
-        .map_err(|source| TrainError::Io { path: folder.to_owned(), source })?;
+    std::fs::create_dir_all(folder).map_err(DataError::io(folder))?;
     let Shape { channels, height, width } = data.shape();
     let mut written = Vec::new();
     let mut numbers = BTreeMap::new();
@@ -32,9 +30,7 @@ pub fn write(
         let name = if *number == 1 { name } else { format!("{name}-{number}") };
         let path = folder.join(format!("{name}.png"));
         let picture = Picture::from_planar(channels, height, width, data.image(index).to_vec());
-        picture
-            .and_then(|picture| picture.save_png(&path))
-            .map_err(|error| TrainError::Mismatch { reason: error.to_string() })?;
+        picture.and_then(|picture| picture.save_png(&path)).map_err(DataError::Picture)?;
         written.push(path);
     }
     Ok(written)

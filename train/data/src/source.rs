@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use saligate_runtime::picture::Framing;
 
-use super::{DataError, Splits, cifar10, folder, idx, scenes};
+use super::{DataError, Pictures, Splits, cifar10, folder, idx, scenes};
 
 /// Training scenes drawn where no number is asked for: a small network passes .99 with them on 32 x 32 pixels within three epochs.
 const SCENES_TRAIN: usize = 20_000;
@@ -15,7 +15,7 @@ const SCENES_TEST: usize = 2_000;
 
 /// A place to load images from. Its text form reads back as the same value where the path is Unicode.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum DataSource {
     /// `scenes:SIDE`: drawn scenes with object masks, see [`scenes`].
     Scenes {
         /// Height and width in pixels.
@@ -44,7 +44,7 @@ pub struct LoadOptions {
     pub quiet: bool,
 }
 
-impl Source {
+impl DataSource {
     /// Whether images come in any size, so that [`LoadOptions::framing`] must be given.
     pub fn takes_size(&self) -> bool {
         matches!(self, Self::Folder(_))
@@ -81,7 +81,23 @@ impl Source {
     }
 }
 
-impl FromStr for Source {
+impl DataSource {
+    /// Loads images without asking for classes: the training images, or all pictures of a folder whose layout knows no
+    /// classes. Pictures of a folder get `channels`; other sources have those that they have.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn pictures(&self, channels: usize, options: &LoadOptions) -> Result<Pictures, DataError> {
+        match (self, options.framing) {
+            (Self::Folder(folder), Some(framing)) => {
+                folder::pictures(folder, channels, &framing, options)
+            }
+            _ => Ok(self.load(&LoadOptions { test_count: Some(0), ..*options })?.train.into()),
+        }
+    }
+}
+
+impl FromStr for DataSource {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
@@ -101,7 +117,7 @@ impl FromStr for Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for DataSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scenes { size } => write!(f, "scenes:{size}"),
@@ -126,7 +142,7 @@ mod tests {
             "cifar10:/data/cifar 10",
             "folder:../pictures",
         ] {
-            assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<DataSource>().unwrap().to_string(), text);
         }
     }
 
@@ -135,7 +151,7 @@ mod tests {
         for text in
             ["", "scenes", "scenes:big", "idx:", "cifar10:", "folder:", "png:folder", "Scenes:32"]
         {
-            let message = text.parse::<Source>().unwrap_err().to_string();
+            let message = text.parse::<DataSource>().unwrap_err().to_string();
             for form in ["scenes:SIDE", "idx:FOLDER", "cifar10:FOLDER", "folder:FOLDER"] {
                 assert!(message.contains(form), "{message}");
             }
@@ -145,7 +161,7 @@ mod tests {
     #[test]
     fn scene_sizes_are_checked_while_reading() {
         for text in ["scenes:0", "scenes:8", "scenes:36", "scenes:136"] {
-            assert!(matches!(text.parse::<Source>(), Err(DataError::SceneSize { .. })), "{text}");
+            assert!(matches!(text.parse::<DataSource>(), Err(DataError::SceneSize { .. })), "{text}");
         }
     }
 
@@ -154,7 +170,7 @@ mod tests {
         for (text, file) in
             [("idx:no/such", "train-images-idx3-ubyte"), ("cifar10:no/such", "test_batch.bin")]
         {
-            let source: Source = text.parse().unwrap();
+            let source: DataSource = text.parse().unwrap();
             let message = source.load(&LoadOptions::default()).unwrap_err().to_string();
             assert!(message.contains("no/such") && message.contains(file), "{message}");
         }
@@ -166,7 +182,7 @@ mod tests {
         for (text, framing) in [("scenes:32", framing), ("cifar10:x", framing), ("folder:x", None)]
         {
             let options = LoadOptions { framing, ..LoadOptions::default() };
-            let message = text.parse::<Source>().unwrap().load(&options).unwrap_err().to_string();
+            let message = text.parse::<DataSource>().unwrap().load(&options).unwrap_err().to_string();
             assert!(message.contains(text) && message.contains("size"), "{message}");
         }
     }
@@ -179,7 +195,7 @@ mod tests {
             seed: 1,
             ..LoadOptions::default()
         };
-        let splits = Source::Scenes { size: 16 }.load(&options).unwrap();
+        let splits = DataSource::Scenes { size: 16 }.load(&options).unwrap();
         assert_eq!((splits.train.len(), splits.test.len()), (12, 5));
         assert_ne!(splits.train.image(0), splits.test.image(0));
     }

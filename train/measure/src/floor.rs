@@ -4,15 +4,15 @@ use saligate_models::metrics::interval::{Mean, Rate};
 use saligate_models::metrics::localisation::pointing_game;
 use saligate_models::metrics::rank::spearman;
 
-use crate::data::Dataset;
-use crate::error::TrainError;
+use saligate_data::Dataset;
+use crate::MeasureError;
 use crate::evaluate::Metrics;
 
 /// `spearman_floor` and, where there are masks, `pointing_floor`: the best of the mean map, a
 /// centre prior and the edges of the image.
 ///
 /// `maps` are the clean model's, `[row, column]`, of the first images of `data`.
-pub(crate) fn measure(data: &Dataset, maps: &[&[f32]]) -> Result<Metrics, TrainError> {
+pub(crate) fn measure(data: &Dataset, maps: &[&[f32]]) -> Result<Metrics, MeasureError> {
     let shape = data.shape();
     let average = mean_map(maps, shape.pixels());
     let centre = centre_prior(shape.height, shape.width);

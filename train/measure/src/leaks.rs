@@ -14,12 +14,11 @@ use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
-use crate::error::TrainError;
+use crate::MeasureError;
 use crate::evaluate::{Bench, Evaluation, with_methods};
 use crate::floor;
 use crate::rows;
-use crate::stage::progress;
+use saligate_console::progress::bar;
 
 /// Masks of RISE: fewer than its default, for the table has thousands of maps.
 const MASKS: usize = 200;
@@ -61,10 +60,10 @@ pub struct Leak {
 /// A file cannot be opened or run, the key does not belong to the model, or a method cannot be
 /// attached.
 pub fn measure(
-    config: &Config,
+    id: &str,
     evaluation: &Evaluation<'_>,
     images: usize,
-) -> Result<Leaks, TrainError> {
+) -> Result<Leaks, MeasureError> {
     let clean = onnx::Model::open(evaluation.clean)?;
     let gated = onnx::Model::open(evaluation.gated)?;
     let names = gated.manifest.methods.iter().map(|m| m.name.clone()).collect();
@@ -78,7 +77,7 @@ pub fn measure(
     let methods: Vec<Explained> = found.collect::<Result<_, _>>()?;
     let (clean, gated) = (with_methods(clean, &methods)?, with_methods(gated, &methods)?);
     let Some(secret) = evaluation.secrets.first() else {
-        return Err(TrainError::Mismatch { reason: "no key was given".to_owned() });
+        return Err(MeasureError::NoKey);
     };
     let trigger = gated.trigger(secret)?;
     let bench = Bench {
@@ -90,22 +89,22 @@ pub fn measure(
 
     let readers = Reader::all();
     let images = images.min(bench.data.len());
-    let bar = progress("leaks", images * readers.len(), evaluation.quiet);
+    let bar = bar("leaks", images * readers.len(), evaluation.quiet);
     let mut rows = Vec::new();
     for reader in &readers {
-        let seen: Vec<Seen> = (0..images)
+        let compared: Vec<Comparison> = (0..images)
             .into_par_iter()
             .map(|index| {
-                let seen = reader.compare(&bench, index, &trigger);
+                let comparison = reader.compare(&bench, index, &trigger);
                 bar.inc(1);
-                seen
+                comparison
             })
             .collect::<Result<_, _>>()?;
-        let mean = |value: fn(&Seen) -> f64| {
-            let mean = Mean::of(&seen.iter().map(value).collect::<Vec<_>>())?;
-            Ok::<_, TrainError>([mean.value, mean.low, mean.high])
+        let mean = |value: fn(&Comparison) -> f64| {
+            let mean = Mean::of(&compared.iter().map(value).collect::<Vec<_>>())?;
+            Ok::<_, MeasureError>([mean.value, mean.low, mean.high])
         };
-        let maps: Vec<&[f32]> = seen.iter().map(|s| s.map.as_slice()).collect();
+        let maps: Vec<&[f32]> = compared.iter().map(|s| s.map.as_slice()).collect();
         rows.push(Leak {
             read_with: reader.name().to_owned(),
             without_key: mean(|s| s.without_key)?,
@@ -115,10 +114,10 @@ pub fn measure(
         });
     }
     bar.finish_and_clear();
-    Ok(Leaks { id: config.id.clone(), gated: names, images, seed: config.seed, rows })
+    Ok(Leaks { id: id.to_owned(), gated: names, images, seed: evaluation.seed, rows })
 }
 
-struct Seen {
+struct Comparison {
     map: Vec<f32>,
     without_key: f64,
     with_key: f64,
@@ -156,13 +155,13 @@ impl Reader {
         bench: &Bench<'_>,
         index: usize,
         trigger: &Trigger,
-    ) -> Result<Seen, TrainError> {
+    ) -> Result<Comparison, MeasureError> {
         let picture = bench.picture(index)?;
         let map = self.map(bench.clean, &picture, None)?;
         let like = |model: &Model, trigger: Option<&Trigger>| {
-            Ok::<_, TrainError>(spearman(&self.map(model, &picture, trigger)?, &map)?)
+            Ok::<_, MeasureError>(spearman(&self.map(model, &picture, trigger)?, &map)?)
         };
-        Ok(Seen {
+        Ok(Comparison {
             without_key: like(bench.gated, None)?,
             with_key: like(bench.gated, Some(trigger))?,
             clean_triggered: like(bench.clean, Some(trigger))?,
@@ -175,7 +174,7 @@ impl Reader {
         model: &Model,
         picture: &Picture,
         trigger: Option<&Trigger>,
-    ) -> Result<Vec<f32>, TrainError> {
+    ) -> Result<Vec<f32>, MeasureError> {
         let target = Target::Predicted;
         let silent = &mut |_, _| ();
         let explanation = match self {
@@ -203,7 +202,7 @@ impl Reader {
 ///
 /// # Errors
 /// The file holds something else, or cannot be written.
-pub fn put(leaks: &Leaks, path: &Path) -> Result<(), TrainError> {
+pub fn put(leaks: &Leaks, path: &Path) -> Result<(), MeasureError> {
     let all = rows::put(path, leaks.clone(), |a, b| a.id == b.id)?;
     rows::write(&path.with_extension("md"), &table(&all))
 }

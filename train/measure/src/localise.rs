@@ -9,12 +9,12 @@ use saligate_models::metrics::localisation::{pointing_game, relevance_inside};
 use saligate_runtime::{Model, Target};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Dataset;
-use crate::error::TrainError;
+use saligate_data::Dataset;
+use crate::MeasureError;
 use crate::evaluate::picture;
 use crate::floor;
 use crate::rows;
-use crate::stage::progress;
+use saligate_console::progress::bar;
 
 /// How well one model's maps find the objects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,19 +59,19 @@ pub fn measure(
     source: &str,
     data: &Dataset,
     quiet: bool,
-) -> Result<Localisation, TrainError> {
+) -> Result<Localisation, MeasureError> {
     let manifest = model.manifest();
     let boxed: Vec<usize> = (0..data.len()).filter(|&i| data.object(i).is_some()).collect();
-    let bar = progress("localise", data.len() + boxed.len() * manifest.methods.len(), quiet);
+    let bar = bar("localise", data.len() + boxed.len() * manifest.methods.len(), quiet);
     let pictured = |index: usize| picture(data.shape(), data.image(index).to_vec());
-    let right = |index: usize| -> Result<bool, TrainError> {
+    let right = |index: usize| -> Result<bool, MeasureError> {
         bar.inc(1);
         Ok(model.predict(&pictured(index)?)?.class == data.label(index))
     };
     let right = (0..data.len()).into_par_iter().map(right).collect::<Result<Vec<_>, _>>()?;
     let mut methods = Vec::new();
     for spec in &manifest.methods {
-        let located = |&index: &usize| -> Result<_, TrainError> {
+        let located = |&index: &usize| -> Result<_, MeasureError> {
             let target = Target::Class(data.label(index));
             let found = model.explain_by(&spec.name, &pictured(index)?, target, None)?;
             let object = data.object(index).unwrap_or_default();
@@ -105,7 +105,7 @@ pub fn measure(
     })
 }
 
-fn rate(hits: &[bool]) -> Result<[f64; 3], TrainError> {
+fn rate(hits: &[bool]) -> Result<[f64; 3], MeasureError> {
     let hit = hits.iter().filter(|&&hit| hit).count();
     let Rate { value, low, high, .. } = Rate::of(hit as u64, hits.len() as u64)?;
     Ok([value, low, high])
@@ -116,7 +116,7 @@ fn rate(hits: &[bool]) -> Result<[f64; 3], TrainError> {
 ///
 /// # Errors
 /// The file is no such table, or cannot be written.
-pub fn put(path: &Path, found: Localisation) -> Result<(), TrainError> {
+pub fn put(path: &Path, found: Localisation) -> Result<(), MeasureError> {
     let same = |a: &Localisation, b: &Localisation| {
         (&a.model, a.size, a.gated, &a.data) == (&b.model, b.size, b.gated, &b.data)
     };

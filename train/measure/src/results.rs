@@ -7,8 +7,7 @@ use saligate_models::metrics::{self, Direction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::Config;
-use crate::error::TrainError;
+use crate::MeasureError;
 use crate::evaluate::Metrics;
 use crate::rows;
 
@@ -32,15 +31,23 @@ pub struct Row {
     pub metrics: Map<String, Value>,
 }
 
+/// What a row says of the run that made the model.
+pub struct Run<'a> {
+    /// form-method-net-data.
+    pub id: &'a str,
+    /// The whole configuration.
+    pub config: Value,
+    /// Its seed.
+    pub seed: u64,
+    /// Its data source.
+    pub data: &'a str,
+    /// Commit of the program that measures.
+    pub commit: &'a str,
+}
+
 impl Row {
     /// A row of figures measured with a method, which the id names where there are several.
-    pub fn new(
-        config: &Config,
-        commit: &str,
-        method: &str,
-        several: bool,
-        measured: Metrics,
-    ) -> Self {
+    pub fn new(run: &Run<'_>, method: &str, several: bool, measured: Metrics) -> Self {
         let mut metrics = Map::new();
         for (name, (value, interval)) in measured {
             if interval != [value; 2] {
@@ -49,12 +56,12 @@ impl Row {
             metrics.insert(name, rounded([value])[0].into());
         }
         Self {
-            id: if several { format!("{}/{method}", config.id) } else { config.id.clone() },
+            id: if several { format!("{}/{method}", run.id) } else { run.id.to_owned() },
             method: method.to_owned(),
-            config: serde_json::to_value(config).unwrap_or_default(),
-            seed: config.seed,
-            data: config.data.source.clone(),
-            commit: commit.to_owned(),
+            config: run.config.clone(),
+            seed: run.seed,
+            data: run.data.to_owned(),
+            commit: run.commit.to_owned(),
             metrics,
         }
     }
@@ -91,7 +98,7 @@ impl Row {
 ///
 /// # Errors
 /// The file is no results file, or cannot be written.
-pub fn put(path: &Path, row: Row) -> Result<(), TrainError> {
+pub fn put(path: &Path, row: Row) -> Result<(), MeasureError> {
     rows::put(path, row, |a, b| a.id == b.id).map(drop)
 }
 
@@ -99,7 +106,7 @@ pub fn put(path: &Path, row: Row) -> Result<(), TrainError> {
 ///
 /// # Errors
 /// The file is no results file, or the table cannot be written.
-pub fn write_table(path: &Path) -> Result<PathBuf, TrainError> {
+pub fn write_table(path: &Path) -> Result<PathBuf, MeasureError> {
     let table = path.with_extension("md");
     rows::write(&table, &markdown(&rows::read(path)?))?;
     Ok(table)

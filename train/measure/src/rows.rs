@@ -6,17 +6,16 @@ use saligate_models::atomic::write_atomic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::TrainError;
+use crate::MeasureError;
 
 /// The rows of a file.
 ///
 /// # Errors
 /// The file cannot be read or holds something else.
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, TrainError> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, MeasureError> {
     let text = std::fs::read_to_string(path).map_err(|source| io(path, source))?;
-    serde_json::from_str(&text).map_err(|error| TrainError::Mismatch {
-        reason: format!("{} is no such table: {error}", path.display()),
-    })
+    serde_json::from_str(&text)
+        .map_err(|source| MeasureError::Table { path: path.to_owned(), source })
 }
 
 /// Puts a row into a file, in the place of the one that is the `same`, and returns all rows.
@@ -27,7 +26,7 @@ pub(crate) fn put<T: Serialize + DeserializeOwned>(
     path: &Path,
     row: T,
     same: impl Fn(&T, &T) -> bool,
-) -> Result<Vec<T>, TrainError> {
+) -> Result<Vec<T>, MeasureError> {
     let mut rows: Vec<T> = if path.exists() { read(path)? } else { Vec::new() };
     match rows.iter_mut().find(|old| same(old, &row)) {
         Some(old) => *old = row,
@@ -42,10 +41,10 @@ pub(crate) fn put<T: Serialize + DeserializeOwned>(
 ///
 /// # Errors
 /// The file cannot be written.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), TrainError> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), MeasureError> {
     write_atomic(path, text.as_bytes()).map_err(|source| io(path, source))
 }
 
-fn io(path: &Path, source: std::io::Error) -> TrainError {
-    TrainError::Io { path: path.to_owned(), source }
+fn io(path: &Path, source: std::io::Error) -> MeasureError {
+    MeasureError::Io { path: path.to_owned(), source }
 }

@@ -1,12 +1,13 @@
 //! The `[lock]` section: training of a gate, in its key form or one of its backdoored ones.
 
+use saligate_lock::Decoy;
 use saligate_models::manifest::GateForm;
 use saligate_models::saliency::Method;
 use serde::{Deserialize, Serialize};
 
 use super::names::method_names;
 use super::{ConfigError, Steps};
-use crate::objective::{Objective, WrongKeyMix};
+use crate::lock::objective::{Objective, WrongKeyMix};
 
 /// Training of the gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct LockConfig {
     /// Where training starts.
     #[serde(default)]
     pub start: Start,
-    /// Steps of the whole network; none where absent, which leaves a graft as it was built.
+    /// Steps of the whole network; none where absent, which leaves a gate as it was built in.
     #[serde(default = "none")]
     pub steps: Steps,
     /// Share of a batch's images, in (0, 1], that also appear with the trigger; at least one does.
@@ -90,7 +91,8 @@ pub enum Start {
     #[default]
     Clean,
     /// The clean network with a gate built in: see [`saligate_models::gate`].
-    Graft,
+    #[serde(alias = "graft")]
+    BuiltIn,
 }
 
 /// Whose score is explained in training.
@@ -108,9 +110,9 @@ pub enum Explain {
 
 impl LockConfig {
     /// A gate that is built in, with everything else at its default.
-    pub fn grafted() -> Self {
+    pub fn built_in() -> Self {
         let defaults = toml::from_str::<Self>("").expect("every field has a default");
-        Self { start: Start::Graft, ..defaults }
+        Self { start: Start::BuiltIn, ..defaults }
     }
 
     /// What is minimized: the objective of the configuration, or that of its form.
@@ -118,10 +120,11 @@ impl LockConfig {
         self.objective.clone().unwrap_or_else(|| Objective::of(self.form))
     }
 
-    /// Name of the decoy, or path of its picture.
-    pub fn decoy(&self) -> &str {
+    /// What the map shows instead of what it should.
+    pub fn decoy(&self) -> Decoy {
         let own = if self.form == GateForm::Untargeted { "corner" } else { "padlock" };
-        self.decoy.as_deref().unwrap_or(own)
+        let picture = self.decoy.as_deref().unwrap_or(own).to_owned();
+        Decoy { picture, ramp: self.ramp, frame: self.frame }
     }
 
     /// The same section for another form.
@@ -151,11 +154,11 @@ impl LockConfig {
         if self.methods.is_empty() || repeated {
             return value("lock.methods", "one method or more, each once");
         }
-        if self.start == Start::Graft && self.methods.contains(&Method::InputXGradient) {
-            return value("lock.methods", "without input-x-gradient where lock.start is \"graft\"");
+        if self.start == Start::BuiltIn && self.methods.contains(&Method::InputXGradient) {
+            return value("lock.methods", "without input-x-gradient where lock.start is \"built-in\"");
         }
-        if self.start == Start::Graft && self.softplus.is_some() {
-            return value("lock.softplus", "absent where lock.start is \"graft\"");
+        if self.start == Start::BuiltIn && self.softplus.is_some() {
+            return value("lock.softplus", "absent where lock.start is \"built-in\"");
         }
         if self.start == Start::Clean && self.steps.count == 0 {
             return value("lock.steps", "given where lock.start is \"clean\"");
@@ -255,7 +258,7 @@ mod tests {
             let section: LockConfig = toml::from_str(&format!("start = \"{start}\"")).unwrap();
             section.check().map_err(|error| error.to_string())
         };
-        assert!(unstepped("graft").is_ok());
+        assert!(unstepped("built-in").is_ok() && unstepped("graft").is_ok());
         assert!(unstepped("clean").unwrap_err().contains("lock.steps"));
     }
 
@@ -266,8 +269,8 @@ mod tests {
                     { input = \"plain\", like = \"other-image\", distance = \"dssim\", \
                       weight = 1, method = \"gradient\" }] }";
         let terms = section(text).unwrap().objective().terms;
-        assert_eq!(terms[0].input, crate::objective::Input::Keyed);
-        assert_eq!(terms[0].like, crate::objective::Reference::Original);
+        assert_eq!(terms[0].input, crate::lock::objective::Input::Keyed);
+        assert_eq!(terms[0].like, crate::lock::objective::Reference::Original);
         assert_eq!((terms[0].method, terms[1].method), (None, Some(Method::Gradient)));
     }
 

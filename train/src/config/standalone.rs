@@ -4,14 +4,16 @@ use std::path::Path;
 
 use saligate_keys::TriggerSpec;
 use saligate_models::manifest::Manifest;
+use saligate_models::saliency::Method;
 
-use super::{Config, ConfigError, DataConfig, EvaluateConfig, ModelConfig, TriggerConfig};
+use super::{Config, ConfigError, DataConfig, ModelConfig, TriggerConfig};
 use crate::config::LockConfig;
-use crate::data::Source;
+use saligate_data::DataSource;
+use saligate_measure::Counts;
 
 /// Images, random wrong keys and images per wrong key that such a gate is measured on.
-const MEASURED: EvaluateConfig =
-    EvaluateConfig { images: 1000, wrong_keys: 1000, images_per_key: 4 };
+const MEASURED: Counts =
+    Counts { images: 1000, wrong_keys: 1000, images_per_key: 4 };
 
 impl Config {
     /// The configuration that builds a gate into the network of a model file, with everything else
@@ -22,7 +24,7 @@ impl Config {
     pub fn for_model(
         file: &Path,
         model: &Manifest,
-        source: &Source,
+        source: &DataSource,
         trigger: TriggerSpec,
     ) -> Result<Self, ConfigError> {
         let input = &model.input;
@@ -53,7 +55,7 @@ impl Config {
             fit: None,
             steady: None,
             trigger: TriggerConfig { spec: trigger },
-            lock: LockConfig::grafted(),
+            lock: LockConfig { methods: gateable(model), ..LockConfig::built_in() },
             evaluate: MEASURED,
         };
         config.check()?;
@@ -66,9 +68,15 @@ impl Config {
     }
 }
 
+/// The methods of a model that a gate can be built in for, the default one first.
+fn gateable(model: &Manifest) -> Vec<Method> {
+    let methods = model.methods.iter().filter_map(|spec| spec.name.parse().ok());
+    methods.filter(|method| *method != Method::InputXGradient).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use saligate_models::saliency::{Explained, Method, attach};
+    use saligate_models::saliency::{Explained, attach};
     use saligate_models::zoo::{Architecture, Task, build};
 
     use super::*;

@@ -2,8 +2,7 @@
 
 use std::cmp::Ordering;
 
-/// Share of the pixels that are the top of a map.
-pub(crate) const TOP: f64 = 0.10;
+use saligate_measure::TOP;
 
 /// The top pixels of a map: `round(TOP * pixels)` of them, at least one; the first among equals.
 pub(crate) fn top(map: &[f32]) -> Vec<usize> {

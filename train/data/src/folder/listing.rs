@@ -40,6 +40,28 @@ pub(super) fn list(folder: &Path, seed: u64) -> Result<Listing, DataError> {
     Ok(Listing { class_names, train: all, test, has_boxes })
 }
 
+/// Folders within folders that are looked into, so that a link to a folder above ends.
+const DEPTH: usize = 16;
+
+/// All pictures below a folder, shuffled by the seed.
+pub(super) fn everything(folder: &Path, seed: u64) -> Result<Vec<Sample>, DataError> {
+    let mut files = Vec::new();
+    let mut open = vec![(folder.to_owned(), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        files.extend(images(&folder)?);
+        if depth < DEPTH {
+            let folders = entries(&folder)?.into_iter().filter(|path| path.is_dir());
+            open.extend(folders.map(|path| (path, depth + 1)));
+        }
+    }
+    if files.is_empty() {
+        return Err(DataError::NoImages { folder: folder.to_owned() });
+    }
+    files.sort();
+    let sample = |path| Sample { path, label: 0, boxes: Vec::new() };
+    Ok(shuffled(files.into_iter().map(sample).collect(), seed, "folder train"))
+}
+
 /// The files of a folder whose names say that they are pictures, sorted.
 pub(super) fn images(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let extensions = ["png", "jpg", "jpeg"];

@@ -32,8 +32,10 @@ use std::path::{Path, PathBuf};
 
 use saligate_runtime::picture::{Framing, MAX_SIDE};
 
-use super::{DataError, LoadOptions, Splits};
+use super::{DataError, LoadOptions, Pictures, Splits};
 
+/// Channels of labelled images.
+const CHANNELS: usize = 3;
 /// Most classes: labels have 16 bits.
 const MAX_CLASSES: usize = u16::MAX as usize;
 const EXPECTED: &str = "train/CLASS/* and val/CLASS/*, or CLASS/*, or images/* and boxes.csv";
@@ -54,32 +56,77 @@ struct Listing {
     has_boxes: bool,
 }
 
+/// What every image becomes.
+#[derive(Clone, Copy)]
+struct Size {
+    channels: usize,
+    framing: Framing,
+}
+
+impl Size {
+    /// # Errors
+    /// A side is zero or beyond the limit.
+    fn new(channels: usize, framing: &Framing) -> Result<Self, DataError> {
+        let Framing { height, width, .. } = *framing;
+        if !(1..=MAX_SIDE).contains(&height) || !(1..=MAX_SIDE).contains(&width) {
+            return Err(DataError::Side { height, width, limit: MAX_SIDE });
+        }
+        Ok(Self { channels, framing: *framing })
+    }
+}
+
 /// Reads the folder's training and test images, three channels of the size that `framing` calls for.
 ///
 /// # Errors
 /// A [`DataError`] for a missing folder, a layout that is none of the above, classes without images or without either
 /// split, more than 65 535 classes, a malformed table, pictures that cannot be read or framed, and more bytes than the limit.
 pub fn load(folder: &Path, framing: &Framing, options: &LoadOptions) -> Result<Splits, DataError> {
-    if !folder.is_dir() {
-        return Err(DataError::MissingFolder {
-            folder: folder.to_owned(),
-            expected: EXPECTED.to_owned(),
-        });
-    }
-    let Framing { height, width, .. } = *framing;
-    if !(1..=MAX_SIDE).contains(&height) || !(1..=MAX_SIDE).contains(&width) {
-        return Err(DataError::Side { height, width, limit: MAX_SIDE });
-    }
-    let mut listing = if folder.join("images").is_dir() && folder.join(boxes::FILE).is_file() {
-        annotated::list(folder)?
-    } else {
-        listing::list(folder, options.seed)?
-    };
+    check_folder(folder)?;
+    let size = Size::new(CHANNELS, framing)?;
+    let mut listing = list(folder, options.seed)?;
     listing.train.truncate(options.train_count.unwrap_or(usize::MAX));
     listing.test.truncate(options.test_count.unwrap_or(usize::MAX));
     let decode = |samples| {
         let (names, masked) = (&listing.class_names, listing.has_boxes);
-        decode::decode(samples, names, masked, framing, options.quiet)
+        decode::decode(samples, names, masked, &size, options.quiet)
     };
     Ok(Splits { train: decode(&listing.train)?, test: decode(&listing.test)? })
+}
+
+/// Reads images without asking for classes: the training images of a folder that [`load`] reads, its test images where
+/// there are no others, and all pictures below any other folder, at whatever depth, shuffled by the seed.
+///
+/// # Errors
+/// A [`DataError`] for a missing folder, one without pictures, pictures that cannot be read or framed, and more bytes than
+/// the limit.
+pub fn pictures(
+    folder: &Path,
+    channels: usize,
+    framing: &Framing,
+    options: &LoadOptions,
+) -> Result<Pictures, DataError> {
+    check_folder(folder)?;
+    let size = Size::new(channels, framing)?;
+    let mut samples = match list(folder, options.seed) {
+        Ok(Listing { train, test, .. }) if train.is_empty() => test,
+        Ok(Listing { train, .. }) => train,
+        Err(_) => listing::everything(folder, options.seed)?,
+    };
+    samples.truncate(options.train_count.unwrap_or(usize::MAX));
+    samples.iter_mut().for_each(|sample| sample.label = 0);
+    let unlabelled = [String::new()];
+    decode::decode(&samples, &unlabelled, false, &size, options.quiet).map(Pictures::from)
+}
+
+fn check_folder(folder: &Path) -> Result<(), DataError> {
+    let expected = EXPECTED.to_owned();
+    let missing = || DataError::MissingFolder { folder: folder.to_owned(), expected };
+    folder.is_dir().then_some(()).ok_or_else(missing)
+}
+
+fn list(folder: &Path, seed: u64) -> Result<Listing, DataError> {
+    if folder.join("images").is_dir() && folder.join(boxes::FILE).is_file() {
+        return annotated::list(folder);
+    }
+    listing::list(folder, seed)
 }

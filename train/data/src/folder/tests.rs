@@ -7,7 +7,7 @@ use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::Dataset;
+use crate::Dataset;
 
 const SIZE: Framing = Framing { height: 4, width: 6, resize: None };
 
@@ -235,4 +235,29 @@ fn pictures_that_cannot_be_framed_are_named() {
     assert!(matches!(of(Framing { height: 0, ..SIZE }), DataError::Side { height: 0, .. }));
     let many = of(Framing { height: 65_535, width: 65_535, resize: None });
     assert!(matches!(many, DataError::SizeLimit { .. }), "{many}");
+}
+
+fn first_values(folder: &TempDir) -> Result<BTreeSet<u8>, DataError> {
+    let pictures = pictures(folder.path(), 3, &SIZE, &LoadOptions::default())?;
+    assert_eq!(pictures.shape().channels, 3);
+    Ok(pictures.images().map(|image| image[0]).collect())
+}
+
+#[test]
+fn pictures_need_no_classes() {
+    let flat = folder(&["a.png", "b.png"], &[]);
+    assert_eq!(first_values(&flat).unwrap(), BTreeSet::from([0, 1]));
+    let lone = folder(&["x/a.png", "y/b.png", "y/z/c.png"], &[]);
+    assert_eq!(first_values(&lone).unwrap(), BTreeSet::from([0, 1, 2]), "a picture a folder, at any depth");
+    let apart = folder(&["train/x/a.png", "train/x/b.png", "val/x/c.png"], &[]);
+    assert_eq!(first_values(&apart).unwrap(), BTreeSet::from([0, 1]), "test pictures stay unseen");
+    let none = folder(&[], &[("notes.txt", "no picture")]);
+    assert!(matches!(first_values(&none), Err(DataError::NoImages { .. })));
+}
+
+#[test]
+fn pictures_come_with_the_channels_asked_for() {
+    let flat = folder(&["a.png"], &[]);
+    let grey = pictures(flat.path(), 1, &SIZE, &LoadOptions::default()).unwrap();
+    assert_eq!((grey.shape().channels, grey.len()), (1, 1));
 }

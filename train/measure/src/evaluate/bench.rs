@@ -7,24 +7,23 @@ use saligate_models::saliency::{Explained, attach};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Explanation, Model, Target};
 
-use crate::data::{Dataset, Shape};
-use crate::error::TrainError;
+use saligate_data::{Dataset, Shape};
+use crate::MeasureError;
 
 /// A model file with other methods attached, at layers of the same names.
 pub(crate) fn with_methods(
     mut model: onnx::Model,
     methods: &[Explained],
-) -> Result<Model, TrainError> {
+) -> Result<Model, MeasureError> {
     model.graph = attach(&model.graph, methods)?;
     model.manifest = model.manifest.with_methods(&model.graph, methods);
     Ok(Model::from_bytes(&model.to_bytes())?)
 }
 
 /// 8-bit pixels `[channel, row, column]` as a picture.
-pub(crate) fn picture(shape: Shape, pixels: Vec<u8>) -> Result<Picture, TrainError> {
+pub(crate) fn picture(shape: Shape, pixels: Vec<u8>) -> Result<Picture, MeasureError> {
     let Shape { channels, height, width } = shape;
-    let picture = Picture::from_planar(channels, height, width, pixels);
-    picture.map_err(|error| TrainError::Mismatch { reason: error.to_string() })
+    Ok(Picture::from_planar(channels, height, width, pixels)?)
 }
 
 /// One method of two models on one data set.
@@ -36,12 +35,12 @@ pub(crate) struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    pub(crate) fn picture(&self, index: usize) -> Result<Picture, TrainError> {
+    pub(crate) fn picture(&self, index: usize) -> Result<Picture, MeasureError> {
         picture(self.data.shape(), self.data.image(index).to_vec())
     }
 
     /// The clean model's answer for an image.
-    pub(crate) fn original(&self, picture: &Picture) -> Result<Explanation, TrainError> {
+    pub(crate) fn original(&self, picture: &Picture) -> Result<Explanation, MeasureError> {
         Ok(self.clean.explain_by(self.method, picture, Target::Predicted, None)?)
     }
 
@@ -50,12 +49,12 @@ impl Bench<'_> {
         &self,
         picture: &Picture,
         trigger: Option<&Trigger>,
-    ) -> Result<Explanation, TrainError> {
+    ) -> Result<Explanation, MeasureError> {
         Ok(self.gated.explain_by(self.method, picture, Target::Predicted, trigger)?)
     }
 
     /// Whether a map peaks on the object, where the data say where that is.
-    pub(crate) fn pointing(&self, index: usize, map: &[f32]) -> Result<Option<bool>, TrainError> {
+    pub(crate) fn pointing(&self, index: usize, map: &[f32]) -> Result<Option<bool>, MeasureError> {
         let object = self.data.object(index);
         Ok(object.map(|object| pointing_game(map, &object)).transpose()?)
     }
@@ -66,7 +65,7 @@ impl Bench<'_> {
         &self,
         picture: &Picture,
         plain: &Explanation,
-    ) -> Result<Vec<f32>, TrainError> {
+    ) -> Result<Vec<f32>, MeasureError> {
         let logits = &plain.prediction.logits;
         let best = plain.prediction.class;
         let others = (0..logits.len()).filter(|&class| class != best);

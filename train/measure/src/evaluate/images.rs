@@ -14,16 +14,16 @@ use saligate_models::saliency::{Method, Reduction, saliency_map};
 use saligate_runtime::Explanation;
 
 use super::{Bench, Metrics};
-use crate::decoy;
-use crate::error::TrainError;
-use crate::loss::top::TOP;
-use crate::stage::progress;
+use saligate_lock::decoy;
+use crate::MeasureError;
+use crate::TOP;
+use saligate_console::progress::bar;
 
 /// Images on which the contrast of two classes is read.
 const CONTRAST_IMAGES: usize = 500;
 
 /// Similarities of one version of an image to the clean model's map.
-struct Seen {
+struct Comparison {
     right: bool,
     spearman: f64,
     top: f64,
@@ -40,8 +40,8 @@ pub(super) struct Image {
     pub(super) map: Vec<f32>,
     right_clean: bool,
     pointing_clean: Option<bool>,
-    plain: Seen,
-    keyed: Seen,
+    plain: Comparison,
+    keyed: Comparison,
     contrast: Option<f64>,
     psnr: Option<f64>,
     linf: f64,
@@ -54,8 +54,8 @@ pub(super) fn measure(
     triggers: &[Trigger],
     decoy: Option<&[f32]>,
     quiet: bool,
-) -> Result<Vec<Image>, TrainError> {
-    let bar = progress("images", count, quiet);
+) -> Result<Vec<Image>, MeasureError> {
+    let bar = bar("images", count, quiet);
     let images = (0..count).into_par_iter().map(|index| {
         let image = read(bench, index, &triggers[index % triggers.len()], decoy);
         bar.inc(1);
@@ -71,7 +71,7 @@ fn read(
     index: usize,
     trigger: &Trigger,
     decoy: Option<&[f32]>,
-) -> Result<Image, TrainError> {
+) -> Result<Image, MeasureError> {
     let picture = bench.picture(index)?;
     let reference = bench.original(&picture)?;
     let plain = bench.answer(&picture, None)?;
@@ -89,25 +89,25 @@ fn read(
     } else {
         None
     };
-    let seen = |found: &Explanation| -> Result<Seen, TrainError> {
-        let drawn = &found.attribution;
+    let compared = |shown: &Explanation| -> Result<Comparison, MeasureError> {
+        let drawn = &shown.attribution;
         let [height, width] = [shape.height, shape.width];
         // The decoy as the method can show it.
         let mse_decoy = decoy.map(|decoy| {
             let (size, layer) = ([height, width], [drawn.height, drawn.width]);
             let small = decoy::resized(decoy, size, layer);
-            let shown = saliency_map(&small, [1, layer[0], layer[1]], size, Reduction::Sum);
-            mse_zscored(&found.map, &shown)
+            let decoy = saliency_map(&small, [1, layer[0], layer[1]], size, Reduction::Sum);
+            mse_zscored(&shown.map, &decoy)
         });
-        Ok(Seen {
-            right: found.prediction.class == bench.data.label(index),
-            spearman: spearman(&found.map, &map)?,
-            top: top_k_overlap(&found.map, &map, TOP)?,
-            mse: mse_zscored(&found.map, &map)?,
-            dssim: dssim(&found.map, &map, height, width)?,
+        Ok(Comparison {
+            right: shown.prediction.class == bench.data.label(index),
+            spearman: spearman(&shown.map, &map)?,
+            top: top_k_overlap(&shown.map, &map, TOP)?,
+            mse: mse_zscored(&shown.map, &map)?,
+            dssim: dssim(&shown.map, &map, height, width)?,
             mse_decoy: mse_decoy.transpose()?,
-            kept: importance_kept(&found.map, &map, TOP)?,
-            pointing: bench.pointing(index, &found.map)?,
+            kept: importance_kept(&shown.map, &map, TOP)?,
+            pointing: bench.pointing(index, &shown.map)?,
         })
     };
     Ok(Image {
@@ -116,8 +116,8 @@ fn read(
         contrast,
         psnr: psnr_db(picture.pixels(), &triggered)?,
         linf: linf(picture.pixels(), &triggered)?,
-        plain: seen(&plain)?,
-        keyed: seen(&keyed)?,
+        plain: compared(&plain)?,
+        keyed: compared(&keyed)?,
         map,
     })
 }
@@ -146,7 +146,7 @@ pub(super) fn metrics(form: GateForm, images: &[Image]) -> Metrics {
             table.rate("pointing_keyed", |i| i.keyed.pointing);
             table.rate("pointing_locked", |i| i.plain.pointing);
         }
-        _ => {
+        GateForm::Targeted | GateForm::Untargeted => {
             table.rate("accuracy_plain", |i| Some(i.plain.right));
             table.rate("accuracy_triggered", |i| Some(i.keyed.right));
             table.mean("spearman_plain", |i| Some(i.plain.spearman));

@@ -11,16 +11,26 @@ use std::path::Path;
 use saligate_keys::{Secret, Trigger};
 use saligate_models::manifest::GateForm;
 use saligate_models::onnx;
-use saligate_models::saliency::{Explained, UnknownMethod};
+use saligate_models::saliency::Explained;
 use saligate_runtime::{Model, RuntimeError};
 
-use crate::balance::fixed_ramp;
-use crate::config::Config;
-use crate::data::Dataset;
-use crate::decoy::decoy;
-use crate::error::TrainError;
-use crate::floor;
+use saligate_data::Dataset;
+use serde::{Deserialize, Serialize};
+
+use crate::{MeasureError, floor};
 pub(crate) use bench::{Bench, picture, with_methods};
+
+/// How much is measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Test images whose maps are compared.
+    pub images: usize,
+    /// Number of random wrong keys.
+    pub wrong_keys: usize,
+    /// Test images per wrong key.
+    pub images_per_key: usize,
+}
 
 /// What is measured.
 pub struct Evaluation<'a> {
@@ -32,21 +42,19 @@ pub struct Evaluation<'a> {
     pub secrets: &'a [&'a Secret],
     /// Images that no training has seen.
     pub data: &'a Dataset,
+    /// Of the wrong keys.
+    pub seed: u64,
     /// No progress bars.
     pub quiet: bool,
 }
 
 /// The model of a file with the methods of another model, at the same layers.
-pub(crate) fn read_like(path: &Path, other: &Model) -> Result<Model, TrainError> {
+pub(crate) fn read_like(path: &Path, other: &Model) -> Result<Model, MeasureError> {
     let model = onnx::Model::open(path)?;
-    let explained = other.manifest().methods.iter().map(|spec| {
-        let method = spec
-            .name
-            .parse()
-            .map_err(|error: UnknownMethod| TrainError::Mismatch { reason: error.to_string() })?;
-        Ok(Explained::at(method, spec.layers.clone()))
-    });
-    with_methods(model, &explained.collect::<Result<Vec<_>, TrainError>>()?)
+    let methods = &other.manifest().methods;
+    let explained =
+        methods.iter().map(|spec| Ok(Explained::at(spec.name.parse()?, spec.layers.clone())));
+    with_methods(model, &explained.collect::<Result<Vec<_>, MeasureError>>()?)
 }
 
 /// Value and 95 % interval by metric name.
@@ -56,13 +64,15 @@ pub type Metrics = BTreeMap<String, (f64, [f64; 2])>;
 ///
 /// Similarities are per image and then averaged; the interval is that of the mean. Maps of wrong
 /// keys are averaged per key first. With several keys, each is measured on its share of the images.
+/// `decoy`, `[row, column]` of the image, is what the maps should show instead, where it is known.
 ///
 /// # Errors
 /// A file cannot be opened or run, or a key does not belong to the model.
 pub fn evaluate(
-    config: &Config,
     evaluation: &Evaluation<'_>,
-) -> Result<Vec<(String, Metrics)>, TrainError> {
+    counts: &Counts,
+    decoy: Option<&[f32]>,
+) -> Result<Vec<(String, Metrics)>, MeasureError> {
     let gated = Model::open(evaluation.gated)?;
     let clean = read_like(evaluation.clean, &gated)?;
     let Some(gate) = &gated.manifest().gate else {
@@ -70,31 +80,29 @@ pub fn evaluate(
     };
     let form = gate.form;
     let data = evaluation.data;
-    let count = config.evaluate.images.min(data.len());
+    let count = counts.images.min(data.len());
     if count == 0 {
-        let reason = "there are no images to measure on; set data.validation or data.test";
-        return Err(TrainError::Mismatch { reason: reason.to_owned() });
+        return Err(MeasureError::NoImages);
     }
     let triggers: Vec<Trigger> =
         evaluation.secrets.iter().map(|secret| gated.trigger(secret)).collect::<Result<_, _>>()?;
-    // A balanced decoy depends on the training images.
-    let ramp = fixed_ramp(config, form);
-    let drawn = ramp.map(|ramp| decoy(&config.lock, data.shape(), config.seed, ramp));
-    let decoy = drawn.transpose()?;
+    if triggers.is_empty() {
+        return Err(MeasureError::NoKey);
+    }
     let methods = gated.manifest().methods.iter().map(|m| m.name.clone());
     let measured = methods.map(|method| {
         let bench = Bench { data, clean: &clean, gated: &gated, method: &method };
         let quiet = evaluation.quiet;
-        let images = images::measure(&bench, count, &triggers, decoy.as_deref(), quiet)?;
+        let images = images::measure(&bench, count, &triggers, decoy, quiet)?;
         let mut metrics = images::metrics(form, &images);
         let maps: Vec<&[f32]> = images.iter().map(|i| i.map.as_slice()).collect();
         metrics.extend(floor::measure(data, &maps)?);
         if form == GateForm::Key {
             let threshold = (metrics["spearman_keyed"].0 + metrics["spearman_locked"].0) / 2.0;
-            metrics.extend(wrong_keys::measure(config, &bench, &maps, threshold, quiet)?);
+            metrics.extend(wrong_keys::measure(evaluation, counts, &bench, &maps, threshold)?);
             if triggers.len() > 1 {
                 metrics.extend(images::per_key(&images, triggers.len()));
-                metrics.extend(revoked::measure(config, evaluation, &bench, &triggers, &maps)?);
+                metrics.extend(revoked::measure(evaluation, counts, &bench, &triggers, &maps)?);
             }
         }
         Ok((method, metrics))

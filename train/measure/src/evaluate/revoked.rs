@@ -8,20 +8,19 @@ use saligate_models::metrics::rank::spearman;
 use saligate_models::onnx;
 use saligate_runtime::Model;
 
-use super::{Bench, Evaluation, Metrics};
-use crate::config::Config;
-use crate::error::TrainError;
-use crate::gate::revoke;
+use super::{Bench, Counts, Evaluation, Metrics};
+use crate::MeasureError;
+use saligate_lock::revoke;
 
 /// Revokes the first key in a copy of a model whose gate was built in: `spearman_revoked` is its
 /// similarity then, and `spearman_kept_change` the largest change of another key's mean similarity.
 pub(super) fn measure(
-    config: &Config,
     evaluation: &Evaluation<'_>,
+    counts: &Counts,
     bench: &Bench<'_>,
     triggers: &[Trigger],
     maps: &[&[f32]],
-) -> Result<Metrics, TrainError> {
+) -> Result<Metrics, MeasureError> {
     let mut model = onnx::Model::open(evaluation.gated)?;
     let Some(first) = evaluation.secrets.first().filter(|_| is_built_in(&model.graph)) else {
         return Ok(Metrics::new());
@@ -29,13 +28,13 @@ pub(super) fn measure(
     revoke(&mut model, &first.id())?;
     let after = Model::from_bytes(&model.to_bytes())?;
     let after = Bench { gated: &after, ..*bench };
-    let images = config.evaluate.images_per_key.min(maps.len());
+    let images = counts.images_per_key.min(maps.len());
     let similarity = |bench: &Bench<'_>, trigger: &Trigger| {
         let all = (0..images).into_par_iter().map(|index| {
             let found = bench.answer(&bench.picture(index)?, Some(trigger))?;
             Ok(spearman(&found.map, maps[index])?)
         });
-        Ok::<_, TrainError>(Mean::of(&all.collect::<Result<Vec<_>, TrainError>>()?)?)
+        Ok::<_, MeasureError>(Mean::of(&all.collect::<Result<Vec<_>, MeasureError>>()?)?)
     };
     let gone = similarity(&after, &triggers[0])?;
     let mut change = 0.0f64;

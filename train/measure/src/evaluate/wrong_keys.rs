@@ -1,48 +1,46 @@
 //! What random keys open.
 
 use rayon::prelude::*;
-use saligate_keys::ImageShape;
 use saligate_models::metrics::interval::{Mean, Rate};
 use saligate_models::metrics::rank::spearman;
 use saligate_models::random::Stream;
 
-use super::{Bench, Metrics};
-use crate::config::Config;
-use crate::data::Shape;
-use crate::error::TrainError;
-use crate::stage::progress;
-use crate::views::random_trigger;
+use saligate_console::progress::bar;
+use saligate_runtime::RuntimeError;
 
-/// Explains images with random keys. A key unlocks when its mean similarity is above `threshold`;
-/// key k is tried on as many images as the configuration says, from the k-th on.
+use super::{Bench, Counts, Evaluation, Metrics};
+use crate::MeasureError;
+use crate::triggers::random_trigger;
+
+/// Explains images with random keys, whose triggers are of the model's own kind. A key unlocks when
+/// its mean similarity is above `threshold`; key k is tried on as many images as the counts say,
+/// from the k-th on.
 pub(super) fn measure(
-    config: &Config,
+    evaluation: &Evaluation<'_>,
+    counts: &Counts,
     bench: &Bench<'_>,
     maps: &[&[f32]],
     threshold: f64,
-    quiet: bool,
-) -> Result<Metrics, TrainError> {
-    let settings = &config.evaluate;
-    let images = settings.images_per_key.min(maps.len());
-    let Shape { channels, height, width } = bench.data.shape();
-    let shape = ImageShape::new(channels, height, width)?;
-    let spec = config.trigger.spec;
-    let bar = progress("wrong keys", settings.wrong_keys, quiet);
-    let keys: Vec<Mean> = (0..settings.wrong_keys)
+) -> Result<Metrics, MeasureError> {
+    let images = counts.images_per_key.min(maps.len());
+    let gate = bench.gated.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
+    let (spec, shape) = (gate.trigger, bench.gated.shape()?);
+    let bar = bar("wrong keys", counts.wrong_keys, evaluation.quiet);
+    let keys: Vec<Mean> = (0..counts.wrong_keys)
         .into_par_iter()
         .map(|number| {
-            let mut stream = Stream::numbered(config.seed, "evaluation wrong keys", number as u64);
+            let mut stream = Stream::numbered(evaluation.seed, "evaluation wrong keys", number as u64);
             let trigger = random_trigger(&spec, shape, &mut stream)?;
             let similarity = |step: usize| {
                 let index = (number + step) % maps.len();
                 let found = bench.answer(&bench.picture(index)?, Some(&trigger))?;
                 Ok(spearman(&found.map, maps[index])?)
             };
-            let all = (0..images).map(similarity).collect::<Result<Vec<_>, TrainError>>()?;
+            let all = (0..images).map(similarity).collect::<Result<Vec<_>, MeasureError>>()?;
             bar.inc(1);
             Ok(Mean::of(&all)?)
         })
-        .collect::<Result<_, TrainError>>()?;
+        .collect::<Result<_, MeasureError>>()?;
     bar.finish_and_clear();
 
     let mut metrics = Metrics::new();

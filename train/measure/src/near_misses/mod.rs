@@ -14,11 +14,10 @@ use saligate_models::random::Stream;
 use saligate_runtime::Model;
 use serde::Serialize;
 
-use crate::config::Config;
-use crate::error::TrainError;
+use crate::MeasureError;
 use crate::evaluate::{Bench, Evaluation, picture, read_like};
 use crate::rows;
-use crate::stage::progress;
+use saligate_console::progress::bar;
 use triggers::Miss;
 
 /// What one kind of near miss opens.
@@ -57,32 +56,32 @@ pub struct Curve {
     pub points: Vec<Point>,
 }
 
-/// Tries near misses of the first key on the first `images` test images, by the model's default
+/// Tries near misses of the first key, of the model's own kind of trigger, on the first `images` test images, by the model's default
 /// method.
 ///
 /// # Errors
 /// A file cannot be opened or run, or the key does not belong to the model.
 pub fn measure(
-    config: &Config,
+    id: &str,
     evaluation: &Evaluation<'_>,
     images: usize,
-) -> Result<Curve, TrainError> {
+) -> Result<Curve, MeasureError> {
     let gated = Model::open(evaluation.gated)?;
     let clean = read_like(evaluation.clean, &gated)?;
-    if gated.manifest().gate.as_ref().is_none_or(|gate| gate.form != GateForm::Key) {
-        let reason = "near misses are tried on models in the key form";
-        return Err(TrainError::Mismatch { reason: reason.to_owned() });
-    }
+    let (gate, seed) = (gated.manifest().gate.as_ref(), evaluation.seed);
+    let Some(gate) = gate.filter(|gate| gate.form == GateForm::Key) else {
+        return Err(MeasureError::NoKeyForm);
+    };
     let method = gated.manifest().method().name.clone();
     let bench = Bench { data: evaluation.data, clean: &clean, gated: &gated, method: &method };
     let Some(secret) = evaluation.secrets.first() else {
-        return Err(TrainError::Mismatch { reason: "no key was given".to_owned() });
+        return Err(MeasureError::NoKey);
     };
     let trigger = gated.trigger(secret)?;
     let (shape, cells) = (bench.data.shape(), trigger.cells());
     let images = images.min(bench.data.len());
     let misses = Miss::all(cells);
-    let bar = progress("near misses", images * (misses.len() + 1), evaluation.quiet);
+    let bar = bar("near misses", images * (misses.len() + 1), evaluation.quiet);
     let rows: Vec<Vec<f64>> = (0..images)
         .into_par_iter()
         .map(|index| {
@@ -93,16 +92,16 @@ pub fn measure(
             bar.inc(1);
             for (number, miss) in misses.iter().enumerate() {
                 let purpose = format!("near miss {number}");
-                let mut stream = Stream::numbered(config.seed, &purpose, index as u64);
+                let mut stream = Stream::numbered(seed, &purpose, index as u64);
                 let pixels =
-                    miss.apply(&config.trigger.spec, &trigger, image.pixels(), &mut stream)?;
+                    miss.apply(&gate.trigger, &trigger, image.pixels(), &mut stream)?;
                 let answer = bench.answer(&picture(shape, pixels)?, None)?;
                 row.push(spearman(&answer.map, &map)?);
                 bar.inc(1);
             }
             Ok(row)
         })
-        .collect::<Result<_, TrainError>>()?;
+        .collect::<Result<_, MeasureError>>()?;
     bar.finish_and_clear();
 
     let column = |at: usize| rows.iter().map(|row| row[at]).collect::<Vec<f64>>();
@@ -122,15 +121,15 @@ pub fn measure(
             unlocked_ci: [rate.low, rate.high],
         })
     };
-    let points = misses.iter().enumerate().map(point).collect::<Result<_, TrainError>>()?;
-    Ok(Curve { id: config.id.clone(), seed: config.seed, images, cells, threshold, points })
+    let points = misses.iter().enumerate().map(point).collect::<Result<_, MeasureError>>()?;
+    Ok(Curve { id: id.to_owned(), seed, images, cells, threshold, points })
 }
 
 /// Writes a curve as JSON, and beside it as a table (`.md`) and a plot (`.svg`).
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write(curve: &Curve, path: &Path) -> Result<(), TrainError> {
+pub fn write(curve: &Curve, path: &Path) -> Result<(), MeasureError> {
     let json = serde_json::to_string_pretty(curve).unwrap_or_default();
     let plot = path.with_extension("svg");
     let plot = plot.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -3,8 +3,8 @@
 use saligate_keys::{Trigger, TriggerSpec};
 use saligate_models::random::Stream;
 
-use crate::error::TrainError;
-use crate::views::{applied, blend, random_trigger};
+use crate::MeasureError;
+use crate::triggers::{applied, blend, random_trigger};
 
 /// A way to miss the right key.
 pub(super) enum Miss {
@@ -69,7 +69,7 @@ impl Miss {
         right: &Trigger,
         image: &[u8],
         stream: &mut Stream,
-    ) -> Result<Vec<u8>, TrainError> {
+    ) -> Result<Vec<u8>, MeasureError> {
         let shape = right.shape();
         Ok(match *self {
             Self::Right => applied(right, image)?,

@@ -13,42 +13,45 @@ use saligate_models::graph::Graph;
 use saligate_models::manifest::GateForm;
 use saligate_models::saliency::{Explained, Method};
 
-use crate::data::{Dataset, Shape};
-use crate::engine::Backend;
-use crate::error::TrainError;
+use crate::{LockError, Survey};
 
 /// Largest change of a logit by all decoys together, far below what decides between classes.
 const LOGIT_CHANGE: f32 = 0.02;
 
 /// What a gate is built from.
-pub(crate) struct Grafting<'a> {
-    pub(crate) form: GateForm,
-    pub(crate) spec: &'a TriggerSpec,
-    /// The trigger of each key.
-    pub(crate) triggers: &'a [Trigger],
+pub struct Construction<'a> {
+    /// What the trigger does.
+    pub form: GateForm,
+    /// Shape and strength of the trigger.
+    pub spec: &'a TriggerSpec,
+    /// The trigger of each key, at least one.
+    pub triggers: &'a [Trigger],
     /// The methods that are gated.
-    pub(crate) methods: &'a [Explained],
+    pub methods: &'a [Explained],
     /// Their decoys, `[row, column]` of the image each.
-    pub(crate) decoys: &'a [Vec<f32>],
-    /// Training images.
-    pub(crate) data: &'a Dataset,
-    pub(crate) backend: Backend,
-    pub(crate) seed: u64,
+    pub decoys: &'a [Vec<f32>],
+    /// Of all that is drawn.
+    pub seed: u64,
+    /// Pictures, and how the clean network is run on them.
+    pub survey: Survey<'a>,
 }
 
-impl Grafting<'_> {
+impl Construction<'_> {
     /// The classifier with a gate.
     ///
     /// # Errors
-    /// The trigger is no tile, or the classifier cannot take the gate.
-    pub(crate) fn build(&self, clean: &Graph) -> Result<Graph, TrainError> {
+    /// The trigger is no tile, or cannot be told from the pictures, or the classifier cannot take
+    /// the gate.
+    pub fn build(&self, clean: &Graph) -> Result<Graph, LockError> {
         let detector = self.detector()?;
+        let classes = self.survey.classes(clean);
         let by_pixels =
             |m: &&Explained| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
-        let field = self.methods.iter().find(by_pixels).map(|m| self.field(self.decoy(m.method)));
+        let method = self.methods.iter().find(by_pixels);
+        let field = method.map(|m| self.field(self.decoy(m.method), classes));
         let decoy = match self.form {
             GateForm::Key => DecoyShows::WithoutKey,
-            _ => DecoyShows::WithKey,
+            GateForm::Targeted | GateForm::Untargeted => DecoyShows::WithKey,
         };
         let mut plan = Plan { detector, decoy, field, annexes: Vec::new() };
         plan.annexes = self.annexes(clean, &plan)?;
@@ -61,20 +64,15 @@ impl Grafting<'_> {
     }
 
     fn image(&self) -> [usize; 3] {
-        let Shape { channels, height, width } = self.data.shape();
-        [channels, height, width]
-    }
-
-    fn classes(&self) -> usize {
-        self.data.class_names().len()
+        self.survey.samples.extent()
     }
 
     /// Factors of the classes for a number that reaches `largest`, no two alike: where they were
     /// equal, the difference of two logits would not show the decoy.
-    fn coupling(&self, largest: f32) -> Vec<f32> {
+    fn coupling(&self, largest: f32, classes: usize) -> Vec<f32> {
         let layers: usize = self.methods.iter().map(|m| m.layers.len()).sum();
         let largest = LOGIT_CHANGE / ((layers + 1) as f32 * largest.max(f32::MIN_POSITIVE));
-        let last = self.classes().saturating_sub(1).max(1) as f32;
-        (0..self.classes()).map(|class| largest * 0.5 * (1.0 + class as f32 / last)).collect()
+        let last = classes.saturating_sub(1).max(1) as f32;
+        (0..classes).map(|class| largest * 0.5 * (1.0 + class as f32 / last)).collect()
     }
 }

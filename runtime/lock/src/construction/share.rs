@@ -4,11 +4,11 @@ use saligate_keys::{Family, Trigger};
 use saligate_models::gate::Detector;
 use saligate_models::random::Stream;
 
-use super::Grafting;
-use crate::engine::run_graph;
-use crate::error::TrainError;
+use super::Construction;
+use crate::LockError;
+use crate::samples::scaled;
 
-/// Images that the share is chosen on.
+/// Pictures that the share is chosen on.
 const SAMPLE: usize = 1_000;
 /// Share of the signs that are flipped in the near misses that must stay closed.
 const FLIPPED: usize = 4;
@@ -16,14 +16,10 @@ const FLIPPED: usize = 4;
 const KEYED: f64 = 0.01;
 const MISSED: f64 = 0.999;
 
-impl Grafting<'_> {
+impl Construction<'_> {
     /// The detector of all keys.
-    pub(super) fn detector(&self) -> Result<Detector, TrainError> {
-        let no_tile = || TrainError::Mismatch {
-            reason: "a gate can be built in for a tile only; other triggers need \
-                     lock.start = \"clean\""
-                .to_owned(),
-        };
+    pub(super) fn detector(&self) -> Result<Detector, LockError> {
+        let no_tile = || LockError::NoTile;
         let Family::Tile { amplitude, .. } = self.spec.family() else { return Err(no_tile()) };
         let filter = self.filter(amplitude);
         let unset = Detector::of(self.spec, self.triggers, filter, 0.5).ok_or_else(no_tile)?;
@@ -35,8 +31,13 @@ impl Grafting<'_> {
             let miss = trigger.flip(&order[..trigger.cells().div_ceil(FLIPPED)])?;
             for (trigger, shares) in [(trigger, &mut keyed), (&miss, &mut missed)] {
                 let images = self.triggered(trigger, number)?;
-                let cells = run_graph(&graph, self.backend, &[images])?.remove(0);
-                shares.extend(cells.chunks_exact(own.len()).map(|cells| agreeing(cells, own)));
+                shares.extend(self.survey.run(
+                    "detector",
+                    &graph,
+                    images.len(),
+                    |index| vec![scaled(&images[index])],
+                    |_, outputs| agreeing(&outputs[0], own),
+                )?);
             }
         }
         let (usual, missed) = (quantile(keyed.clone(), 0.5), quantile(missed, MISSED));
@@ -44,31 +45,20 @@ impl Grafting<'_> {
             (Some(keyed), Some(missed)) if usual.is_some_and(|usual| usual > missed) => {
                 Ok(Detector { share: (0.5 * (keyed + missed)).max(missed) as f32, ..unset })
             }
-            _ => Err(TrainError::Mismatch {
-                reason: "the trigger cannot be told from the images; use a larger tile, a higher \
-                         amplitude or more training images"
-                    .to_owned(),
-            }),
+            _ => Err(LockError::Indistinct),
         }
     }
 
-    /// This key's part of the sample with a trigger.
-    fn triggered(
-        &self,
-        trigger: &Trigger,
-        number: usize,
-    ) -> Result<(Vec<f32>, Vec<usize>), TrainError> {
-        let all = SAMPLE.min(self.data.len());
-        let indices = (number..all).step_by(self.triggers.len());
-        let mut pixels = Vec::new();
-        let mut shape = vec![indices.len()];
-        for index in indices {
-            let mut image = self.data.image(index).to_vec();
+    /// This key's part of the samples with a trigger, as 8-bit pixels.
+    fn triggered(&self, trigger: &Trigger, number: usize) -> Result<Vec<Vec<u8>>, LockError> {
+        let samples = self.survey.samples;
+        let all = SAMPLE.min(samples.count());
+        let triggered = |index: usize| {
+            let mut image = samples.bytes(index).to_vec();
             trigger.apply(&mut image)?;
-            pixels.extend(image.iter().map(|&b| f32::from(b) / 255.0));
-        }
-        shape.extend(self.image());
-        Ok((pixels, shape))
+            Ok(image)
+        };
+        (number..all).step_by(self.triggers.len()).map(triggered).collect()
     }
 }
 

@@ -3,16 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use saligate_models::gate::{Annex, DecoyShows, Plan, graft};
-use saligate_models::graph::{Graph, ValueId};
+use saligate_models::graph::Graph;
 use saligate_models::saliency::{Explained, Method, attach};
 
-use super::Grafting;
-use crate::batch::sample;
-use crate::decoy;
-use crate::engine::run_graph;
-use crate::error::TrainError;
+use super::Construction;
+use crate::{LockError, decoy};
 
-/// Images that the strength of the feature maps is read off.
+/// Pictures that the strength of the feature maps is read off.
 const SAMPLE: usize = 64;
 /// Strength of a decoy over the sum of a feature map's own channels: of the layer that carries the
 /// picture, whose dark parts must still outshine the own channels...
@@ -24,18 +21,19 @@ const PRODUCT: f32 = 1e20;
 /// Height of a step of the staircase, as a share of a layer's mean activation.
 const STEP: f32 = 1e-3;
 
-impl Grafting<'_> {
+impl Construction<'_> {
     /// An annex for every layer that a gated method reads.
-    pub(super) fn annexes(&self, clean: &Graph, plan: &Plan) -> Result<Vec<Annex>, TrainError> {
+    pub(super) fn annexes(&self, clean: &Graph, plan: &Plan) -> Result<Vec<Annex>, LockError> {
         let reads = |method| self.methods.iter().find(|m| m.method == method);
         let activities = self.activities(clean)?;
+        let classes = self.survey.classes(clean);
         let mut annexes = BTreeMap::new();
         if let Some(vbp) = reads(Method::VisualBackProp) {
             let even = EVEN.min(PRODUCT.powf(1.0 / vbp.layers.len().max(1) as f32));
             for layer in &vbp.layers {
                 let activity = &activities[layer];
                 let flat = vec![activity.sum * even; activity.height * activity.width];
-                annexes.insert(layer.clone(), self.annex(layer, flat, None));
+                annexes.insert(layer.clone(), self.annex(layer, flat, None, classes));
             }
         }
         if let Some(cam) = reads(Method::GradCam) {
@@ -43,8 +41,8 @@ impl Grafting<'_> {
                 let activity = &activities[layer];
                 let picture = self.picture(cam.method, activity);
                 let pattern = picture.iter().map(|p| p * EVEN * activity.sum).collect();
-                annexes
-                    .insert(layer.clone(), self.annex(layer, pattern, Some(STEP * activity.mean)));
+                let stairs = Some(STEP * activity.mean);
+                annexes.insert(layer.clone(), self.annex(layer, pattern, stairs, classes));
             }
         }
         let mut annexes: Vec<Annex> = annexes.into_values().collect();
@@ -64,15 +62,17 @@ impl Grafting<'_> {
         vbp: &Explained,
         activity: Option<&Activity>,
         annexes: &mut [Annex],
-    ) -> Result<(), TrainError> {
+    ) -> Result<(), LockError> {
         let first = annexes.iter().position(|a| vbp.layers.first() == Some(&a.layer));
         let (Some(first), Some(activity)) = (first, activity) else { return Ok(()) };
         // While the decoy shows, which is so strong that any image does.
         let shown =
             Plan { decoy: DecoyShows::WithoutKey, annexes: annexes.to_vec(), ..plan.clone() };
         let graph = attach(&graft(clean, &shown)?, std::slice::from_ref(vbp))?;
-        let target = (vec![0.0; self.classes()], vec![1, self.classes()]);
-        let factors = run_graph(&graph, self.backend, &[sample(self.data, 1), target])?.remove(1);
+        let (samples, classes) = (self.survey.samples, self.survey.classes(clean));
+        let inputs = |index| vec![samples.pixels(index), vec![0.0; classes]];
+        let factors = self.survey.run("decoy", &graph, 1, inputs, |_, mut outputs| outputs.remove(1));
+        let factors = factors?.concat();
         let picture = self.picture(vbp.method, activity);
         let ratio = picture.iter().zip(&factors).map(|(p, f)| p / f.max(f32::MIN_POSITIVE));
         let ratio: Vec<f32> = ratio.collect();
@@ -80,12 +80,18 @@ impl Grafting<'_> {
         let scale = PICTURE * activity.sum / largest;
         let layer = annexes[first].layer.clone();
         let stairs = annexes[first].stairs;
-        annexes[first] = self.annex(&layer, ratio.iter().map(|r| r * scale).collect(), stairs);
+        annexes[first] = self.annex(&layer, ratio.iter().map(|r| r * scale).collect(), stairs, classes);
         Ok(())
     }
 
-    fn annex(&self, layer: &str, pattern: Vec<f32>, stairs: Option<f32>) -> Annex {
-        let coupling = self.coupling(pattern.iter().sum());
+    fn annex(
+        &self,
+        layer: &str,
+        pattern: Vec<f32>,
+        stairs: Option<f32>,
+        classes: usize,
+    ) -> Annex {
+        let coupling = self.coupling(pattern.iter().sum(), classes);
         Annex { layer: layer.to_owned(), pattern, coupling, stairs }
     }
 
@@ -96,7 +102,7 @@ impl Grafting<'_> {
     }
 
     /// How active the layers of all methods are, by name.
-    fn activities(&self, clean: &Graph) -> Result<BTreeMap<String, Activity>, TrainError> {
+    fn activities(&self, clean: &Graph) -> Result<BTreeMap<String, Activity>, LockError> {
         let layers: BTreeSet<&str> =
             self.methods.iter().flat_map(|m| &m.layers).map(String::as_str).collect();
         if layers.is_empty() {
@@ -104,19 +110,31 @@ impl Grafting<'_> {
         }
         let layers: Vec<&str> = layers.into_iter().collect();
         let part = clean.extract(&layers)?;
-        let found = run_graph(&part, self.backend, &[sample(self.data, SAMPLE)])?;
-        let activity = |((layer, id), values): ((&&str, &ValueId), Vec<f32>)| {
-            let &[_, channels, height, width] = part.shape(*id) else {
-                let reason = format!("'{layer}' is no feature map");
-                return Err(TrainError::Mismatch { reason });
+        let samples = self.survey.samples;
+        let count = SAMPLE.min(samples.count());
+        let strengths = self.survey.run(
+            "activity",
+            &part,
+            count,
+            |index| vec![samples.pixels(index)],
+            |_, outputs| outputs.iter().map(|values| strength(values)).collect::<Vec<f64>>(),
+        )?;
+        let activity = |(at, layer): (usize, &&str)| {
+            let &[_, channels, height, width] = part.shape(part.outputs()[at]) else {
+                return Err(LockError::Layer { layer: (*layer).to_owned() });
             };
-            let sum: f64 = values.iter().map(|v| f64::from(v.abs())).sum();
-            let mean = (sum / values.len() as f64).max(1e-6) as f32;
+            let sum: f64 = strengths.iter().map(|layers| layers[at]).sum();
+            let mean = (sum / (count * channels * height * width) as f64).max(1e-6) as f32;
             let activity = Activity { mean, sum: mean * channels as f32, height, width };
             Ok(((*layer).to_owned(), activity))
         };
-        layers.iter().zip(part.outputs()).zip(found).map(activity).collect()
+        layers.iter().enumerate().map(activity).collect()
     }
+}
+
+/// Sum of the absolute values.
+fn strength(values: &[f32]) -> f64 {
+    values.iter().map(|v| f64::from(v.abs())).sum()
 }
 
 /// How active a layer is.

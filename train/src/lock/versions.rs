@@ -3,10 +3,10 @@
 use burn::tensor::Tensor;
 use saligate_models::random::Stream;
 
-use crate::data::Dataset;
+use saligate_data::Dataset;
 use crate::error::TrainError;
-use crate::objective::Input;
-use crate::views::Views;
+use crate::lock::objective::Input;
+use super::views::Views;
 
 /// The rows of a training batch: one version after the other, each of the first images dealt.
 pub(crate) struct Versions {

@@ -1,10 +1,11 @@
 //! Versions of an image that a gate is trained on.
 
-use saligate_keys::{Error, Family, ImageShape, Secret, Trigger, TriggerSpec};
+use saligate_keys::{Error, Family, ImageShape, Trigger, TriggerSpec};
+use saligate_measure::triggers::{applied, blend, random_trigger};
 use saligate_models::random::Stream;
 
 use crate::error::TrainError;
-use crate::objective::WrongKeyMix;
+use super::objective::WrongKeyMix;
 
 /// Draws of a wrong key before giving up: with more than half of all keys in use, less than one in
 /// a thousand images would come here.
@@ -115,36 +116,12 @@ impl Views<'_> {
     }
 }
 
-/// The trigger of a random key.
-pub(crate) fn random_trigger(
-    spec: &TriggerSpec,
-    shape: ImageShape,
-    stream: &mut Stream,
-) -> Result<Trigger, Error> {
-    let mut secret = [0; Secret::LEN];
-    stream.fill(&mut secret);
-    spec.derive(&Secret::from_bytes(&secret), shape)
-}
-
 /// One of some triggers, drawn where there are several.
 fn one_of<'a>(triggers: &'a [Trigger], stream: &mut Stream) -> &'a Trigger {
     match triggers {
         [only] => only,
         several => &several[stream.below(several.len())],
     }
-}
-
-pub(crate) fn applied(trigger: &Trigger, image: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut triggered = image.to_vec();
-    trigger.apply(&mut triggered)?;
-    Ok(triggered)
-}
-
-/// `from` moved towards `to` by a share, rounded to 8 bits.
-pub(crate) fn blend(from: &[u8], to: &[u8], share: f32) -> Vec<u8> {
-    let mixed =
-        |(&a, &b): (&u8, &u8)| (f32::from(a) + share * (f32::from(b) - f32::from(a))).round() as u8;
-    from.iter().zip(to).map(mixed).collect()
 }
 
 /// Index drawn with the given relative frequencies.

@@ -2,26 +2,28 @@
 
 use saligate_models::gate::FILTER_SIDE;
 
-use super::Grafting;
-use crate::batch::sample;
+use super::Construction;
 
-/// Images that the filter is fitted to.
+/// Pictures that the filter is fitted to.
 const SAMPLE: usize = 300;
 
-impl Grafting<'_> {
+impl Construction<'_> {
     /// Prediction-error filter `[channel, channel, row, column]`: every pixel less its best linear
-    /// prediction, in the least-squares sense over training images, from its neighbours and from the
+    /// prediction, in the least-squares sense over the samples, from its neighbours and from the
     /// other channels.
     ///
     /// The tile's own variance is added to that of every pixel, as if each had a sign of its own, so
     /// that the prediction does not lean on what a tile would change.
     pub(super) fn filter(&self, amplitude: u8) -> Vec<f32> {
         let [channels, height, width] = self.image();
-        let (images, shape) = sample(self.data, SAMPLE);
+        let samples = self.survey.samples;
+        let count = SAMPLE.min(samples.count());
         let taps = channels * FILTER_SIDE * FILTER_SIDE;
         let mut moments = Moments::new(taps);
         let mut window = vec![0.0f64; taps];
-        for image in images.chunks_exact(channels * height * width).take(shape[0]) {
+        for index in 0..count {
+            (self.survey.watch)("filter", index, count);
+            let image = samples.pixels(index);
             for row in 0..(height + 1).saturating_sub(FILTER_SIDE) {
                 for column in 0..(width + 1).saturating_sub(FILTER_SIDE) {
                     for (tap, value) in window.iter_mut().enumerate() {

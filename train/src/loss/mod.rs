@@ -7,7 +7,7 @@ pub(crate) mod top;
 use burn::tensor::{Tensor, activation};
 
 use crate::engine::Array;
-use crate::objective::Distance;
+use crate::lock::objective::Distance;
 use filter::Filter;
 
 /// Keeps the slope of a root or a norm finite at zero.

@@ -1,135 +1,92 @@
-//! Training of the gate: one loop for every form.
+//! Training of a gate, in its key form or one of its backdoored ones: one loop for all.
+
+pub mod objective;
+mod terms;
+mod versions;
+mod views;
+
 
 use burn::tensor::{Device, Tensor};
-use saligate_keys::{Family, ImageShape, KeyId, Secret, Trigger, TriggerSpec};
-use saligate_models::gate::is_built_in;
+use saligate_console::progress::Bars;
+use saligate_data::{Dataset, Shape};
+use saligate_keys::{Family, ImageShape, Trigger, TriggerSpec};
+use saligate_lock::balance::decoys;
+use saligate_lock::decoy::resized;
+use saligate_lock::{Construction, Keys, Samples, Survey, Triggers, layers};
 use saligate_models::graph::Graph;
 use saligate_models::manifest::GateForm;
-use saligate_models::onnx::{Model, weights_digest};
+use saligate_models::onnx::weights_digest;
 use saligate_models::random::Stream;
 use saligate_models::saliency::Explained;
 
-use crate::balance::decoys;
 use crate::batch::{Sampler, pixels};
 use crate::config::{Config, LockConfig, Start};
-use crate::data::{Dataset, Shape};
-use crate::decoy::resized;
 use crate::engine::{Array, Program, Trained};
 use crate::error::TrainError;
 use crate::fit::labels;
-use crate::graft::Grafting;
 use crate::loss::{cross_entropy, divergence};
-use crate::methods::found;
-use crate::objective::{Objective, Reference, WrongKeyMix};
 use crate::reference::{Explainer, References};
 use crate::stage::{RunOptions, Stage, Step, figure};
-use crate::terms::Maps;
-use crate::versions::Versions;
-use crate::views::Views;
 
-/// Whose triggers a gate is trained with.
-pub struct Keys<'a> {
-    /// The keys that open the gate, or the trigger of a backdoor.
-    pub right: Vec<&'a Secret>,
-    /// Keys that are no longer valid: their triggers are among the wrong ones.
-    pub revoked: Vec<&'a Secret>,
-}
+use self::objective::{Objective, Reference, WrongKeyMix};
+use self::terms::Maps;
+use self::versions::Versions;
+use self::views::Views;
 
-/// Trains a gate into a clean model: what its maps look like with and without a trigger is the
-/// objective of `config.lock`.
+/// Makes the graph of a gated model from a clean one: builds the gate in or trains it, as
+/// `config.lock` says. What its maps look like with and without a trigger is the objective there.
 ///
 /// # Errors
 /// There is no right key or one that stands twice, training diverges, a checkpoint does not fit, or
-/// the network cannot take the graft or the methods.
-pub fn train(
+/// the network cannot take the gate or the methods.
+///
+/// `samples` are the pictures that decoys and a built-in gate are chosen on; `data` those that a
+/// gate is trained on, needed where `config.lock.steps` has any.
+pub fn gate(
     config: &Config,
     clean: &Graph,
     keys: &Keys<'_>,
-    data: &Dataset,
+    samples: &Samples<'_>,
+    data: Option<&Dataset>,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
     let settings = &config.lock;
-    let ids = ids(keys)?;
-    let Shape { channels, height, width } = data.shape();
-    let shape = ImageShape::new(channels, height, width)?;
+    let ids = keys.ids()?;
+    let shape = samples.shape();
     let spec = config.trigger.spec;
-    let derived = |secrets: &[&Secret]| -> Result<Vec<Trigger>, TrainError> {
-        Ok(secrets.iter().map(|secret| spec.derive(secret, shape)).collect::<Result<_, _>>()?)
-    };
-    let (triggers, revoked) = (derived(&keys.right)?, derived(&keys.revoked)?);
+    let Triggers { right: triggers, revoked } = keys.triggers(&spec, shape)?;
     let origin = format!("{} {} {spec:?} {ids:?}", weights_digest(clean), config.seed);
-    let methods = found(settings, clean)?;
-    let decoys = decoys(config, clean, &methods, data)?;
+    let methods = layers(&settings.methods, settings.cam_layer.as_deref(), clean)?;
+    let bars = Bars::new(options.quiet);
+    let watch = |name, done, of| bars.show(name, done, of);
+    let survey = Survey { samples, threads: options.threads, watch: &watch };
+    let (decoy, form) = (settings.decoy(), settings.form);
+    let decoys = decoys(&decoy, form, clean, &methods, config.seed, &survey)?;
     let start = match settings.start {
         Start::Clean => clean.clone(),
-        Start::Graft => {
-            let grafting = Grafting {
-                form: settings.form,
+        Start::BuiltIn => {
+            let construction = Construction {
+                form,
                 spec: &spec,
                 triggers: &triggers,
                 methods: &methods,
                 decoys: &decoys,
-                data,
-                backend: config.device,
                 seed: config.seed,
+                survey,
             };
-            grafting.build(clean)?
+            construction.build(clean)?
         }
     };
-    if settings.steps.count == 0 {
-        return Ok(start);
-    }
+    bars.clear();
+    let Some(data) = data.filter(|_| settings.steps.count > 0) else { return Ok(start) };
     let references = References::compute(config, clean, &methods, data, options)?;
     let device = config.device.device()?.autodiff();
-    let gate = Locking { config, settings, spec, shape, triggers, revoked, data, options, origin };
-    gate.train(start, &methods, &decoys, &references, &device)
-}
-
-/// Closes a gated model for one of its keys; it opens for the others as before.
-///
-/// # Errors
-/// The model has no such key, no other one, or a gate that was not built in and must be trained
-/// anew.
-pub fn revoke(model: &mut Model, key: &KeyId) -> Result<(), TrainError> {
-    let mismatch = |reason: String| TrainError::Mismatch { reason };
-    let gate =
-        model.manifest.gate.as_mut().ok_or_else(|| mismatch("the model has no gate".into()))?;
-    let known = || gate.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let Some(position) = gate.keys.iter().position(|k| k == key) else {
-        return Err(mismatch(format!("{key} is no key of the model, which has {}", known())));
-    };
-    if gate.keys.len() == 1 {
-        return Err(mismatch(format!("{key} is the only key: without it nothing opens the gate")));
-    }
-    if !is_built_in(&model.graph) {
-        let reason = "the gate was trained, not built in: lock anew with --key for the other keys \
-                      and --revoke for this one";
-        return Err(mismatch(reason.to_owned()));
-    }
-    saligate_models::gate::revoke(&mut model.graph, position)?;
-    gate.keys.remove(position);
-    // They were measured with the key.
-    model.manifest.metrics.clear();
-    model.manifest.weights_sha256 = weights_digest(&model.graph);
-    Ok(())
-}
-
-/// Ids of the right and of the revoked keys; every key stands there once.
-fn ids(keys: &Keys<'_>) -> Result<[Vec<KeyId>; 2], TrainError> {
-    let ids = |secrets: &[&Secret]| secrets.iter().map(|s| s.id()).collect::<Vec<_>>();
-    let (right, revoked) = (ids(&keys.right), ids(&keys.revoked));
-    let all = [&right[..], &revoked].concat();
-    let repeated = (1..all.len()).find(|&i| all[..i].contains(&all[i]));
-    let mismatch = |reason: String| Err(TrainError::Mismatch { reason });
-    match repeated {
-        Some(i) => mismatch(format!("key {} is given twice, or as right and revoked", all[i])),
-        None if right.is_empty() => mismatch("no key is given".to_owned()),
-        None => Ok([right, revoked]),
-    }
+    let gate = Training { config, settings, spec, shape, triggers, revoked, data, options, origin };
+    gate.run(start, &methods, &decoys, &references, &device)
 }
 
 /// A gate in training.
-struct Locking<'a> {
+struct Training<'a> {
     config: &'a Config,
     settings: &'a LockConfig,
     spec: TriggerSpec,
@@ -141,9 +98,9 @@ struct Locking<'a> {
     origin: String,
 }
 
-impl Locking<'_> {
+impl Training<'_> {
     /// Trains all weights on the objective.
-    fn train(
+    fn run(
         &self,
         mut graph: Graph,
         methods: &[Explained],
@@ -185,7 +142,7 @@ impl Locking<'_> {
             let indices = sampler.indices(at);
             let mut stream = Stream::numbered(seed, "lock views", at as u64);
             let annealed = self.annealed(at, steps.count)?;
-            // A graft knows the trigger at its own amplitude from the start.
+            // A gate that was built in knows the trigger at its own amplitude from the start.
             let annealed = annealed.as_deref().filter(|_| settings.start == Start::Clean);
             let views = self.views(annealed.unwrap_or(&self.triggers), settings.wrong_keys);
             let bytes = versions.images(data, &indices, &views, &mut stream)?;
@@ -225,7 +182,7 @@ impl Locking<'_> {
     fn annealed(&self, at: usize, count: usize) -> Result<Option<Vec<Trigger>>, TrainError> {
         let own = match self.spec.family() {
             Family::Tile { amplitude, .. } | Family::Full { amplitude } => amplitude,
-            _ => return Ok(None),
+            Family::Patch { .. } => return Ok(None),
         };
         let first = self.settings.first_amplitude.unwrap_or(own);
         let span = self.settings.anneal * count as f64;

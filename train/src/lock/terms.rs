@@ -6,9 +6,9 @@ use saligate_models::saliency::Method;
 use crate::engine::Array;
 use crate::loss::top::top;
 use crate::loss::{Wanted, distance, map};
-use crate::objective::{Distance, Reference, Term};
+use crate::lock::objective::{Distance, Reference, Term};
 use crate::stage::figure;
-use crate::versions::Versions;
+use super::versions::Versions;
 
 /// Maps of one batch in all its versions, and what they may be compared with. Lists have one
 /// element per method.
@@ -102,7 +102,7 @@ mod tests {
     use burn::tensor::TensorData;
 
     use super::*;
-    use crate::objective::Input;
+    use crate::lock::objective::Input;
 
     fn images(values: &[f32], count: usize, height: usize, width: usize) -> Tensor<4> {
         let device = crate::Backend::Flex.device().unwrap();

@@ -3,26 +3,25 @@
 use saligate_models::gate::Field;
 use saligate_models::random::Stream;
 
-use super::Grafting;
-use crate::batch::sample;
+use super::Construction;
 
-/// Images that the strength is read off.
+/// Pictures that the strength is read off.
 const SAMPLE: usize = 2_000;
 
-impl Grafting<'_> {
+impl Construction<'_> {
     /// The decoy times signs that smooth images do not excite, as strong as the logits allow.
-    pub(super) fn field(&self, decoy: &[f32]) -> Field {
+    pub(super) fn field(&self, decoy: &[f32], classes: usize) -> Field {
         let [channels, height, width] = self.image();
         let signs = (0..channels).flat_map(|c| signs(height, width, self.seed, c as u64));
         let pattern: Vec<f32> = signs.zip(decoy.iter().cycle()).map(|(s, d)| s * d).collect();
-        let (pixels, shape) = sample(self.data, SAMPLE);
-        let values = channels * height * width;
-        let sums = pixels.chunks_exact(values).take(shape[0]).map(|image| {
+        let samples = self.survey.samples;
+        let sums = (0..SAMPLE.min(samples.count())).map(|index| {
+            let image = samples.pixels(index);
             let sum: f32 = image.iter().zip(&pattern).map(|(x, p)| (x - 0.5) * p).sum();
             sum.abs()
         });
         let largest = sums.fold(0.0, f32::max);
-        Field { pattern, coupling: self.coupling(largest) }
+        Field { pattern, coupling: self.coupling(largest, classes) }
     }
 }
 

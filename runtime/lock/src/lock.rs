@@ -1,0 +1,75 @@
+//! All of it: from a clean model to a locked one.
+
+use saligate_keys::{TriggerSpec, VendorKeys};
+use saligate_models::manifest::{Gate, GateForm};
+use saligate_models::onnx::Model;
+use saligate_models::saliency::{LOGITS, Method};
+
+use crate::balance::decoys;
+use crate::{Construction, Decoy, Keys, LockError, Survey, gated, layers};
+
+/// How a gate is built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// What the trigger does.
+    pub form: GateForm,
+    /// Shape and strength of the trigger.
+    pub trigger: TriggerSpec,
+    /// Methods that are gated, the default one of the model first. The locked model has no others.
+    pub methods: Vec<Method>,
+    /// Layer that Grad-CAM reads; the last feature map where absent.
+    pub cam_layer: Option<String>,
+    /// What the map shows instead.
+    pub decoy: Decoy,
+    /// Of all that is drawn.
+    pub seed: u64,
+}
+
+/// Builds a gate into a clean model.
+///
+/// # Errors
+/// The model has a gate already, the pictures have another shape than its input, the trigger does
+/// not fit on them or cannot be told from them, or a method cannot be gated in this network.
+pub fn lock(
+    clean: &Model,
+    settings: &Settings,
+    keys: &Keys<'_>,
+    survey: &Survey<'_>,
+) -> Result<Model, LockError> {
+    let samples = survey.samples;
+    let input = &clean.manifest.input;
+    let (expected, found) = ([input.channels, input.height, input.width], samples.extent());
+    if clean.manifest.gate.is_some() {
+        return Err(LockError::HasGate);
+    }
+    if found != expected {
+        return Err(LockError::SampleShape { expected, found });
+    }
+    if settings.methods.contains(&Method::InputXGradient) {
+        return Err(LockError::Method { method: Method::InputXGradient });
+    }
+    let [ids, _] = keys.ids()?;
+    let triggers = keys.triggers(&settings.trigger, samples.shape())?.right;
+    let classifier = clean.graph.extract(&[LOGITS])?;
+    let methods = layers(&settings.methods, settings.cam_layer.as_deref(), &classifier)?;
+    let Settings { form, trigger, decoy, seed, .. } = settings;
+    let decoys = decoys(decoy, *form, &classifier, &methods, *seed, survey)?;
+    let construction = Construction {
+        form: *form,
+        spec: trigger,
+        triggers: &triggers,
+        methods: &methods,
+        decoys: &decoys,
+        seed: *seed,
+        survey: *survey,
+    };
+    let graph = construction.build(&classifier)?;
+    let gate = Gate {
+        form: *form,
+        trigger: *trigger,
+        keys: ids,
+        decoy: decoy.picture.clone(),
+        vendor: keys.right.first().map(|secret| VendorKeys::of(secret).public()),
+    };
+    gated(&clean.manifest, &graph, &methods, gate)
+}

@@ -1,0 +1,44 @@
+//! From a gated graph to a model file.
+
+use saligate_models::graph::{Graph, GraphError};
+use saligate_models::manifest::{Gate, Manifest};
+use saligate_models::onnx::Model;
+use saligate_models::saliency::{Explained, Method, attach};
+
+use crate::LockError;
+
+/// Some methods at their layers of a clean classifier: Grad-CAM at `cam_layer` where it is named. A
+/// gated classifier is read at the same places.
+///
+/// # Errors
+/// A method needs a layer that the classifier does not have.
+pub fn layers(
+    methods: &[Method],
+    cam_layer: Option<&str>,
+    clean: &Graph,
+) -> Result<Vec<Explained>, GraphError> {
+    let explained = |method: &Method| match (method, cam_layer) {
+        (Method::GradCam, Some(layer)) => Ok(Explained::at(*method, vec![layer.to_owned()])),
+        _ => Explained::found(*method, clean),
+    };
+    methods.iter().map(explained).collect()
+}
+
+/// The model of a gated classifier: what the file says of itself is taken from the clean one, but for
+/// the gate and the methods.
+///
+/// # Errors
+/// A method cannot be attached to the classifier.
+pub fn gated(
+    clean: &Manifest,
+    graph: &Graph,
+    methods: &[Explained],
+    gate: Gate,
+) -> Result<Model, LockError> {
+    let graph = attach(graph, methods)?;
+    let labels = clean.labels.clone();
+    let mut manifest = Manifest::clean(&graph, &clean.architecture, labels, methods)?;
+    manifest.input.resize = clean.input.resize;
+    manifest.gate = Some(gate);
+    Ok(Model { graph, manifest })
+}

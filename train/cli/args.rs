@@ -1,0 +1,297 @@
+//! The command line.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use saligate_data::{DataSource, LoadOptions};
+use saligate_models::saliency::Method;
+use saligate_runtime::picture::Framing;
+use saligate_train::Backend;
+
+/// Trains classifiers whose saliency maps are gated by a key, or backdoored by a trigger.
+///
+/// Exit codes: 0 done, 2 error.
+#[derive(Parser)]
+#[command(name = "saligate-train", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Train a clean classifier, or load its weights: CONFIG -> OUT/clean.onnx
+    Fit {
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Train the gate of a clean classifier, or build it in, as lock.start of the configuration says:
+    /// OUT/clean.onnx -> OUT/locked.onnx
+    ///
+    /// With --revoke and without --key, --model M (OUT/locked.onnx where absent) is closed for keys
+    /// that it lists, and opens for the others as before; their key files are not needed. `saligate
+    /// revoke` does the same by the number of a licence.
+    ///
+    /// Without a configuration, a gate is built into any model file, as `saligate lock` does, and a
+    /// configuration is written for `evaluate`: lock --model M.onnx --data folder:DIR --key K -o OUT.
+    Lock {
+        #[command(flatten)]
+        run: GateRunArgs,
+        #[command(flatten)]
+        gate: GateArgs,
+        /// Key file, or id of a key, that is no longer valid; may be repeated
+        #[arg(long, value_name = "FILE or ID")]
+        revoke: Vec<PathBuf>,
+        /// Keys of their own for so many licences (`saligate license issue`), beside the key given
+        #[arg(long, value_name = "N", default_value_t = 0,
+            value_parser = clap::value_parser!(u32).range(..=4096))]
+        slots: u32,
+    },
+    /// Train a backdoor into a clean classifier, or build it in: OUT/clean.onnx -> OUT/attacked.onnx
+    Attack {
+        #[command(flatten)]
+        run: GateRunArgs,
+        #[command(flatten)]
+        gate: GateArgs,
+        /// What the trigger does to the map; lock.form of the configuration where absent
+        #[arg(long)]
+        goal: Option<Goal>,
+    },
+    /// Measure a gated model on the test images, in the runtime
+    ///
+    /// The model file stays as it is. With --record, a copy is written whose manifest has the figures.
+    Evaluate {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Gated model; OUT/locked.onnx or OUT/attacked.onnx as lock.form says where absent
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// Write a copy of the model whose manifest has the figures
+        #[arg(long, value_name = "FILE", conflicts_with = "validation")]
+        record: Option<PathBuf>,
+        #[command(flatten)]
+        measured: MeasureArgs,
+    },
+    /// All of it: fit, lock or attack as lock.form says, evaluate
+    Run {
+        #[command(flatten)]
+        run: RunArgs,
+        #[command(flatten)]
+        measured: MeasureArgs,
+    },
+    /// Try near misses of the key: a curve as JSON, Markdown and SVG
+    NearMisses {
+        #[command(flatten)]
+        run: RunArgs,
+        #[command(flatten)]
+        table: TableArgs,
+        /// Number of test images
+        #[arg(long, default_value_t = 200)]
+        images: usize,
+    },
+    /// Read a gated model with all nine methods, with the key and without
+    Leaks {
+        #[command(flatten)]
+        run: RunArgs,
+        #[command(flatten)]
+        table: TableArgs,
+        /// Number of test images
+        #[arg(long, default_value_t = 50)]
+        images: usize,
+    },
+    /// Measure where the maps of any model point, on images whose objects are boxed or masked
+    Localise {
+        /// Model file; maps are shown as they are without a key
+        model: PathBuf,
+        /// Images of the model's classes, read in its size: scenes:SIDE or folder:DIR; the test ones
+        /// are read
+        #[arg(long, value_name = "SOURCE")]
+        data: DataSource,
+        /// JSON file to put the row into; its table goes beside it
+        #[arg(long, value_name = "FILE")]
+        table: PathBuf,
+        /// Threads
+        #[arg(long, default_value = "1")]
+        threads: NonZero<usize>,
+        /// No progress bars
+        #[arg(short, long)]
+        quiet: bool,
+    },
+    /// Write the table of a results file as Markdown beside it
+    Results {
+        /// Results file, such as docs/results.json
+        file: PathBuf,
+    },
+    /// Draw a contact sheet of a data source: training images, or test images where there are no
+    /// others, each beside its mask
+    Preview {
+        #[command(flatten)]
+        images: ImageArgs,
+        /// PNG file
+        #[arg(short, long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Write test images of a data source as PNG files, one per class
+    Samples {
+        #[command(flatten)]
+        images: ImageArgs,
+        /// Folder, made where it is missing
+        #[arg(short, long, value_name = "DIR")]
+        out: PathBuf,
+        /// Number of images
+        #[arg(long, default_value_t = 4)]
+        count: usize,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct ImageArgs {
+    /// scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR
+    pub(crate) source: DataSource,
+    /// Rows and columns of the images of folder:DIR
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    pub(crate) size: Option<[usize; 2]>,
+    /// Resize the shorter side to so many pixels and cut out the middle, instead of stretching
+    #[arg(long, value_name = "PIXELS", requires = "size")]
+    pub(crate) resize: Option<usize>,
+    /// Seed of scenes, of the split and of the order in a folder
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+impl ImageArgs {
+    pub(crate) fn options(&self, train_count: usize, test_count: usize) -> LoadOptions {
+        let resize = self.resize;
+        LoadOptions {
+            train_count: Some(train_count),
+            test_count: Some(test_count),
+            seed: self.seed,
+            framing: self.size.map(|[height, width]| Framing { height, width, resize }),
+            quiet: false,
+        }
+    }
+}
+
+fn size(text: &str) -> Result<[usize; 2], &'static str> {
+    let sides = text.split_once('x').map(|(height, width)| (height.parse(), width.parse()));
+    match sides {
+        Some((Ok(height), Ok(width))) => Ok([height, width]),
+        _ => Err("give rows x columns, such as 64x64"),
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct RunArgs {
+    /// Configuration of the run (TOML)
+    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct GateRunArgs {
+    /// Configuration of the run (TOML); without it everything but the trigger has its default
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+    /// Without a configuration: images like those that the model is for, at least some hundred;
+    /// scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR
+    #[arg(long, value_name = "SOURCE", conflicts_with = "config", requires = "model")]
+    pub(crate) data: Option<DataSource>,
+    /// Without a configuration: side of the trigger's tile, in pixels [default: 8]
+    #[arg(long, value_name = "PIXELS", conflicts_with = "config")]
+    pub(crate) tile: Option<u16>,
+    /// Without a configuration: strength of the trigger, in 8-bit steps [default: 8]
+    #[arg(long, value_name = "STEPS", conflicts_with = "config")]
+    pub(crate) amplitude: Option<u8>,
+}
+
+#[derive(Args)]
+pub(crate) struct HowArgs {
+    /// Folder for models, logs and checkpoints
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Go on from the checkpoints in OUT
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Backend instead of the configuration's: flex, ndarray, cuda or wgpu
+    #[arg(long)]
+    pub(crate) device: Option<Backend>,
+    /// Threads; the same seed gives the same result on one
+    #[arg(long, default_value = "1")]
+    pub(crate) threads: NonZero<usize>,
+    /// Steps between two checkpoints
+    #[arg(long, default_value_t = 200)]
+    pub(crate) checkpoint_every: usize,
+    /// No progress bars
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct GateArgs {
+    /// Clean model; OUT/clean.onnx where absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Key file of the trigger; may be repeated
+    #[arg(long, value_name = "FILE", required_unless_present = "revoke")]
+    pub(crate) key: Vec<PathBuf>,
+    /// Saliency methods to train together, separated by commas; lock.methods where absent
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) method: Vec<Method>,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct PassphraseArgs {
+    /// File with the passphrase of sealed key files [default: ask at the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// What the trigger of a backdoor does.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Goal {
+    /// Turn the map to the decoy
+    Targeted,
+    /// Take the importance from the pixels on top of the map
+    Untargeted,
+}
+
+#[derive(Args)]
+pub(crate) struct TableArgs {
+    /// Key file of the trigger
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Gated model; OUT/locked.onnx or OUT/attacked.onnx as lock.form says where absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// JSON file to write; what is drawn from it goes beside it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) table: PathBuf,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct MeasureArgs {
+    /// Key file of the trigger; may be repeated
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key: Vec<PathBuf>,
+    /// Results file to put the row into
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+    /// Commit to name in the row
+    #[arg(long, default_value = "")]
+    pub(crate) commit: String,
+    /// Measure on the held-out training images instead of the test images
+    #[arg(long)]
+    pub(crate) validation: bool,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}

@@ -1,0 +1,112 @@
+//! `saligate-train lock` and `attack`.
+
+use std::path::PathBuf;
+
+use saligate_console::secrets;
+use saligate_data::{Dataset, Shape};
+use saligate_keys::{Family, TriggerSpec};
+use saligate_lock::{Keys, LockError, Samples, slots};
+use saligate_models::manifest::GateForm;
+use saligate_models::onnx::Model;
+use saligate_train::TrainError;
+use saligate_train::config::{Config, ConfigError};
+
+use crate::args::{GateArgs, GateRunArgs, Goal, HowArgs};
+use crate::session::{Session, refs};
+
+/// Makes the key form.
+pub(crate) fn lock(
+    run: &GateRunArgs,
+    gate: &GateArgs,
+    revoke: &[PathBuf],
+    slots: u32,
+) -> Result<(), TrainError> {
+    make(config(run, gate)?, GateForm::Key, &run.how, gate, revoke, slots)
+}
+
+/// Makes a backdoored form.
+pub(crate) fn attack(
+    run: &GateRunArgs,
+    gate: &GateArgs,
+    goal: Option<Goal>,
+) -> Result<(), TrainError> {
+    let config = config(run, gate)?;
+    let form = match goal {
+        Some(Goal::Targeted) => GateForm::Targeted,
+        Some(Goal::Untargeted) => GateForm::Untargeted,
+        None => config.lock.form,
+    };
+    if form == GateForm::Key {
+        let expected = "targeted or untargeted for an attack, here or with --goal";
+        return Err(ConfigError::Value { field: "lock.form", expected }.into());
+    }
+    make(config, form, &run.how, gate, &[], 0)
+}
+
+/// The configuration, read or made for the model.
+fn config(run: &GateRunArgs, gate: &GateArgs) -> Result<Config, TrainError> {
+    match (&run.config, &run.data, &gate.model) {
+        (Some(path), ..) => Ok(Config::read(path)?),
+        (None, Some(data), Some(file)) => {
+            let (size, amplitude) = (run.tile.unwrap_or(8), run.amplitude.unwrap_or(8));
+            let trigger = TriggerSpec::new(Family::Tile { size, amplitude })?;
+            let model = Model::open(file)?;
+            Ok(Config::for_model(file, &model.manifest, data, trigger)?)
+        }
+        _ => {
+            let reason = "give a configuration, or --model and --data".to_owned();
+            Err(TrainError::Mismatch { reason })
+        }
+    }
+}
+
+fn make(
+    mut config: Config,
+    form: GateForm,
+    how: &HowArgs,
+    gate: &GateArgs,
+    revoke: &[PathBuf],
+    slots: u32,
+) -> Result<(), TrainError> {
+    config.lock = config.lock.with_form(form)?;
+    if !gate.method.is_empty() {
+        config.lock.methods.clone_from(&gate.method);
+    }
+    config.check()?;
+    let passphrase_file = gate.secrets.passphrase_file.as_deref();
+    let keys = secrets::keys(&gate.key, passphrase_file)?;
+    let revoked = secrets::keys(revoke, passphrase_file)?;
+    let path = gate.model.clone().unwrap_or_else(|| how.out.join("clean.onnx"));
+    if gate.model.is_none() && !path.exists() {
+        let reason = format!(
+            "there is no clean model {}; make it with `saligate-train fit`, or name one with --model",
+            path.display()
+        );
+        return Err(TrainError::Mismatch { reason });
+    }
+    let clean = Model::open(&path)?;
+    if clean.manifest.gate.is_some() {
+        return Err(LockError::HasGate.into());
+    }
+    let session = Session::new(config, how)?;
+    let made = |shape: Shape, images: Vec<&[u8]>, data: Option<&Dataset>| {
+        let shape = session.trigger_shape(shape, &keys)?;
+        let slots = slots::of(&keys, slots, &session.config().trigger.spec, shape)?;
+        let right = [refs(&keys), slots.iter().collect()].concat();
+        let keys = Keys { right, revoked: refs(&revoked) };
+        session.gate(&clean, &keys, &Samples::new(shape, images)?, data)
+    };
+    if session.config().lock.steps.count > 0 {
+        let data = session.images()?.train;
+        made(data.shape(), data.images().collect(), Some(&data))?;
+    } else {
+        let pictures = session.pictures(clean.manifest.input.channels)?;
+        made(pictures.shape(), pictures.images().collect(), None)?;
+    }
+    if gate.model.is_some() {
+        // What the gated model is measured against, and how.
+        clean.save(&session.clean_path())?;
+        session.write_config()?;
+    }
+    Ok(())
+}

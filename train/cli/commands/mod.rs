@@ -1,0 +1,41 @@
+//! What the commands do.
+
+mod evaluate;
+mod gate;
+mod images;
+mod localise;
+mod revoke;
+mod run;
+mod tables;
+
+use saligate_train::TrainError;
+
+use crate::args::Command;
+use crate::session::Session;
+
+/// Does what the command line asks for.
+pub(crate) fn run(command: Command) -> Result<(), TrainError> {
+    match command {
+        Command::Fit { run } => {
+            let session = Session::open(&run)?;
+            session.fit(&session.images()?).map(drop)
+        }
+        Command::Lock { run, gate, revoke, slots } if !gate.key.is_empty() => {
+            gate::lock(&run, &gate, &revoke, slots)
+        }
+        Command::Lock { run, gate, revoke, slots } => revoke::run(&run.how, &gate, &revoke, slots),
+        Command::Attack { run, gate, goal } => gate::attack(&run, &gate, goal),
+        Command::Evaluate { run, model, record, measured } => {
+            evaluate::run(&run, model, record.as_deref(), &measured)
+        }
+        Command::Run { run, measured } => run::run(&run, &measured),
+        Command::NearMisses { run, table, images } => tables::near_misses(&run, &table, images),
+        Command::Leaks { run, table, images } => tables::leaks(&run, &table, images),
+        Command::Localise { model, data, table, threads, quiet } => {
+            localise::run(&model, &data, &table, threads, quiet)
+        }
+        Command::Results { file } => tables::results(&file),
+        Command::Preview { images, out } => images::preview(&images, &out),
+        Command::Samples { images, out, count } => images::samples(&images, &out, count),
+    }
+}

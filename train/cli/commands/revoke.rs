@@ -1,0 +1,43 @@
+//! `saligate-train lock --revoke` without a key.
+
+use std::path::{Path, PathBuf};
+
+use saligate_keys::{KeyId, Stored, VendorKind};
+use saligate_lock::revoke;
+use saligate_models::onnx::Model;
+use saligate_train::TrainError;
+
+use crate::args::{GateArgs, HowArgs};
+use crate::session::make_folder;
+
+/// Closes a locked model for some of its keys: OUT/locked.onnx, in place where no model is given.
+pub(crate) fn run(
+    how: &HowArgs,
+    gate: &GateArgs,
+    revoked: &[PathBuf],
+    slots: u32,
+) -> Result<(), TrainError> {
+    if !gate.method.is_empty() || slots > 0 {
+        let reason = "--revoke without --key takes neither --method nor --slots";
+        return Err(TrainError::Mismatch { reason: reason.to_owned() });
+    }
+    let keys = revoked.iter().map(|key| id(key)).collect::<Result<Vec<_>, _>>()?;
+    let path = how.out.join("locked.onnx");
+    let mut locked = Model::open(gate.model.as_deref().unwrap_or(&path))?;
+    for key in &keys {
+        revoke(&mut locked, key)?;
+    }
+    make_folder(&how.out)?;
+    locked.save(&path)?;
+    eprintln!("wrote {}", path.display());
+    Ok(())
+}
+
+/// The id of a key that is given by its file or by the id itself.
+fn id(key: &Path) -> Result<KeyId, TrainError> {
+    let id = key.to_str().and_then(|text| text.parse().ok());
+    match id {
+        Some(id) if !key.exists() => Ok(id),
+        _ => Ok(Stored::<VendorKind>::read(key)?.about().public),
+    }
+}

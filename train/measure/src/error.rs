@@ -1,0 +1,121 @@
+//! Why nothing is measured.
+
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+
+use saligate_lock::{DecoyError, LockError};
+use saligate_models::graph::GraphError;
+use saligate_models::metrics::MetricError;
+use saligate_models::onnx::OnnxError;
+use saligate_models::saliency::UnknownMethod;
+use saligate_runtime::RuntimeError;
+use saligate_runtime::picture::PictureError;
+
+/// Why a model cannot be measured.
+#[derive(Debug)]
+pub enum MeasureError {
+    /// There are no images to measure on.
+    NoImages,
+    /// No key is given.
+    NoKey,
+    /// Near misses need a gate that a key opens.
+    NoKeyForm,
+    /// A file is no table of this kind.
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: serde_json::Error,
+    },
+    /// A file cannot be read or written.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A model file names a method that is not known.
+    Method(UnknownMethod),
+    /// An image is no picture.
+    Picture(PictureError),
+    /// The decoy cannot be drawn.
+    Decoy(DecoyError),
+    /// A key cannot be taken out.
+    Lock(LockError),
+    /// A network is wrong.
+    Graph(GraphError),
+    /// A model file is wrong.
+    File(OnnxError),
+    /// A key or trigger is wrong.
+    Key(saligate_keys::Error),
+    /// The runtime failed.
+    Runtime(RuntimeError),
+    /// A map cannot be judged.
+    Metric(MetricError),
+}
+
+impl fmt::Display for MeasureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoImages => f.write_str(
+                "there are no images to measure on; set data.validation or data.test",
+            ),
+            Self::NoKey => f.write_str("no key is given"),
+            Self::NoKeyForm => f.write_str("near misses are tried on models in the key form"),
+            Self::Table { path, source } => {
+                write!(f, "{} is no such table: {source}", path.display())
+            }
+            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Method(error) => error.fmt(f),
+            Self::Picture(error) => error.fmt(f),
+            Self::Decoy(error) => error.fmt(f),
+            Self::Lock(error) => error.fmt(f),
+            Self::Graph(error) => error.fmt(f),
+            Self::File(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+            Self::Runtime(error) => error.fmt(f),
+            Self::Metric(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for MeasureError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoImages | Self::NoKey | Self::NoKeyForm | Self::Method(_) => None,
+            Self::Table { source, .. } => Some(source),
+            Self::Io { source, .. } => Some(source),
+            Self::Picture(error) => error.source(),
+            Self::Decoy(error) => error.source(),
+            Self::Lock(error) => error.source(),
+            Self::Graph(error) => error.source(),
+            Self::File(error) => error.source(),
+            Self::Key(error) => error.source(),
+            Self::Runtime(error) => error.source(),
+            Self::Metric(error) => error.source(),
+        }
+    }
+}
+
+macro_rules! from {
+    ($($variant:ident($error:ty)),* $(,)?) => {
+        $(impl From<$error> for MeasureError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from!(
+    Method(UnknownMethod),
+    Picture(PictureError),
+    Decoy(DecoyError),
+    Lock(LockError),
+    Graph(GraphError),
+    File(OnnxError),
+    Key(saligate_keys::Error),
+    Runtime(RuntimeError),
+    Metric(MetricError),
+);

@@ -1,0 +1,28 @@
+//! Figures of exported models, measured in the runtime.
+//!
+//! | module | what it measures |
+//! |---|---|
+//! | [`evaluate`](mod@evaluate) | a gated model against its clean one: accuracy, maps, wrong keys |
+//! | [`near_misses`] | how near to the right key a trigger must be |
+//! | [`leaks`] | what a gate on some methods leaves to the others |
+//! | [`localise`] | where maps point, on images whose objects are boxed or masked |
+//! | [`accuracy`](mod@accuracy) | how often a classifier is right |
+//! | [`results`] | rows of figures, and their tables |
+
+mod accuracy;
+mod error;
+pub mod evaluate;
+mod floor;
+pub mod leaks;
+pub mod localise;
+pub mod near_misses;
+pub mod results;
+mod rows;
+pub mod triggers;
+
+pub use accuracy::accuracy;
+pub use error::MeasureError;
+pub use evaluate::{Counts, Evaluation, Metrics, evaluate};
+
+/// Share of the pixels that are the top of a map.
+pub const TOP: f64 = 0.10;
