@@ -1,5 +1,7 @@
-//! NumPy's `.npy` files, as far as attributions need them: `f32`, little-endian, C order, format
-//! version 1.0.
+//! NumPy's `.npy` files, as far as attributions need them.
+//!
+//! Written are `f32`, little-endian, in C order, format version 1.0, byte by byte as NumPy does it.
+//! Read are `f32` and `f64` of either byte order, in C or Fortran order, format version 1.0.
 //!
 //! ```text
 //! 0x93 "NUMPY"   magic, 6 bytes
@@ -20,6 +22,7 @@ use std::path::Path;
 use saligate_models::atomic::write_atomic;
 
 pub use error::NpyError;
+use header::{Element, Header};
 
 /// Longest file that is read, 1 GiB: far above any attribution, far below what exhausts a device by
 /// mistake.
@@ -47,7 +50,7 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Npy
     write_atomic(path, &bytes).map_err(|source| NpyError::Write { path: path.to_owned(), source })
 }
 
-/// Reads a `.npy` file of `f32` in C order.
+/// Reads a `.npy` file of `f32` or `f64`; the latter are rounded to `f32`.
 ///
 /// # Errors
 /// [`NpyError`] for a file that cannot be read or exceeds [`MAX_FILE_BYTES`], and those of
@@ -78,17 +81,47 @@ pub fn encode(shape: &[usize], values: &[f32]) -> Result<Vec<u8>, NpyError> {
 /// Reads the bytes of a `.npy` file. Every byte must be accounted for.
 ///
 /// # Errors
-/// [`NpyError`] for bytes that are no `.npy` file, another version, another element type or order,
-/// a header that cannot be understood, and more or fewer values than the shape calls for.
+/// [`NpyError`] for bytes that are no `.npy` file, another version, another element type, a header
+/// that cannot be understood, and more or fewer values than the shape calls for.
 pub fn decode(bytes: &[u8]) -> Result<NpyArray, NpyError> {
-    let (shape, data) = header::decode(bytes)?;
-    let (numbers, rest) = data.as_chunks::<4>();
-    if !rest.is_empty() {
-        return Err(NpyError::PartOfAValue { bytes: data.len() });
-    }
-    check_length(&shape, numbers.len())?;
-    let values = numbers.iter().map(|&number| f32::from_le_bytes(number)).collect();
+    let (Header { element, fortran_order, shape }, data) = header::decode(bytes)?;
+    let stored = match element {
+        Element::F32Little => numbers(data, f32::from_le_bytes)?,
+        Element::F32Big => numbers(data, f32::from_be_bytes)?,
+        Element::F64Little => numbers(data, |bytes| f64::from_le_bytes(bytes) as f32)?,
+        Element::F64Big => numbers(data, |bytes| f64::from_be_bytes(bytes) as f32)?,
+    };
+    check_length(&shape, stored.len())?;
+    let values = if fortran_order { in_c_order(&shape, &stored) } else { stored };
     Ok(NpyArray { shape, values })
+}
+
+fn numbers<const SIZE: usize>(
+    data: &[u8],
+    number: impl Fn([u8; SIZE]) -> f32,
+) -> Result<Vec<f32>, NpyError> {
+    let (numbers, rest) = data.as_chunks::<SIZE>();
+    if !rest.is_empty() {
+        return Err(NpyError::PartOfAValue { bytes: data.len(), size: SIZE });
+    }
+    Ok(numbers.iter().map(|&bytes| number(bytes)).collect())
+}
+
+/// From the order in which the first axis varies fastest to that in which the last one does.
+fn in_c_order(shape: &[usize], stored: &[f32]) -> Vec<f32> {
+    let mut index = vec![0; shape.len()];
+    let next = |_| {
+        let at = index.iter().zip(shape).rev().fold(0, |at, (i, length)| at * length + i);
+        for (i, &length) in index.iter_mut().zip(shape).rev() {
+            *i += 1;
+            if *i < length {
+                break;
+            }
+            *i = 0;
+        }
+        stored[at]
+    };
+    (0..stored.len()).map(next).collect()
 }
 
 fn check_length(shape: &[usize], found: usize) -> Result<(), NpyError> {
@@ -185,15 +218,99 @@ mod tests {
         }
     }
 
+    /// `numpy.asfortranarray(numpy.arange(6, dtype='>f8').reshape(1, 2, 3) / 4)`, written as above.
+    const FORTRAN: &[u8] = b"\x93NUMPY\x01\x00\x76\x00{'descr': '>f8', 'fortran_order': True, \
+        'shape': (1, 2, 3), }                                                        \n\
+        \x00\x00\x00\x00\x00\x00\x00\x00\x3f\xe8\x00\x00\x00\x00\x00\x00\
+        \x3f\xd0\x00\x00\x00\x00\x00\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\
+        \x3f\xe0\x00\x00\x00\x00\x00\x00\x3f\xf4\x00\x00\x00\x00\x00\x00";
+
+    #[test]
+    fn fortran_order_and_big_endian_doubles_are_read() {
+        let array = decode(FORTRAN).unwrap();
+        assert_eq!(array.shape, [1, 2, 3]);
+        assert_eq!(array.values, [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]);
+        for end in 0..FORTRAN.len() {
+            assert!(decode(&FORTRAN[..end]).is_err(), "cut to {end} bytes");
+        }
+    }
+
+    #[test]
+    fn every_element_type_is_read() {
+        let read = |descr: &str, data: &[u8]| {
+            let shape = "'fortran_order': False, 'shape': (2,), }";
+            decode(&with_header(&format!("{{'descr': '{descr}', {shape}\n"), data))
+        };
+        let values = [1.5, -2.0_f32];
+        let wide = values.map(f64::from);
+        for (descr, data) in [
+            ("<f4", values.map(f32::to_le_bytes).concat()),
+            (">f4", values.map(f32::to_be_bytes).concat()),
+            ("<f8", wide.map(f64::to_le_bytes).concat()),
+            (">f8", wide.map(f64::to_be_bytes).concat()),
+        ] {
+            assert_eq!(read(descr, &data).unwrap().values, values, "{descr}");
+            let error = read(descr, &data[1..]).unwrap_err();
+            assert!(matches!(error, NpyError::PartOfAValue { .. }), "{descr}: {error}");
+        }
+        // What no f32 holds is rounded, or infinite.
+        let doubles = [1e300, 0.1_f64].map(f64::to_le_bytes).concat();
+        assert_eq!(read("<f8", &doubles).unwrap().values, [f32::INFINITY, 0.1]);
+    }
+
+    #[test]
+    fn any_number_of_axes_is_put_in_order() {
+        for shape in [&[][..], &[4], &[0, 3], &[2, 3], &[3, 1, 2, 4]] {
+            let count: usize = shape.iter().product();
+            // Each value tells its own place in C order.
+            let mut stored = vec![0.0; count];
+            for at in 0..count {
+                let (mut rest, mut place, mut step) = (at, 0, 1);
+                let mut index = vec![0; shape.len()];
+                for axis in (0..shape.len()).rev() {
+                    index[axis] = rest % shape[axis];
+                    rest /= shape[axis];
+                }
+                for axis in 0..shape.len() {
+                    place += index[axis] * step;
+                    step *= shape[axis];
+                }
+                stored[place] = at as f32;
+            }
+            let expected: Vec<f32> = (0..count).map(|at| at as f32).collect();
+            assert_eq!(in_c_order(shape, &stored), expected, "{shape:?}");
+        }
+    }
+
     #[test]
     fn other_kinds_of_arrays_are_named() {
         let header = |text: &str| decode(&with_header(text, &[0; 8])).unwrap_err().to_string();
-        let double = header("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }\n");
-        assert!(double.contains("<f8"), "{double}");
-        let fortran = header("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2), }\n");
-        assert!(fortran.contains("Fortran"), "{fortran}");
+        for descr in ["<i4", "<f2", "|O", "=f4", "f4"] {
+            let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,), }}\n");
+            assert!(header(&text).contains(&format!("found {descr}")), "{descr}");
+        }
         let version = decode(b"\x93NUMPY\x02\x00\x00\x00").unwrap_err().to_string();
         assert!(version.contains("2.0"), "{version}");
+    }
+
+    /// A header says how long the data are, and is not believed.
+    #[test]
+    fn hostile_headers_end_at_once() {
+        for axes in
+            ["999999999999, 999999999999", "18446744073709551615, 2", "1152921504606846976,"]
+        {
+            let text = format!("{{'descr': '<f8', 'fortran_order': True, 'shape': ({axes}), }}\n");
+            let error = decode(&with_header(&text, &[0; 8])).unwrap_err();
+            assert!(matches!(error, NpyError::Length { found: 1, .. }), "{axes}: {error}");
+        }
+        for text in ["{", "(", "{'descr': "].map(|part| part.repeat(5000)) {
+            let error = decode(&with_header(&text, &[])).unwrap_err();
+            assert!(matches!(error, NpyError::Header { .. }), "{error}");
+        }
+        let ones = "1, ".repeat(1000);
+        let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({ones}), }}\n");
+        let error = decode(&with_header(&text, &[0; 4])).unwrap_err();
+        assert!(matches!(error, NpyError::Axes { found: 1000 }), "{error}");
     }
 
     #[test]
