@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use saligate_keys::Vendor;
+use saligate_models::saliency::Method;
 use saligate_runtime::method::{self, Kind, Settings, Value};
 use saligate_runtime::picture::FORMATS;
 
@@ -68,10 +69,7 @@ pub(crate) struct ExplainArgs {
     /// Class to explain, by number or label; the predicted one where absent
     #[arg(long, value_name = "CLASS")]
     pub(crate) class: Option<String>,
-    /// Saliency method: one of the model's (see `inspect`; the first where absent; for a network
-    /// from elsewhere gradient, input-x-gradient, guided-backprop, grad-cam or vbp), or smoothgrad,
-    /// integrated-gradients, occlusion, rise, which run the model many times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = methods())]
     pub(crate) method: Option<String>,
     /// Write the heat map (PNG)
     #[arg(short, long, value_name = "FILE")]
@@ -155,6 +153,19 @@ fn size(text: &str) -> Result<[usize; 2], String> {
         (Ok(rows @ 1..), Ok(columns @ 1..)) => Ok([rows, columns]),
         _ => Err("a number of pixels, or rows x columns such as 192x256".to_owned()),
     }
+}
+
+/// What `--method` takes, in words.
+fn methods() -> String {
+    let of_graphs: Vec<_> = Method::ALL.iter().map(|method| method.name()).collect();
+    let of_passes: Vec<_> = method::passes().collect();
+    let (last, others) = of_graphs.split_last().expect("there are methods");
+    format!(
+        "Saliency method: one of the model's (see `inspect`; the first where absent; for a network \
+         from elsewhere {} or {last}), or {}, which run the model many times",
+        others.join(", "),
+        of_passes.join(", ")
+    )
 }
 
 /// The formats of pictures that are read, in words.
