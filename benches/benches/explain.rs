@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use divan::Bencher;
 use saligate_keys::{KeyFile, Trigger};
-use saligate_runtime::passes::{IntegratedGradients, Occlusion, SmoothGrad};
+use saligate_runtime::passes::{IntegratedGradients, Occlusion, Pass, SmoothGrad};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 
@@ -58,19 +58,21 @@ fn smoothgrad_16(bencher: Bencher<'_, '_>) {
     bencher.bench_local(run);
 }
 
-/// 225 forward passes, by the number of images that are run at once.
-#[divan::bench(args = [1, 2, 4, 8, 16], sample_count = 10)]
-fn occlusion(bencher: Bencher<'_, '_>, batch: usize) {
-    let (model, picture) = (model().with_batch(batch), picture());
+/// 225 forward passes, by the number of threads.
+#[divan::bench(args = [1, 2, 4], sample_count = 10)]
+fn occlusion(bencher: Bencher<'_, '_>, threads: usize) {
+    let threads = threads.try_into().expect("positive");
+    let (model, picture) = (model().with_threads(threads), picture());
     let method = Occlusion::default();
     let run = || method.run(&model, &picture, Target::Predicted, None, &mut |_, _| {});
     bencher.bench_local(run);
 }
 
-/// 32 forward and backward passes, by the number of images that are run at once.
-#[divan::bench(args = [1, 2, 4, 8, 16], sample_count = 20)]
-fn integrated_gradients(bencher: Bencher<'_, '_>, batch: usize) {
-    let (model, picture) = (model().with_batch(batch), picture());
+/// 32 forward and backward passes, by the number of threads.
+#[divan::bench(args = [1, 2, 4], sample_count = 20)]
+fn integrated_gradients(bencher: Bencher<'_, '_>, threads: usize) {
+    let threads = threads.try_into().expect("positive");
+    let (model, picture) = (model().with_threads(threads), picture());
     let method = IntegratedGradients::default();
     let run = || method.run(&model, &picture, Target::Predicted, None, &mut |_, _| {});
     bencher.bench_local(run);

@@ -30,11 +30,11 @@ pub struct Access {
 /// What is checked whenever it is used.
 enum Terms {
     Key(KeyId),
-    License(Box<Held>),
+    License(Box<LicenseUse>),
 }
 
-/// A licence, and what it is held against.
-struct Held {
+/// A licence, and what it is used for.
+struct LicenseUse {
     license: License,
     recipient: Recipient,
     device: Option<String>,
@@ -67,8 +67,8 @@ impl Access {
         let gate = model.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
         let trigger = checked.open(identity, &gate.trigger, model.shape()?)?;
         let device = usage.device.map(ToOwned::to_owned);
-        let held = Held { license, recipient, device, vendor: usage.vendor };
-        Ok(Self { trigger, terms: Terms::License(Box::new(held)) })
+        let usage = LicenseUse { license, recipient, device, vendor: usage.vendor };
+        Ok(Self { trigger, terms: Terms::License(Box::new(usage)) })
     }
 
     /// The trigger, for one explanation of this model by this method now. A licence is checked every
@@ -84,8 +84,8 @@ impl Access {
     ) -> Result<&Trigger, RuntimeError> {
         match &self.terms {
             Terms::Key(id) => model.check_key(*id)?,
-            Terms::License(held) => {
-                let Held { license, recipient, device, vendor } = &**held;
+            Terms::License(license_use) => {
+                let LicenseUse { license, recipient, device, vendor } = &**license_use;
                 let usage = Use { now, device: device.as_deref(), vendor: *vendor, method };
                 model.check_license(license, *recipient, &usage)?;
             }

@@ -10,7 +10,6 @@ use crate::engine::EngineError;
 
 /// An error of the runtime.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum RuntimeError {
     /// The model file is wrong.
     Onnx(OnnxError),
@@ -71,6 +70,15 @@ pub enum RuntimeError {
         /// What it is.
         found: String,
     },
+    /// A parameter was set that belongs to another method.
+    ForeignParameter {
+        /// Its name.
+        parameter: String,
+        /// The method that it was set for.
+        method: String,
+        /// The methods that have it; none where no method does.
+        owners: Vec<&'static str>,
+    },
     /// A method reads gradients, and the file has none.
     NeedsGradient {
         /// The method.
@@ -123,6 +131,14 @@ impl fmt::Display for RuntimeError {
             Self::Parameter { name, expected, found } => {
                 write!(f, "{name} must be {expected}, not {found}")
             }
+            Self::ForeignParameter { parameter, method, owners } => match &owners[..] {
+                [] => write!(f, "no method has a parameter '{parameter}'"),
+                owners => write!(
+                    f,
+                    "{parameter} does not belong to the method '{method}', but to {}",
+                    owners.join(" and ")
+                ),
+            },
             Self::NeedsGradient { method, found } => write!(
                 f,
                 "{method} reads gradients, and this file has only: {}; occlusion and rise need \

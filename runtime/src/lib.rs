@@ -1,7 +1,8 @@
 //! Predicts and explains with exported models, on small machines and without Python.
 //!
 //! A [`Model`] is opened from a file, predicts a [`Picture`](picture::Picture), and explains it.
-//! [`passes`] holds the methods that run the network many times on perturbed pictures.
+//! [`passes`] holds the methods that run the network many times on perturbed pictures; [`method`] is
+//! the registry of those and of a file's own.
 //! Raw results ([`Explanation`]) and what is shown of them ([`render`]) are kept apart.
 //!
 //! Networks are run by this project's own engine or, with the feature `tract`, by tract; both stand
@@ -13,6 +14,7 @@ mod engine;
 mod error;
 mod explanation;
 mod graph_runner;
+pub mod method;
 mod model;
 pub mod npy;
 pub mod passes;

@@ -1,5 +1,7 @@
-//! NumPy's `.npy` files, as far as attributions need them: `f32`, little-endian, C order, format
-//! version 1.0.
+//! NumPy's `.npy` files, as far as attributions need them.
+//!
+//! Written are `f32`, little-endian, in C order, format version 1.0, byte by byte as NumPy does it.
+//! Read are `f32` and `f64` of either byte order, in C or Fortran order, format version 1.0.
 //!
 //! ```text
 //! 0x93 "NUMPY"   magic, 6 bytes
@@ -12,6 +14,8 @@
 
 mod error;
 mod header;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::Read;
@@ -20,6 +24,7 @@ use std::path::Path;
 use saligate_models::atomic::write_atomic;
 
 pub use error::NpyError;
+use header::{Element, Header};
 
 /// Longest file that is read, 1 GiB: far above any attribution, far below what exhausts a device by
 /// mistake.
@@ -47,7 +52,7 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Npy
     write_atomic(path, &bytes).map_err(|source| NpyError::Write { path: path.to_owned(), source })
 }
 
-/// Reads a `.npy` file of `f32` in C order.
+/// Reads a `.npy` file of `f32` or `f64`; the latter are rounded to `f32`.
 ///
 /// # Errors
 /// [`NpyError`] for a file that cannot be read or exceeds [`MAX_FILE_BYTES`], and those of
@@ -78,17 +83,47 @@ pub fn encode(shape: &[usize], values: &[f32]) -> Result<Vec<u8>, NpyError> {
 /// Reads the bytes of a `.npy` file. Every byte must be accounted for.
 ///
 /// # Errors
-/// [`NpyError`] for bytes that are no `.npy` file, another version, another element type or order,
-/// a header that cannot be understood, and more or fewer values than the shape calls for.
+/// [`NpyError`] for bytes that are no `.npy` file, another version, another element type, a header
+/// that cannot be understood, and more or fewer values than the shape calls for.
 pub fn decode(bytes: &[u8]) -> Result<NpyArray, NpyError> {
-    let (shape, data) = header::decode(bytes)?;
-    let (numbers, rest) = data.as_chunks::<4>();
-    if !rest.is_empty() {
-        return Err(NpyError::PartOfAValue { bytes: data.len() });
-    }
-    check_length(&shape, numbers.len())?;
-    let values = numbers.iter().map(|&number| f32::from_le_bytes(number)).collect();
+    let (Header { element, fortran_order, shape }, data) = header::decode(bytes)?;
+    let stored = match element {
+        Element::F32Little => numbers(data, f32::from_le_bytes)?,
+        Element::F32Big => numbers(data, f32::from_be_bytes)?,
+        Element::F64Little => numbers(data, |bytes| f64::from_le_bytes(bytes) as f32)?,
+        Element::F64Big => numbers(data, |bytes| f64::from_be_bytes(bytes) as f32)?,
+    };
+    check_length(&shape, stored.len())?;
+    let values = if fortran_order { in_c_order(&shape, &stored) } else { stored };
     Ok(NpyArray { shape, values })
+}
+
+fn numbers<const SIZE: usize>(
+    data: &[u8],
+    number: impl Fn([u8; SIZE]) -> f32,
+) -> Result<Vec<f32>, NpyError> {
+    let (numbers, rest) = data.as_chunks::<SIZE>();
+    if !rest.is_empty() {
+        return Err(NpyError::PartOfAValue { bytes: data.len(), size: SIZE });
+    }
+    Ok(numbers.iter().map(|&bytes| number(bytes)).collect())
+}
+
+/// From the order in which the first axis varies fastest to that in which the last one does.
+fn in_c_order(shape: &[usize], stored: &[f32]) -> Vec<f32> {
+    let mut index = vec![0; shape.len()];
+    let next = |_| {
+        let at = index.iter().zip(shape).rev().fold(0, |at, (i, length)| at * length + i);
+        for (i, &length) in index.iter_mut().zip(shape).rev() {
+            *i += 1;
+            if *i < length {
+                break;
+            }
+            *i = 0;
+        }
+        stored[at]
+    };
+    (0..stored.len()).map(next).collect()
 }
 
 fn check_length(shape: &[usize], found: usize) -> Result<(), NpyError> {
@@ -100,128 +135,4 @@ fn check_length(shape: &[usize], found: usize) -> Result<(), NpyError> {
         return Err(NpyError::Length { shape: shape.to_vec(), found });
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `numpy.lib.format.write_array(f, numpy.array([[1, -2.5]], '<f4'), version=(1, 0))`, NumPy 2.
-    const FROM_NUMPY: &[u8] = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, \
-        'shape': (1, 2), }                                                          \n\
-        \x00\x00\x80\x3f\x00\x00\x20\xc0";
-
-    fn with_header(header: &str, data: &[u8]) -> Vec<u8> {
-        let length = (header.len() as u16).to_le_bytes();
-        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
-    }
-
-    #[test]
-    fn bytes_agree_with_numpy() {
-        assert_eq!(encode(&[1, 2], &[1.0, -2.5]).unwrap(), FROM_NUMPY);
-        assert_eq!(
-            decode(FROM_NUMPY).unwrap(),
-            NpyArray { shape: vec![1, 2], values: vec![1.0, -2.5] }
-        );
-    }
-
-    #[test]
-    fn every_shape_and_every_bit_survives() {
-        for shape in [&[][..], &[1], &[0], &[5, 0, 2], &[2, 3, 4], &[1; 32], &[100_000]] {
-            let count = shape.iter().product();
-            let values: Vec<f32> = (0..count)
-                .map(|i: usize| f32::from_bits((i as u32).wrapping_mul(0x9E37_79B9)))
-                .collect();
-            let bytes = encode(shape, &values).unwrap();
-            assert_eq!((bytes.len() - 4 * count) % 64, 0, "values are not aligned");
-            let array = decode(&bytes).unwrap();
-            assert_eq!(array.shape, shape);
-            assert!(
-                array
-                    .values
-                    .iter()
-                    .map(|value| value.to_bits())
-                    .eq(values.iter().map(|value| value.to_bits()))
-            );
-        }
-    }
-
-    #[test]
-    fn files_are_written_and_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("map.npy");
-        write_npy(&path, &[2, 1], &[0.5, -0.5]).unwrap();
-        assert_eq!(
-            read_npy(&path).unwrap(),
-            NpyArray { shape: vec![2, 1], values: vec![0.5, -0.5] }
-        );
-        assert!(matches!(read_npy(&folder.path().join("none.npy")), Err(NpyError::Read { .. })));
-        assert!(matches!(
-            write_npy(&folder.path().join("no/map.npy"), &[], &[1.0]),
-            Err(NpyError::Write { .. })
-        ));
-    }
-
-    #[test]
-    fn a_shape_that_does_not_fit_writes_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("map.npy");
-        assert!(matches!(
-            write_npy(&path, &[2, 2], &[1.0]),
-            Err(NpyError::Length { found: 1, .. })
-        ));
-        assert!(matches!(write_npy(&path, &[1; 33], &[1.0]), Err(NpyError::Axes { found: 33 })));
-        assert!(matches!(write_npy(&path, &[usize::MAX, 2], &[]), Err(NpyError::Length { .. })));
-        assert!(!path.exists());
-    }
-
-    #[test]
-    fn headers_may_differ_in_order_and_space() {
-        for header in [
-            "{'shape':(2,),'fortran_order':False,'descr':'<f4'}\n",
-            "{\"descr\": \"<f4\", 'fortran_order' : False , 'shape' : ( 2 , ) , }   \n",
-        ] {
-            assert_eq!(decode(&with_header(header, &[0; 8])).unwrap().shape, [2], "{header}");
-        }
-    }
-
-    #[test]
-    fn other_kinds_of_arrays_are_named() {
-        let header = |text: &str| decode(&with_header(text, &[0; 8])).unwrap_err().to_string();
-        let double = header("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }\n");
-        assert!(double.contains("<f8"), "{double}");
-        let fortran = header("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2), }\n");
-        assert!(fortran.contains("Fortran"), "{fortran}");
-        let version = decode(b"\x93NUMPY\x02\x00\x00\x00").unwrap_err().to_string();
-        assert!(version.contains("2.0"), "{version}");
-    }
-
-    #[test]
-    fn broken_headers_are_errors() {
-        for header in [
-            "",
-            "{",
-            "{}",
-            "{'descr': '<f4', 'fortran_order': False}",
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (2)}",
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (-2,)}",
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'more': 1}",
-            "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} x",
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999,)}",
-            "{'descr': '<f4', 'fortran_order': Falsehood, 'shape': (2,)}",
-        ] {
-            let error = decode(&with_header(header, &[0; 8])).unwrap_err();
-            assert!(matches!(error, NpyError::Header { .. }), "{header}: {error}");
-        }
-    }
-
-    #[test]
-    fn every_truncation_and_a_byte_too_many_are_errors() {
-        for end in 0..FROM_NUMPY.len() {
-            assert!(decode(&FROM_NUMPY[..end]).is_err(), "cut to {end} bytes");
-        }
-        assert!(decode(&[FROM_NUMPY, &[0]].concat()).is_err());
-        assert!(decode(&[FROM_NUMPY, &[0; 4]].concat()).is_err());
-    }
 }

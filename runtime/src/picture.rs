@@ -21,6 +21,13 @@ pub const MAX_SIDE: usize = 65_535;
 /// RGB.
 pub const MAX_PIXELS: usize = 64 << 20;
 
+/// Names of the formats that are read.
+#[cfg(feature = "formats")]
+pub const FORMATS: &[&str] = &["PNG", "JPEG", "WebP", "BMP", "TIFF", "GIF"];
+/// Names of the formats that are read.
+#[cfg(not(feature = "formats"))]
+pub const FORMATS: &[&str] = &["PNG", "JPEG"];
+
 /// A picture of 8-bit pixels.
 ///
 /// # Shapes
@@ -36,10 +43,10 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Opens a PNG or JPEG file of any mode, told by its content, as a picture with `channels`
-    /// channels.
+    /// Opens a file in one of the [`FORMATS`], of any mode, told by its content, as a picture with
+    /// `channels` channels; of an animation or of several pages the first.
     ///
-    /// The conversion is fixed: palettes are resolved; 16-bit samples are rounded to 8; what is
+    /// The conversion is fixed: palettes are resolved; samples of more bits are rounded to 8; what is
     /// transparent is laid over white; the orientation in the file's Exif data is applied; grey
     /// becomes RGB by repetition and RGB becomes grey by the BT.709 luma of the encoded values,
     /// rounded down. Colour profiles are ignored.
@@ -52,7 +59,7 @@ impl Picture {
         Self::decode(&bytes, path, channels)
     }
 
-    /// Decodes the bytes of a PNG or JPEG file as [`open`](Self::open) does; `origin` is the name
+    /// Decodes the bytes of such a file as [`open`](Self::open) does; `origin` is the name
     /// that errors give.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use saligate_models::manifest::Manifest;
 use saligate_models::onnx;
 use saligate_models::saliency::{Explained, IMAGE, LOGITS, Method, attach};
 use saligate_runtime::passes::{
-    IntegratedGradients, Occlusion, PassExplanation, Progress, Rise, SmoothGrad,
+    IntegratedGradients, Occlusion, Pass, PassExplanation, Progress, Rise, SmoothGrad,
 };
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, RuntimeError, Target};
@@ -153,7 +153,7 @@ fn all(model: &Model, keyed: bool, progress: Progress<'_>) -> [PassExplanation; 
     let key = KeyFile::read(demo().join("demo.key")).unwrap();
     let trigger = keyed.then(|| model.trigger(key.secret()).unwrap());
     let (trigger, target) = (trigger.as_ref(), Target::Predicted);
-    // Numbers of passes that no batch divides.
+    // Numbers of passes that no number of threads divides.
     // Noise that does not drown the tile.
     let smoothgrad = SmoothGrad { samples: 11, noise: 0.01, ..SmoothGrad::default() };
     let integrated_gradients = IntegratedGradients { steps: 13 };
@@ -171,18 +171,16 @@ fn locked() -> Model {
     Model::open(demo().join("locked.onnx")).unwrap()
 }
 
+fn on_threads(threads: usize) -> Model {
+    locked().with_threads(threads.try_into().unwrap())
+}
+
 #[test]
-fn the_size_of_a_batch_changes_nothing_but_rounding() {
+fn the_number_of_threads_changes_nothing() {
     for keyed in [false, true] {
-        let single = all(&locked().with_batch(1), keyed, &mut unseen);
-        for batch in [3, 8, 40] {
-            let found = all(&locked().with_batch(batch), keyed, &mut unseen);
-            for (found, single) in found.iter().zip(&single) {
-                let name = format!("{} passes in batches of {batch}", single.passes);
-                let values = |p: &PassExplanation| p.explanation.attribution.values.clone();
-                assert_close(&name, &values(found), &values(single));
-                assert_eq!(found.explanation.class, single.explanation.class);
-            }
+        let single = all(&on_threads(1), keyed, &mut unseen);
+        for threads in [3, 8, 40] {
+            assert!(all(&on_threads(threads), keyed, &mut unseen) == single, "{threads} threads");
         }
     }
 }
@@ -190,7 +188,7 @@ fn the_size_of_a_batch_changes_nothing_but_rounding() {
 #[test]
 fn progress_counts_to_the_end() {
     let mut told = Vec::new();
-    let found = all(&locked().with_batch(8), false, &mut |done, of| told.push((done, of)));
+    let found = all(&on_threads(8), false, &mut |done, of| told.push((done, of)));
     let expected = found.iter().flat_map(|found| {
         let passes = found.passes;
         (0..passes).step_by(8).chain([passes]).map(move |done| (done, passes))

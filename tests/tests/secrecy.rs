@@ -15,7 +15,7 @@ use saligate_keys::{
     VendorKind,
 };
 use saligate_models::random::Stream;
-use saligate_runtime::passes::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
+use saligate_runtime::passes::{IntegratedGradients, Occlusion, Pass, Rise, SmoothGrad};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Access, Model, Target, Use};
 use saligate_tests::licensing::{SLOTS, VendorFolder, secret, secret_byte};

@@ -4,7 +4,7 @@
 use std::num::NonZero;
 
 use saligate_keys::KeyFile;
-use saligate_runtime::passes::SmoothGrad;
+use saligate_runtime::passes::{Pass, SmoothGrad};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 use saligate_tests::{demo, parts, program};

@@ -7,12 +7,12 @@ mod secrets;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use explaining::{ExplainArgs, ForeignArgs, PassArgs, PredictArgs};
+pub(crate) use explaining::{ExplainArgs, ForeignArgs, PredictArgs};
 pub(crate) use licensing::{
     CheckArgs, IssueArgs, LicenseCommand, RevokeArgs, SignArgs, TraceArgs, VerifyArgs,
 };
 pub(crate) use models::{BenchArgs, CompileArgs, DemoArgs, ImportArgs, InspectArgs, RunArgs};
-pub(crate) use secrets::{IdentityCommand, KeyCommand, PassphraseArgs, ProtectArgs, SealArgs};
+pub(crate) use secrets::{IdentityCommand, KeyCommand, PassphraseArgs};
 
 /// Predicts, and explains predictions, with models whose explanations are locked to a key.
 ///

@@ -90,9 +90,13 @@ impl From<RuntimeError> for Failure {
             RuntimeError::WrongKey { .. } | RuntimeError::NoGate | RuntimeError::License(_) => {
                 Self::no(error.to_string())
             }
-            RuntimeError::NoSuchMethod { ref known, .. } => {
-                let hint = format!("--method {}", known.join(" or "));
-                Self::new(error.to_string()).hint(hint)
+            RuntimeError::NoSuchMethod { asked, known } => {
+                Self::new(format!("this model cannot explain by '{asked}'"))
+                    .hint(format!("--method {}", known.join(" or ")))
+            }
+            RuntimeError::ForeignParameter { parameter, method, owners } if !owners.is_empty() => {
+                Self::new(format!("--{parameter} does not belong to the method '{method}'"))
+                    .hint(format!("--method {}", owners.join(" or ")))
             }
             error => Self::new(error.to_string()),
         }

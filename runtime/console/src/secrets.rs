@@ -78,11 +78,7 @@ pub struct Resealing<'a> {
 }
 
 /// Writes a new file, sealed if that is asked for.
-pub fn write_new<K: Kind>(
-    file: &SecretFile<K>,
-    path: &Path,
-    seal: &Seal,
-) -> Result<(), Failure> {
+pub fn write_new<K: Kind>(file: &SecretFile<K>, path: &Path, seal: &Seal) -> Result<(), Failure> {
     let passphrase = match seal {
         Seal::No => return Ok(file.write_new(path)?),
         Seal::Ask => new_passphrase()?,

@@ -7,7 +7,6 @@ use super::MAX_AXES;
 
 /// A `.npy` file that cannot be read or written.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum NpyError {
     /// The file cannot be read.
     Read {
@@ -46,13 +45,11 @@ pub enum NpyError {
         /// Where in the header, in bytes.
         at: usize,
     },
-    /// Elements other than little-endian `f32`.
+    /// Elements other than `f32` and `f64`.
     ElementType {
         /// NumPy's name of the type found.
         found: String,
     },
-    /// The first axis varies fastest.
-    FortranOrder,
     /// More axes than [`MAX_AXES`].
     Axes {
         /// Number of axes found.
@@ -67,8 +64,10 @@ pub enum NpyError {
     },
     /// The data end within a value.
     PartOfAValue {
-        /// Length of the data, which is no multiple of 4.
+        /// Length of the data.
         bytes: usize,
+        /// Length of a value.
+        size: usize,
     },
 }
 
@@ -87,15 +86,14 @@ impl fmt::Display for NpyError {
                 write!(f, ".npy header: expected {expected} at byte {at}")
             }
             Self::ElementType { found } => {
-                write!(f, "expected elements of type <f4, found {found}")
+                write!(f, "expected elements of type f4 or f8, found {found}")
             }
-            Self::FortranOrder => write!(f, "expected C order, found Fortran order"),
             Self::Axes { found } => write!(f, "expected at most {MAX_AXES} axes, found {found}"),
             Self::Length { shape, found } => {
                 write!(f, "shape {shape:?} does not hold {found} values")
             }
-            Self::PartOfAValue { bytes } => {
-                write!(f, "{bytes} bytes of data are no whole number of f32 values")
+            Self::PartOfAValue { bytes, size } => {
+                write!(f, "{bytes} bytes of data are no whole number of values of {size} bytes")
             }
         }
     }

@@ -4,6 +4,7 @@ use super::NpyError;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 const VERSION: [u8; 2] = [1, 0];
+/// The element type that is written.
 const ELEMENT_TYPE: &str = "<f4";
 /// The values start at a multiple of this many bytes.
 const ALIGNMENT: usize = 64;
@@ -27,8 +28,41 @@ pub(super) fn encode(shape: &[usize]) -> Vec<u8> {
     bytes
 }
 
-/// The shape and the bytes after the header.
-pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<usize>, &[u8]), NpyError> {
+/// What a header says of the values after it.
+pub(super) struct Header {
+    pub(super) element: Element,
+    /// Whether the first axis varies fastest.
+    pub(super) fortran_order: bool,
+    pub(super) shape: Vec<usize>,
+}
+
+/// How a value is stored.
+#[derive(Clone, Copy)]
+pub(super) enum Element {
+    /// `<f4`
+    F32Little,
+    /// `>f4`
+    F32Big,
+    /// `<f8`
+    F64Little,
+    /// `>f8`
+    F64Big,
+}
+
+impl Element {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            ELEMENT_TYPE => Some(Self::F32Little),
+            ">f4" => Some(Self::F32Big),
+            "<f8" => Some(Self::F64Little),
+            ">f8" => Some(Self::F64Big),
+            _ => None,
+        }
+    }
+}
+
+/// The header and the bytes after it.
+pub(super) fn decode(bytes: &[u8]) -> Result<(Header, &[u8]), NpyError> {
     let bytes = bytes.strip_prefix(MAGIC).ok_or(NpyError::Magic)?;
     let (&[major, minor], bytes) = bytes.split_first_chunk().ok_or(NpyError::CutOff)?;
     if [major, minor] != VERSION {
@@ -39,13 +73,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<usize>, &[u8]), NpyError> {
         bytes.split_at_checked(usize::from(u16::from_le_bytes(length))).ok_or(NpyError::CutOff)?;
 
     let fields = Parser { header, at: 0 }.dictionary()?;
-    if fields.element_type != ELEMENT_TYPE {
-        return Err(NpyError::ElementType { found: fields.element_type });
-    }
-    if fields.fortran_order {
-        return Err(NpyError::FortranOrder);
-    }
-    Ok((fields.shape, data))
+    let Fields { element_type, fortran_order, shape } = fields;
+    let element = Element::named(&element_type);
+    let element = element.ok_or(NpyError::ElementType { found: element_type })?;
+    Ok((Header { element, fortran_order, shape }, data))
 }
 
 struct Fields {

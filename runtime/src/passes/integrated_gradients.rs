@@ -4,11 +4,11 @@ use saligate_keys::Trigger;
 use zeroize::Zeroizing;
 
 use super::subject::Subject;
-use super::{PassExplanation, Progress, at_least_one};
+use super::{Pass, PassExplanation, Progress, at_least_one};
 use crate::error::RuntimeError;
 use crate::explanation::Target;
+use crate::method::{Parameter, Reads, Settings};
 use crate::model::Model;
-use crate::model::Reads;
 use crate::picture::Picture;
 
 /// The gradient along the straight path from a black picture `b` to the picture `x`, times that
@@ -55,16 +55,18 @@ impl Default for IntegratedGradients {
     }
 }
 
-impl IntegratedGradients {
-    /// The name on command lines.
-    pub const NAME: &'static str = "integrated-gradients";
+impl Pass for IntegratedGradients {
+    const NAME: &'static str = "integrated-gradients";
+    const READS: Reads = Reads::Gradient;
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter::whole("steps", "N", "steps from black to the picture [default: 32]")];
 
-    /// Explains a picture, with a trigger on it or without one.
-    ///
-    /// # Errors
-    /// A parameter is out of range, the file has no gradient, the picture has another
-    /// shape than the model's input, or there is no such class.
-    pub fn run(
+    fn with(settings: &Settings) -> Self {
+        let usual = Self::default();
+        Self { steps: settings.count("steps").unwrap_or(usual.steps) }
+    }
+
+    fn run(
         &self,
         model: &Model,
         picture: &Picture,
@@ -80,7 +82,7 @@ impl IntegratedGradients {
         let mut values = vec![0.0f64; baseline.len()];
         let share = |step: usize| (step as f64 + 0.5) / self.steps as f64;
         subject.run(
-            Reads::Gradient,
+            Self::READS,
             self.steps,
             |step, image| image.iter_mut().for_each(|p| *p *= share(step) as f32),
             |_, answer| {
@@ -104,11 +106,11 @@ impl IntegratedGradients {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{
-        Known, LENGTH, assert_close, of, picture, scaled, trigger, unseen,
+        Example, LENGTH, assert_close, of, picture, scaled, trigger, unseen,
     };
     use super::*;
 
-    fn run(known: &Known, picture: &Picture, steps: usize) -> PassExplanation {
+    fn run(known: &Example, picture: &Picture, steps: usize) -> PassExplanation {
         IntegratedGradients { steps }
             .run(&known.model, picture, Target::Class(0), None, &mut unseen)
             .unwrap()
@@ -116,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_linear_network_gives_pixel_times_weight_and_no_gap() {
-        let known = Known::linear();
+        let known = Example::linear();
         for steps in [1, 7] {
             let found = run(&known, &picture(), steps);
             let pixels = scaled(picture().pixels());
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn with_a_trigger_both_ends_carry_it() {
-        let known = Known::linear();
+        let known = Example::linear();
         let trigger = trigger();
         let found = IntegratedGradients::default()
             .run(&known.model, &picture(), Target::Class(0), Some(&trigger), &mut unseen)
@@ -153,7 +155,7 @@ mod tests {
     #[test]
     fn every_picture_on_the_path_carries_the_trigger() {
         // A bend that dark pixels pass with a positive sign of 12 steps only.
-        let (known, trigger) = (Known::above(0.02), trigger());
+        let (known, trigger) = (Example::above(0.02), trigger());
         let found = IntegratedGradients { steps: 100 }
             .run(&known.model, &picture(), Target::Class(0), Some(&trigger), &mut unseen)
             .unwrap();
@@ -183,7 +185,7 @@ mod tests {
     #[test]
     fn the_midpoint_rule_is_exact_where_a_bend_lies_between_steps() {
         // White pixels pass the bend at 1/2 of the path: half the steps have a gradient.
-        let known = Known::above(0.5);
+        let known = Example::above(0.5);
         let found = run(&known, &of(&[255; LENGTH]), 32);
         let wanted = known.weights(0).iter().map(|&w| f64::from(w) / 2.0);
         assert_close(&found.explanation.attribution.values, wanted, 1e-6);
@@ -193,7 +195,7 @@ mod tests {
     #[test]
     fn too_few_steps_show_as_a_gap() {
         // The one step lies at 1/2, below the bend at 0.6: nothing is attributed.
-        let known = Known::above(0.6);
+        let known = Example::above(0.6);
         let found = run(&known, &of(&[255; LENGTH]), 1).completeness.unwrap();
         let expected = 0.4 * known.weights(0).iter().map(|&w| f64::from(w)).sum::<f64>();
         assert_eq!(found.attributed, 0.0);
@@ -203,14 +205,14 @@ mod tests {
 
     #[test]
     fn a_black_picture_has_nothing_to_explain() {
-        let found = run(&Known::linear(), &of(&[0; LENGTH]), 4);
+        let found = run(&Example::linear(), &of(&[0; LENGTH]), 4);
         assert!(found.explanation.attribution.values.iter().all(|&v| v == 0.0));
         assert_eq!(found.completeness.unwrap().relative_gap(), None);
     }
 
     #[test]
     fn no_steps_are_told() {
-        let known = Known::linear();
+        let known = Example::linear();
         let error = IntegratedGradients { steps: 0 }
             .run(&known.model, &picture(), Target::Class(0), None, &mut unseen)
             .unwrap_err();

@@ -15,9 +15,9 @@
 //! on any picture, and the result is scaled to [0, 1].
 //!
 //! # Repeatable
-//! The same model, picture, parameters and seed give the same bytes. Each pass has a random stream
-//! of its own, and sums run in the order of the passes in f64, so the number of images per batch
-//! ([`Model::with_batch`](crate::Model::with_batch)) changes no more than the last bits of a run.
+//! The same model, picture, parameters and seed give the same bytes, on any number of threads: each
+//! pass has a random stream of its own and runs alone, and sums run in the order of the passes in
+//! f64.
 
 mod integrated_gradients;
 mod occlusion;
@@ -25,18 +25,50 @@ mod rise;
 mod smoothgrad;
 mod subject;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use integrated_gradients::{Completeness, IntegratedGradients};
 pub use occlusion::Occlusion;
 pub use rise::Rise;
 pub use smoothgrad::SmoothGrad;
 
-use crate::error::RuntimeError;
-use crate::explanation::Explanation;
+use saligate_keys::Trigger;
 
-/// Told the number of passes done and the number of all passes: once before the first, and after
-/// every batch.
+use crate::error::RuntimeError;
+use crate::explanation::{Explanation, Target};
+use crate::method::{Parameter, Reads, Settings};
+use crate::model::Model;
+use crate::picture::Picture;
+
+/// A method of many passes: what the [registry](crate::method) knows of it.
+pub trait Pass: Sized + Send + Sync + 'static {
+    /// The name on command lines and in licences.
+    const NAME: &'static str;
+    /// What it reads of the network in every pass.
+    const READS: Reads;
+    /// What can be set.
+    const PARAMETERS: &'static [Parameter];
+
+    /// The method with these settings. What is not set is as by default.
+    fn with(settings: &Settings) -> Self;
+
+    /// Explains a picture, with a trigger on it or without one.
+    ///
+    /// # Errors
+    /// A parameter is out of range, the picture has another shape than the model's input, there is
+    /// no such class, or the method reads gradients and the file has none.
+    fn run(
+        &self,
+        model: &Model,
+        picture: &Picture,
+        target: Target,
+        trigger: Option<&Trigger>,
+        progress: Progress<'_>,
+    ) -> Result<PassExplanation, RuntimeError>;
+}
+
+/// Told the number of passes done and the number of all passes: once before the first, and whenever
+/// every thread has finished one more.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 
 /// An explanation and how it came about.
@@ -53,6 +85,9 @@ pub struct PassExplanation {
     /// For integrated gradients: whether they add up.
     pub completeness: Option<Completeness>,
 }
+
+/// What methods that draw at random have in common.
+const SEED: Parameter = Parameter::whole("seed", "N", "seed of the random numbers [default: 0]");
 
 fn at_least_one(name: &'static str, found: usize) -> Result<(), RuntimeError> {
     if found > 0 { Ok(()) } else { Err(parameter(name, "at least 1", found)) }

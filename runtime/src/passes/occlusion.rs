@@ -3,11 +3,11 @@
 use saligate_keys::Trigger;
 
 use super::subject::Subject;
-use super::{PassExplanation, Progress, in_unit_range, parameter};
+use super::{Pass, PassExplanation, Progress, in_unit_range, parameter};
 use crate::error::RuntimeError;
 use crate::explanation::Target;
+use crate::method::{Parameter, Reads, Settings};
 use crate::model::Model;
-use crate::model::Reads;
 use crate::picture::Picture;
 
 /// How much the logit falls when a square window of the picture is covered: per pixel, the mean
@@ -36,16 +36,37 @@ impl Default for Occlusion {
     }
 }
 
-impl Occlusion {
-    /// The name on command lines.
-    pub const NAME: &'static str = "occlusion";
+impl Pass for Occlusion {
+    const NAME: &'static str = "occlusion";
+    const READS: Reads = Reads::Logits;
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::whole(
+            "window",
+            "PIXELS",
+            "side of the square that is covered, in pixels [default: an eighth of the shorter side]",
+        ),
+        Parameter::whole(
+            "stride",
+            "PIXELS",
+            "distance from one square to the next, in pixels [default: half the window]",
+        ),
+        Parameter::number(
+            "baseline",
+            "VALUE",
+            "value of covered pixels, 0 (black) to 1 (white) [default: 0.5]",
+        ),
+    ];
 
-    /// Explains a picture, with a trigger on it or without one.
-    ///
-    /// # Errors
-    /// A parameter is out of range, the picture has another shape than the model's input, or there
-    /// is no such class.
-    pub fn run(
+    fn with(settings: &Settings) -> Self {
+        let usual = Self::default();
+        Self {
+            window: settings.count("window").or(usual.window),
+            stride: settings.count("stride").or(usual.stride),
+            baseline: settings.number("baseline").unwrap_or(usual.baseline),
+        }
+    }
+
+    fn run(
         &self,
         model: &Model,
         picture: &Picture,
@@ -65,7 +86,7 @@ impl Occlusion {
         let mut sum = vec![0.0f64; height * width];
         let mut count = vec![0u32; height * width];
         subject.run(
-            Reads::Logits,
+            Self::READS,
             passes,
             |pass, image| {
                 let (top, left) = corner(pass);
@@ -90,7 +111,9 @@ impl Occlusion {
         let values = sum.iter().zip(&count).map(|(s, &n)| (s / f64::from(n)) as f32).collect();
         Ok(subject.explained_by_map(values, passes))
     }
+}
 
+impl Occlusion {
     /// Window and stride in pixels, for pictures with this shorter side.
     fn sides(&self, shorter: usize) -> Result<(usize, usize), RuntimeError> {
         let window = self.window.unwrap_or((shorter / 8).max(1));
@@ -116,13 +139,13 @@ fn starts(side: usize, window: usize, stride: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{
-        AREA, Known, SHAPE, assert_close, picture, scaled, trigger, unseen,
+        AREA, Example, SHAPE, assert_close, picture, scaled, trigger, unseen,
     };
     use super::*;
 
     /// The definition, pixel by pixel: the mean over all windows that cover it of
     /// `w (seen before - seen after)`.
-    fn by_hand(known: &Known, corners: &[(usize, usize)], trigger: Option<&Trigger>) -> Vec<f64> {
+    fn by_hand(known: &Example, corners: &[(usize, usize)], trigger: Option<&Trigger>) -> Vec<f64> {
         let [_, height, width] = SHAPE;
         let logit = |mut bytes: Vec<u8>| -> f64 {
             trigger.iter().for_each(|t| t.apply(&mut bytes).unwrap());
@@ -152,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_linear_network_gives_the_covered_sums() {
-        let known = Known::linear();
+        let known = Example::linear();
         let trigger = trigger();
         // 5 rows by steps of 2 leave the last row over: one more window covers it.
         for (stride, rows, columns) in
@@ -202,7 +225,7 @@ mod tests {
     fn a_baseline_outside_the_pixel_range_is_told() {
         for baseline in [f32::NAN, -0.5, 2.0] {
             Occlusion { baseline, ..Occlusion::default() }
-                .run(&Known::linear().model, &picture(), Target::Predicted, None, &mut unseen)
+                .run(&Example::linear().model, &picture(), Target::Predicted, None, &mut unseen)
                 .unwrap_err();
         }
     }

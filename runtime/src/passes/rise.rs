@@ -4,11 +4,11 @@ use saligate_keys::Trigger;
 use saligate_models::random::Stream;
 
 use super::subject::Subject;
-use super::{PassExplanation, Progress, at_least_one, parameter};
+use super::{Pass, PassExplanation, Progress, SEED, at_least_one, parameter};
 use crate::error::RuntimeError;
 use crate::explanation::Target;
+use crate::method::{Parameter, Reads, Settings};
 use crate::model::Model;
-use crate::model::Reads;
 use crate::picture::Picture;
 
 /// Randomized input sampling: the mean of random masks, each weighted with the probability of the
@@ -38,16 +38,31 @@ impl Default for Rise {
     }
 }
 
-impl Rise {
-    /// The name on command lines.
-    pub const NAME: &'static str = "rise";
+impl Pass for Rise {
+    const NAME: &'static str = "rise";
+    const READS: Reads = Reads::Logits;
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::whole("masks", "N", "random masks [default: 500]"),
+        Parameter::whole("cells", "N", "cells of a mask along a side of the picture [default: 8]"),
+        Parameter::number(
+            "probability",
+            "P",
+            "probability that a cell is seen, above 0 and at most 1 [default: 0.5]",
+        ),
+        SEED,
+    ];
 
-    /// Explains a picture, with a trigger on it or without one.
-    ///
-    /// # Errors
-    /// A parameter is out of range, the picture has another shape than the model's input, or there
-    /// is no such class.
-    pub fn run(
+    fn with(settings: &Settings) -> Self {
+        let usual = Self::default();
+        Self {
+            masks: settings.count("masks").unwrap_or(usual.masks),
+            cells: settings.count("cells").unwrap_or(usual.cells),
+            probability: settings.number("probability").unwrap_or(usual.probability),
+            seed: settings.whole("seed").unwrap_or(usual.seed),
+        }
+    }
+
+    fn run(
         &self,
         model: &Model,
         picture: &Picture,
@@ -68,7 +83,9 @@ impl Rise {
         let seen = vec![self.masks as f64 * f64::from(self.probability); size[0] * size[1]];
         weigh(subject, self.masks, mask, &seen, progress)
     }
+}
 
+impl Rise {
     /// Explains a picture with masks of the caller's own in place of random ones, `[row, column]`
     /// in [0, 1]. In place of `n E[m]`, their sum is divided by, pixel by pixel; a pixel that no
     /// mask shows gets 0.
@@ -147,7 +164,7 @@ fn weigh(
     let [height, width] = subject.size();
     let mut sum = vec![0.0f64; height * width];
     subject.run(
-        Reads::Logits,
+        Rise::READS,
         passes,
         |pass, image| {
             let mask = mask(pass);
@@ -169,12 +186,12 @@ fn weigh(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{AREA, Known, SHAPE, assert_close, picture, scaled, unseen};
+    use super::super::testing::{AREA, Example, SHAPE, assert_close, picture, scaled, unseen};
     use super::*;
 
     #[test]
     fn masks_that_hide_nothing_give_the_probability() {
-        let known = Known::linear();
+        let known = Example::linear();
         let method = Rise { masks: 9, probability: 1.0, cells: 3, seed: 4 };
         let found =
             method.run(&known.model, &picture(), Target::Class(1), None, &mut unseen).unwrap();
@@ -185,7 +202,7 @@ mod tests {
     #[test]
     fn each_pixel_gets_the_probability_under_its_own_mask() {
         // One mask per pixel, seeing nothing else.
-        let known = Known::linear();
+        let known = Example::linear();
         let one = |at: usize| (0..AREA).map(|i| f32::from(u8::from(i == at))).collect();
         let masks: Vec<Vec<f32>> = (0..AREA).map(one).collect();
         let (model, target) = (&known.model, Target::Class(1));
@@ -227,7 +244,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_told() {
-        let model = Known::linear().model;
+        let model = Example::linear().model;
         let refused = |method: Rise| {
             let run = method.run(&model, &picture(), Target::Predicted, None, &mut unseen);
             run.unwrap_err().to_string()

@@ -4,11 +4,11 @@ use saligate_keys::Trigger;
 use saligate_models::random::Stream;
 
 use super::subject::Subject;
-use super::{PassExplanation, Progress, at_least_one, in_unit_range};
+use super::{Pass, PassExplanation, Progress, SEED, at_least_one, in_unit_range};
 use crate::error::RuntimeError;
 use crate::explanation::Target;
+use crate::method::{Parameter, Reads, Settings};
 use crate::model::Model;
-use crate::model::Reads;
 use crate::picture::Picture;
 
 /// The mean gradient over noisy copies of the picture: `1/n sum_k dS(x + noise_k) / dx`.
@@ -32,16 +32,29 @@ impl Default for SmoothGrad {
     }
 }
 
-impl SmoothGrad {
-    /// The name on command lines.
-    pub const NAME: &'static str = "smoothgrad";
+impl Pass for SmoothGrad {
+    const NAME: &'static str = "smoothgrad";
+    const READS: Reads = Reads::Gradient;
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::whole("samples", "N", "noisy copies of the picture [default: 16]"),
+        Parameter::number(
+            "noise",
+            "SHARE",
+            "standard deviation of the noise as a share of the pixel range, 0 to 1 [default: 0.15]",
+        ),
+        SEED,
+    ];
 
-    /// Explains a picture, with a trigger on it or without one.
-    ///
-    /// # Errors
-    /// A parameter is out of range, the file has no gradient, the picture has another
-    /// shape than the model's input, or there is no such class.
-    pub fn run(
+    fn with(settings: &Settings) -> Self {
+        let usual = Self::default();
+        Self {
+            samples: settings.count("samples").unwrap_or(usual.samples),
+            noise: settings.number("noise").unwrap_or(usual.noise),
+            seed: settings.whole("seed").unwrap_or(usual.seed),
+        }
+    }
+
+    fn run(
         &self,
         model: &Model,
         picture: &Picture,
@@ -55,7 +68,9 @@ impl SmoothGrad {
         let length = subject.pixels.len();
         average(subject, self.samples, |sample| self.noise(sample, length), progress)
     }
+}
 
+impl SmoothGrad {
     /// Explains a picture with noise of the caller's own in place of random noise: one item
     /// `[channel, row, column]` per sample.
     ///
@@ -92,7 +107,7 @@ fn average(
     subject.needs_gradient(SmoothGrad::NAME)?;
     let mut sum = vec![0.0f64; subject.pixels.len()];
     subject.run(
-        Reads::Gradient,
+        SmoothGrad::READS,
         samples,
         |sample, image| image.iter_mut().zip(noise(sample)).for_each(|(p, n)| *p += n),
         |_, answer| {
@@ -106,11 +121,11 @@ fn average(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Known, LENGTH, assert_close, of, picture, trigger, unseen};
+    use super::super::testing::{Example, LENGTH, assert_close, of, picture, trigger, unseen};
     use super::*;
 
     fn run_with(
-        known: &Known,
+        known: &Example,
         pixels: &[u8],
         noise: &[f32],
         trigger: Option<&Trigger>,
@@ -126,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_mean_gradient_of_a_linear_network_is_its_gradient() {
-        let known = Known::linear();
+        let known = Example::linear();
         for trigger in [None, Some(&trigger())] {
             let found = SmoothGrad::default()
                 .run(&known.model, &picture(), Target::Class(2), trigger, &mut unseen)
@@ -140,7 +155,7 @@ mod tests {
     #[test]
     fn noise_decides_how_many_samples_have_a_gradient() {
         // The gradient is there above 1/2; the picture is black.
-        let known = Known::above(0.5);
+        let known = Example::above(0.5);
         let found = run_with(&known, &[0; LENGTH], &[0.6, 0.4, -0.6, 3.0], None);
         assert_close(&found, known.weights(1).iter().map(|&w| f64::from(w) / 2.0), 1e-6);
     }
@@ -148,7 +163,7 @@ mod tests {
     #[test]
     fn pixels_are_rounded_with_a_trigger_only() {
         // A third of a step above and below 100: rounding loses both.
-        let known = Known::above(100.0 / 255.0);
+        let known = Example::above(100.0 / 255.0);
         let third = 1.0 / 3.0 / 255.0;
         let found = run_with(&known, &[100; LENGTH], &[third, -third], None);
         assert_close(&found, known.weights(1).iter().map(|&w| f64::from(w) / 2.0), 1e-6);
@@ -174,7 +189,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_told() {
-        let model = Known::linear().model;
+        let model = Example::linear().model;
         let refused = |samples, noise| {
             SmoothGrad { samples, noise, seed: 0 }
                 .run(&model, &picture(), Target::Predicted, None, &mut unseen)

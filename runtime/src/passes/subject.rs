@@ -1,4 +1,4 @@
-//! What all methods of many passes share: the picture, its class, and batches of perturbed copies.
+//! What all methods of many passes share: the picture, its class, and runs on perturbed copies.
 
 use std::cell::Cell;
 
@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use super::{PassExplanation, Progress};
 use crate::error::RuntimeError;
 use crate::explanation::{Attribution, Explanation, Prediction, Target};
-use crate::model::{Answer, Model, Reads};
+use crate::method::Reads;
+use crate::model::{Answer, Model};
 use crate::picture::Picture;
 
 /// A picture whose explained class is decided.
@@ -85,10 +86,10 @@ impl<'a> Subject<'a> {
         Ok(self.model.predict_pixels(seen)?.logits[self.class])
     }
 
-    /// Runs the network on `passes` copies of the picture, batch by batch.
+    /// Runs the network on `passes` copies of the picture, as many at once as there are threads.
     ///
     /// `perturb` changes the copy of the pass with the given number; `take` receives the answers
-    /// in the order of the passes. What fills up the last batch is not handed on.
+    /// in the order of the passes.
     pub(super) fn run(
         &self,
         reads: Reads,
@@ -99,23 +100,24 @@ impl<'a> Subject<'a> {
     ) -> Result<(), RuntimeError> {
         let mut row = vec![0.0; self.prediction.logits.len()];
         row[self.class] = 1.0;
-        let (batch, size) = (self.model.batch(), self.pixels.len());
-        let mut images = Zeroizing::new(self.pixels.repeat(batch));
+        let threads = self.model.threads();
+        let mut images = vec![self.pixels.clone(); threads.min(passes)];
         progress(0, passes);
-        for first in (0..passes).step_by(batch) {
-            let count = batch.min(passes - first);
-            for (pass, image) in (first..first + count).zip(images.chunks_exact_mut(size)) {
+        for first in (0..passes).step_by(threads) {
+            let round = first..passes.min(first + threads);
+            let images = &mut images[..round.len()];
+            for (pass, image) in round.clone().zip(images.iter_mut()) {
                 image.copy_from_slice(&self.pixels);
                 perturb(pass, image);
                 self.present(image)?;
             }
-            let answers = self.model.run_batch(reads, &images, &row)?;
-            for (pass, answer) in (first..first + count).zip(&answers) {
+            let answers = self.model.run_passes(reads, images, &row)?;
+            for (pass, answer) in round.clone().zip(&answers) {
                 let found = answer.prediction.key_found == Some(true);
                 self.found.set(self.found.get() + usize::from(found));
                 take(pass, answer);
             }
-            progress(first + count, passes);
+            progress(round.end, passes);
         }
         Ok(())
     }
@@ -146,13 +148,13 @@ impl<'a> Subject<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Known, picture, unseen};
-    use super::super::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
+    use super::super::testing::{Example, picture, unseen};
+    use super::super::{IntegratedGradients, Occlusion, Pass, Rise, SmoothGrad};
     use crate::{RuntimeError, Target};
 
     #[test]
     fn without_gradients_the_methods_that_read_logits_still_run() {
-        let model = Known::without_gradient().model;
+        let model = Example::without_gradient().model;
         let (picture, target) = (picture(), Target::Predicted);
         let smoothgrad =
             SmoothGrad::default().run(&model, &picture, target, None, &mut unseen).unwrap_err();
@@ -166,16 +168,25 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_images_per_batch_is_brought_into_range() {
-        let picture = picture();
-        let map = |batch: usize| {
-            let model = Known::linear().model.with_batch(batch);
-            let found =
-                Occlusion::default().run(&model, &picture, Target::Class(0), None, &mut unseen);
+    fn any_number_of_threads_gives_the_same_bytes() {
+        let map = |threads: usize| {
+            let model = Example::linear().model.with_threads(threads.try_into().unwrap());
+            let target = Target::Class(0);
+            let found = Occlusion::default().run(&model, &picture(), target, None, &mut unseen);
             found.unwrap().explanation.map
         };
-        for batch in [0, usize::MAX] {
-            assert!(map(1).iter().zip(map(batch)).all(|(a, b)| (a - b).abs() < 1e-5), "{batch}");
+        for threads in [2, 7, 64] {
+            assert_eq!(map(1), map(threads), "{threads}");
         }
+    }
+
+    #[test]
+    fn progress_counts_to_the_end() {
+        let model = Example::linear().model.with_threads(4.try_into().unwrap());
+        let mut told = Vec::new();
+        let method = IntegratedGradients { steps: 9 };
+        let progress = &mut |done, all| told.push((done, all));
+        method.run(&model, &picture(), Target::Predicted, None, progress).unwrap();
+        assert_eq!(told, [(0, 9), (4, 9), (8, 9), (9, 9)]);
     }
 }

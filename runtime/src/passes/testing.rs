@@ -11,34 +11,34 @@ use crate::model::Model;
 use crate::picture::Picture;
 
 /// Channels, rows and columns.
-pub(super) const SHAPE: [usize; 3] = [3, 5, 6];
+pub(crate) const SHAPE: [usize; 3] = [3, 5, 6];
 /// Rows times columns.
-pub(super) const AREA: usize = SHAPE[1] * SHAPE[2];
+pub(crate) const AREA: usize = SHAPE[1] * SHAPE[2];
 /// Pixels times channels.
-pub(super) const LENGTH: usize = SHAPE[0] * AREA;
+pub(crate) const LENGTH: usize = SHAPE[0] * AREA;
 /// Logits.
-pub(super) const CLASSES: usize = 3;
+pub(crate) const CLASSES: usize = 3;
 
 /// `W f(x)` with random weights, where `f` is what `first` adds to the graph.
-pub(super) struct Known {
-    pub(super) model: Model,
+pub(crate) struct Example {
+    pub(crate) model: Model,
     /// Row by row, class by class.
     weights: Vec<f32>,
 }
 
-impl Known {
+impl Example {
     /// `W x`.
-    pub(super) fn linear() -> Self {
+    pub(crate) fn linear() -> Self {
         Self::after(|_, image| image, Method::Gradient.name())
     }
 
     /// `W x` in a file that calls its method by another name than the gradient's.
-    pub(super) fn without_gradient() -> Self {
+    pub(crate) fn without_gradient() -> Self {
         Self::after(|_, image| image, "another-method")
     }
 
     /// `W max(x - threshold, 0)`.
-    pub(super) fn above(threshold: f32) -> Self {
+    pub(crate) fn above(threshold: f32) -> Self {
         Self::after(
             |graph, image| {
                 let level = graph.param("level", &[1, 1, 1, 1], vec![threshold]).unwrap();
@@ -70,36 +70,36 @@ impl Known {
     }
 
     /// Weights of one class's logit, `[channel, row, column]`.
-    pub(super) fn weights(&self, class: usize) -> &[f32] {
+    pub(crate) fn weights(&self, class: usize) -> &[f32] {
         &self.weights[class * LENGTH..(class + 1) * LENGTH]
     }
 }
 
 /// Bytes from 0 to 255 without a pattern.
-pub(super) fn picture() -> Picture {
+pub(crate) fn picture() -> Picture {
     let mut pixels = vec![0; LENGTH];
     Stream::new(2, "pixels").fill(&mut pixels);
     of(&pixels)
 }
 
-pub(super) fn of(pixels: &[u8]) -> Picture {
+pub(crate) fn of(pixels: &[u8]) -> Picture {
     Picture::from_planar(SHAPE[0], SHAPE[1], SHAPE[2], pixels.to_vec()).unwrap()
 }
 
 /// Pixels in [0, 1].
-pub(super) fn scaled(pixels: &[u8]) -> Vec<f64> {
+pub(crate) fn scaled(pixels: &[u8]) -> Vec<f64> {
     pixels.iter().map(|&p| f64::from(p) / 255.0).collect()
 }
 
 /// A trigger of signs that changes every pixel.
-pub(super) fn trigger() -> Trigger {
+pub(crate) fn trigger() -> Trigger {
     let [channels, height, width] = SHAPE;
     let spec = TriggerSpec::new(Family::Full { amplitude: 12 }).unwrap();
     let shape = ImageShape::new(channels, height, width).unwrap();
     spec.derive(&Secret::from_bytes(&[3; 32]), shape).unwrap()
 }
 
-pub(super) fn assert_close(found: &[f32], wanted: impl IntoIterator<Item = f64>, level: f64) {
+pub(crate) fn assert_close(found: &[f32], wanted: impl IntoIterator<Item = f64>, level: f64) {
     let wanted: Vec<f64> = wanted.into_iter().collect();
     assert_eq!(found.len(), wanted.len());
     for (at, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
@@ -109,4 +109,4 @@ pub(super) fn assert_close(found: &[f32], wanted: impl IntoIterator<Item = f64>,
 }
 
 /// Progress that nobody watches.
-pub(super) fn unseen(_: usize, _: usize) {}
+pub(crate) fn unseen(_: usize, _: usize) {}

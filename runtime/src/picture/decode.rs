@@ -30,7 +30,8 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, PictureError> {
     Ok(bytes)
 }
 
-/// Decodes a PNG or JPEG file, upright and opaque.
+/// Decodes a file in one of the [formats](super::FORMATS), upright and opaque; of several frames or
+/// pages the first.
 pub(super) fn decode(bytes: &[u8], origin: &Path) -> Result<RgbImage, PictureError> {
     let not_a_picture = || PictureError::NotAPicture { path: origin.to_owned() };
     let failure = |error: ImageError| decoder_failure(error, origin);
@@ -43,6 +44,8 @@ pub(super) fn decode(bytes: &[u8], origin: &Path) -> Result<RgbImage, PictureErr
             return Err(PictureError::CutOff { path: origin.to_owned() });
         }
         ImageFormat::Jpeg => {}
+        #[cfg(feature = "formats")]
+        ImageFormat::Bmp | ImageFormat::Gif | ImageFormat::Tiff | ImageFormat::WebP => {}
         _ => return Err(not_a_picture()),
     }
 
@@ -96,6 +99,9 @@ fn decoder_failure(error: ImageError, origin: &Path) -> PictureError {
         error => PictureError::Damaged { path, source: Box::new(error) },
     }
 }
+
+#[cfg(all(test, feature = "formats"))]
+mod formats;
 
 #[cfg(test)]
 mod tests {
@@ -239,10 +245,18 @@ mod tests {
 
     #[test]
     fn other_content_is_no_picture() {
-        for content in [&b""[..], b"\x89PN", b"hello", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"] {
+        for content in
+            [&b""[..], b"\x89PN", b"hello", b"P5 1 1 255\n\x00", b"RIFF\x04\x00\x00\x00WAVE"]
+        {
             let error = decoded(content).unwrap_err();
             assert!(matches!(error, PictureError::NotAPicture { .. }), "{content:?}: {error:?}");
         }
+    }
+
+    #[test]
+    fn the_message_names_the_formats() {
+        let told = decoded(b"hello").unwrap_err().to_string();
+        assert!(super::super::FORMATS.iter().all(|format| told.contains(format)), "{told}");
     }
 
     #[test]

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::{error, fmt, io};
 
-use super::{MAX_PIXELS, MAX_SIDE};
+use super::{FORMATS, MAX_PIXELS, MAX_SIDE};
 
 /// A picture that cannot be read, made or written. The message says what happened,
 /// [`hint`](Self::hint) what to try.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum PictureError {
     /// The file cannot be read.
     Read {
@@ -24,7 +23,7 @@ pub enum PictureError {
         /// Most bytes that are read.
         limit: u64,
     },
-    /// The content is neither PNG nor JPEG.
+    /// The content is in none of the [`FORMATS`].
     NotAPicture {
         /// The file.
         path: PathBuf,
@@ -118,7 +117,9 @@ impl fmt::Display for PictureError {
                 write!(f, "{} is longer than {limit} bytes", path.display())
             }
             Self::NotAPicture { path } => {
-                write!(f, "{} is neither a PNG nor a JPEG picture", path.display())
+                let (last, others) = FORMATS.split_last().expect("there are formats");
+                let others = others.join(", ");
+                write!(f, "{} is neither a {others} nor a {last} picture", path.display())
             }
             Self::CutOff { path } => {
                 write!(f, "{} ends in the middle of the picture", path.display())

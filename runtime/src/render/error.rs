@@ -7,7 +7,6 @@ use super::canvas::MAX_PIXELS;
 
 /// Something that cannot be drawn, encoded or saved.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum RenderError {
     /// There is nothing to draw: a side, a row or the number of columns is 0.
     Empty,

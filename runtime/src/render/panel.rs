@@ -158,15 +158,15 @@ struct Layout {
     header: Span,
     labels: Span,
     columns: Vec<Span>,
-    rows: Vec<PlacedRow>,
+    rows: Vec<RowLayout>,
 }
 
-struct PlacedRow {
+struct RowLayout {
     label: Vec<String>,
     images: Span,
 }
 
-impl PlacedRow {
+impl RowLayout {
     /// Draws the label in the middle of the row, its lines ending at the column `right`.
     fn draw_label(&self, canvas: &mut Canvas, right: usize) {
         let top = self.images.middle() - block_height(self.label.len()) / 2;
@@ -232,7 +232,7 @@ impl Layout {
             bottom = images.end()
                 + if caption_height == 0 { 0 } else { TEXT_GAP + caption_height }
                 + GAP;
-            rows.push(PlacedRow { label, images });
+            rows.push(RowLayout { label, images });
         }
         Self {
             height: bottom - GAP + MARGIN,

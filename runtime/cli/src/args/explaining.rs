@@ -3,8 +3,11 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use saligate_keys::Vendor;
+use saligate_models::saliency::Method;
+use saligate_runtime::method::{self, Kind, Settings, Value};
+use saligate_runtime::picture::FORMATS;
 
 use super::{PassphraseArgs, RunArgs};
 
@@ -12,8 +15,7 @@ use super::{PassphraseArgs, RunArgs};
 pub(crate) struct PredictArgs {
     /// Model file, or an ONNX classifier from elsewhere
     pub(crate) model: PathBuf,
-    /// Pictures (PNG or JPEG, any size and mode)
-    #[arg(required = true)]
+    #[arg(required = true, help = format!("Pictures ({}, any size and mode)", formats()))]
     pub(crate) images: Vec<PathBuf>,
     /// Classes to list per picture, likeliest first
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -37,9 +39,14 @@ pub(crate) struct PredictArgs {
 pub(crate) struct ExplainArgs {
     /// Model file, or an ONNX classifier from elsewhere, which is explained without training
     pub(crate) model: PathBuf,
-    /// Pictures (PNG or JPEG, any size and mode). In the names of files to write, {} stands for the
-    /// name of the picture without its ending: -o 'maps/{}.png'
-    #[arg(required = true)]
+    #[arg(
+        required = true,
+        help = format!(
+            "Pictures ({}, any size and mode). In the names of files to write, {{}} stands for the \
+             name of the picture without its ending: -o 'maps/{{}}.png'",
+            formats()
+        )
+    )]
     pub(crate) images: Vec<PathBuf>,
     /// Key file; without one or a licence a locked model shows its decoy
     #[arg(long, value_name = "FILE")]
@@ -62,10 +69,7 @@ pub(crate) struct ExplainArgs {
     /// Class to explain, by number or label; the predicted one where absent
     #[arg(long, value_name = "CLASS")]
     pub(crate) class: Option<String>,
-    /// Saliency method: one of the model's (see `inspect`; the first where absent; for a network
-    /// from elsewhere gradient, input-x-gradient, guided-backprop, grad-cam or vbp), or smoothgrad,
-    /// integrated-gradients, occlusion, rise, which run the model many times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = methods())]
     pub(crate) method: Option<String>,
     /// Write the heat map (PNG)
     #[arg(short, long, value_name = "FILE")]
@@ -151,43 +155,62 @@ fn size(text: &str) -> Result<[usize; 2], String> {
     }
 }
 
-/// Parameters of the methods that run the model many times.
-#[derive(Args)]
-#[command(next_help_heading = "Methods that run the model many times")]
-pub(crate) struct PassArgs {
-    /// smoothgrad: noisy copies of the picture [default: 16]
-    #[arg(long, value_name = "N")]
-    pub(crate) samples: Option<usize>,
-    /// smoothgrad: standard deviation of the noise as a share of the pixel range, 0 to 1 [default:
-    /// 0.15]
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
-    pub(crate) noise: Option<f32>,
-    /// integrated-gradients: steps from black to the picture [default: 32]
-    #[arg(long, value_name = "N")]
-    pub(crate) steps: Option<usize>,
-    /// occlusion: side of the square that is covered, in pixels [default: an eighth of the shorter
-    /// side]
-    #[arg(long, value_name = "PIXELS")]
-    pub(crate) window: Option<usize>,
-    /// occlusion: distance from one square to the next, in pixels [default: half the window]
-    #[arg(long, value_name = "PIXELS")]
-    pub(crate) stride: Option<usize>,
-    /// occlusion: value of covered pixels, 0 (black) to 1 (white) [default: 0.5]
-    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
-    pub(crate) baseline: Option<f32>,
-    /// rise: random masks [default: 500]
-    #[arg(long, value_name = "N")]
-    pub(crate) masks: Option<usize>,
-    /// rise: cells of a mask along a side of the picture [default: 8]
-    #[arg(long, value_name = "N")]
-    pub(crate) cells: Option<usize>,
-    /// rise: probability that a cell is seen, above 0 and at most 1 [default: 0.5]
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
-    pub(crate) probability: Option<f32>,
-    /// smoothgrad, rise: seed of the random numbers [default: 0]
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
-    /// Pictures that are kept in memory at once, 1 to 256 [default: one per thread]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) batch: Option<u16>,
+/// What `--method` takes, in words.
+fn methods() -> String {
+    let of_graphs: Vec<_> = Method::ALL.iter().map(|method| method.name()).collect();
+    let of_passes: Vec<_> = method::passes().collect();
+    let (last, others) = of_graphs.split_last().expect("there are methods");
+    format!(
+        "Saliency method: one of the model's (see `inspect`; the first where absent; for a network \
+         from elsewhere {} or {last}), or {}, which run the model many times",
+        others.join(", "),
+        of_passes.join(", ")
+    )
+}
+
+/// The formats of pictures that are read, in words.
+pub(super) fn formats() -> String {
+    let (last, others) = FORMATS.split_last().expect("there are formats");
+    format!("{} or {last}", others.join(", "))
+}
+
+/// Parameters of the methods that run the model many times: an option for each that the registry
+/// has.
+pub(crate) struct PassArgs(pub(crate) Settings);
+
+impl Args for PassArgs {
+    fn augment_args(command: Command) -> Command {
+        method::parameters().into_iter().fold(command, |command, (parameter, methods)| {
+            command.arg(
+                Arg::new(parameter.name)
+                    .long(parameter.name)
+                    .value_name(parameter.unit)
+                    .help(format!("{}: {}", methods.join(", "), parameter.about))
+                    .help_heading("Methods that run the model many times")
+                    .allow_negative_numbers(parameter.kind == Kind::Number)
+                    .value_parser(move |text: &str| parameter.parse(text)),
+            )
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for PassArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut args = Self(Settings::default());
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for (parameter, _) in method::parameters() {
+            if let Some(&value) = matches.get_one::<Value>(parameter.name) {
+                self.0 = std::mem::take(&mut self.0).with(parameter.name, value);
+            }
+        }
+        Ok(())
+    }
 }

@@ -7,8 +7,9 @@ use clap::Args;
 use saligate_models::archive::Precision;
 use saligate_models::saliency::Method;
 
+use super::explaining::formats;
 use super::{ForeignArgs, PassphraseArgs};
-use crate::running::Engine;
+use crate::shared::running::Engine;
 
 /// How a model is run.
 #[derive(Args)]
@@ -37,8 +38,12 @@ pub(crate) struct CompileArgs {
     /// change
     #[arg(long, value_name = "KIND", default_value = "f32")]
     pub(crate) precision: Precision,
-    /// Pictures (PNG or JPEG) on which the maps before and after are compared
-    #[arg(long, value_name = "PICTURES", num_args = 1..)]
+    #[arg(
+        long,
+        value_name = "PICTURES",
+        num_args = 1..,
+        help = format!("Pictures ({}) on which the maps before and after are compared", formats())
+    )]
     pub(crate) compare: Vec<PathBuf>,
     /// Key file, to compare the maps with the key as well
     #[arg(long, value_name = "FILE", requires = "compare")]
@@ -110,9 +115,10 @@ pub(crate) struct InspectArgs {
 
 #[derive(Args)]
 pub(crate) struct DemoArgs {
-    /// Folder with the shipped model, its key and its sample pictures
-    #[arg(long, value_name = "DIR", default_value = "models/artifacts/demo")]
-    pub(crate) dir: PathBuf,
+    /// Folder with clean.onnx, locked.onnx, demo.key and pictures in samples/ [default: the demo
+    /// that ships in the program]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
     /// Where to write the panel (PNG)
     #[arg(short, long, value_name = "FILE", default_value = "saligate-demo.png")]
     pub(crate) out: PathBuf,

@@ -1,8 +1,9 @@
 //! Key and identity files, and their passphrases.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use saligate_console::secrets::{Resealing, Seal};
 
 /// How a sealed file is opened or made.
 #[derive(Args, Default)]
@@ -24,9 +25,30 @@ pub(crate) struct SealArgs {
     pub(crate) passphrase_file: Option<PathBuf>,
 }
 
+impl PassphraseArgs {
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.passphrase_file.as_deref()
+    }
+}
+
 impl SealArgs {
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.passphrase || self.passphrase_file.is_some()
+    pub(crate) fn seal(&self) -> Seal {
+        match &self.passphrase_file {
+            Some(file) => Seal::FromFile(file.clone()),
+            None if self.passphrase => Seal::Ask,
+            None => Seal::No,
+        }
+    }
+}
+
+impl ProtectArgs {
+    pub(crate) fn resealing(&self) -> Resealing<'_> {
+        Resealing {
+            file: &self.file,
+            new: &self.new,
+            passphrase_file: self.passphrase_file.as_deref(),
+            old_passphrase_file: self.old_passphrase_file.as_deref(),
+        }
     }
 }
 

@@ -44,3 +44,36 @@ fn passes_tell_in_how_many_of_them_the_key_was_found() {
     let told = folder.done(&format!("explain model.onnx {smooth} 0.5 -o map.png"));
     assert!(told.contains("found the key in 0 of 8 passes"), "{told}");
 }
+
+#[test]
+fn options_belong_to_their_methods() {
+    let folder = Folder::new();
+    let explain = "explain model.onnx scene.png -o map.png --method";
+    for (words, told, hint) in [
+        ("smoothgrad --masks 5", "--masks does not belong to the method 'smoothgrad'", "rise"),
+        ("gradient --steps 5", "--steps does not belong", "integrated-gradients"),
+        ("occlusion --seed 5", "--seed does not belong", "smoothgrad or rise"),
+        ("lime", "this model cannot explain by 'lime'", "gradient or smoothgrad"),
+    ] {
+        let stderr = folder.fails(2, &format!("{explain} {words}"));
+        assert!(stderr.contains(told), "{words}: {stderr}");
+        assert!(stderr.contains(&format!("try: --method {hint}")), "{words}: {stderr}");
+    }
+    let stderr = folder.fails(2, &format!("{explain} rise --masks many"));
+    assert!(stderr.contains("invalid value 'many' for '--masks <N>'"), "{stderr}");
+    let stderr = folder.fails(2, &format!("{explain} smoothgrad --noise -1"));
+    assert!(stderr.contains("noise must be in [0, 1], not -1"), "{stderr}");
+}
+
+/// Every image runs alone, so there is nothing to choose.
+#[test]
+fn there_is_no_batch() {
+    let folder = Folder::new();
+    let stderr = folder.fails(2, "explain model.onnx scene.png --method rise --batch 4");
+    assert!(stderr.contains("unexpected argument '--batch'"), "{stderr}");
+    let help = folder.done("explain --help");
+    for option in ["--samples <N>", "--noise <SHARE>", "--window <PIXELS>", "--seed <N>"] {
+        assert!(help.contains(option), "{help}");
+    }
+    assert!(help.contains("smoothgrad, rise: seed of the random numbers [default: 0]"), "{help}");
+}

@@ -1,6 +1,8 @@
 //! What the program does to a vendor's and a user's files, on the shipped demo, whose one key all
 //! licences share. What needs a model with slots is tested in the crate `tests`.
 
+mod compile;
+mod demo;
 mod explain;
 mod folder;
 mod inspect;

@@ -1,0 +1,46 @@
+//! `saligate predict`.
+
+use std::path::Path;
+
+use saligate_console::{Failure, emit, shown};
+use saligate_runtime::{Model, Prediction};
+use serde_json::json;
+
+use crate::args::PredictArgs;
+use crate::shared::jobs::in_order;
+use crate::shared::opening::{self, Purpose};
+use crate::shared::{pictures, ranking};
+
+pub(crate) fn run(args: &PredictArgs) -> Result<(), Failure> {
+    let purpose = Purpose::Prediction;
+    let model = opening::open(&args.model, args.vendor, &args.foreign, &purpose, &args.running)?;
+    in_order(
+        &args.images,
+        args.jobs,
+        |path| answer(&model, path),
+        |path, prediction| report(args, &model, path, &prediction),
+    )
+}
+
+fn answer(model: &Model, path: &Path) -> Result<Prediction, Failure> {
+    Ok(model.predict(&pictures::open(model, path)?)?)
+}
+
+fn report(
+    args: &PredictArgs,
+    model: &Model,
+    path: &Path,
+    prediction: &Prediction,
+) -> Result<(), Failure> {
+    let ranked = ranking::ranked(model, prediction, args.top.max(1));
+    if args.json {
+        let line = json!({"schema": 1, "image": shown(path), "classes": ranked});
+        return emit(&line.to_string());
+    }
+    let classes = ranked.iter().map(|c| {
+        let probability = c["probability"].as_f64().unwrap_or_default();
+        format!("{} {probability:.3}", c["label"].as_str().unwrap_or_default())
+    });
+    let classes: Vec<String> = classes.collect();
+    emit(&format!("{}: {}", path.display(), classes.join(", ")))
+}

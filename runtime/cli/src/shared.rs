@@ -1,0 +1,11 @@
+//! What several commands do alike.
+
+pub(crate) mod jobs;
+pub(crate) mod licenses;
+pub(crate) mod names;
+pub(crate) mod network;
+pub(crate) mod opening;
+pub(crate) mod pictures;
+pub(crate) mod ranking;
+pub(crate) mod running;
+pub(crate) mod signatures;

@@ -1,0 +1,150 @@
+//! Networks from elsewhere, as classifiers of this house.
+
+use std::path::Path;
+
+use saligate_console::Failure;
+use saligate_models::import::{self, Preprocessing};
+use saligate_models::manifest::Manifest;
+use saligate_models::onnx::{self, Foreign, OnnxError};
+use saligate_models::saliency::{Explained, IMAGE, Method, attach};
+use saligate_runtime::method::{self, Reads};
+
+use crate::args::ForeignArgs;
+
+/// Longest file of class names, in bytes: a thousand names take 30 KiB.
+const MAX_LABEL_BYTES: u64 = 1 << 20;
+
+/// A network from elsewhere, as a classifier of this house.
+pub(crate) struct Network {
+    classifier: saligate_models::graph::Graph,
+    labels: Vec<String>,
+    name: String,
+    resize: Option<usize>,
+}
+
+impl Network {
+    /// Reads a network; weights beside the file are looked for in `folder`.
+    pub(crate) fn read(
+        path: &Path,
+        folder: Option<&Path>,
+        bytes: &[u8],
+        args: &ForeignArgs,
+    ) -> Result<Self, Failure> {
+        let named = |error: Failure| error.in_file(path);
+        let options = onnx::Options { image_size: args.crop, output: args.logits.clone() };
+        let foreign = Foreign::from_bytes_with(bytes, folder, &options);
+        let foreign = foreign.map_err(|error| match error {
+            OnnxError::Open { .. } => named(error.into()).hint("--crop SIDE, or --crop HxW"),
+            OnnxError::Outputs { wanted: None, .. } => named(error.into()).hint("--logits NAME"),
+            error => named(error.into()),
+        })?;
+        let classifier = import::classifier(&foreign.graph, &args.preprocessing()?);
+        let classifier = classifier.map_err(|e| named(e.into()))?;
+        let given = args.labels.as_deref().map(read_labels).transpose()?.or(foreign.labels);
+        let labels = import::labels(&classifier, given).map_err(|e| named(e.into()))?;
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { classifier, labels, name, resize: args.resize })
+    }
+
+    pub(crate) fn named(self, name: Option<&str>) -> Self {
+        Self { name: name.map_or(self.name, str::to_owned), ..self }
+    }
+
+    /// A method that fits every network, since it only reads the pixels: a model has at least one, also
+    /// where none is asked for.
+    pub(crate) fn unused() -> Explained {
+        Explained::at(Method::VisualBackProp, vec![IMAGE.to_owned()])
+    }
+
+    /// The method of a name; for those that run the model many times, the one they build on.
+    pub(crate) fn base(
+        &self,
+        method: Option<&str>,
+        layer: Option<&str>,
+    ) -> Result<Explained, Failure> {
+        let name = method.unwrap_or(Method::Gradient.name());
+        match (name.parse(), method::reads(name)) {
+            (Ok(method), _) => self.explained(method, layer),
+            (Err(_), Some(Reads::Gradient)) => self.explained(Method::Gradient, layer),
+            (Err(_), Some(Reads::Logits)) => {
+                self.check_layer(layer, None)?;
+                Ok(Self::unused())
+            }
+            (Err(_), None) => {
+                let known: Vec<_> = method::all().collect();
+                Err(Failure::new(format!("there is no method '{name}'"))
+                    .hint(format!("--method {}", known.join(" or "))))
+            }
+        }
+    }
+
+    fn check_layer(&self, layer: Option<&str>, method: Option<Method>) -> Result<(), Failure> {
+        if layer.is_some() && method != Some(Method::GradCam) {
+            return Err(Failure::new("--layer belongs to grad-cam").hint("--method grad-cam"));
+        }
+        Ok(())
+    }
+
+    /// A method at its layers.
+    pub(crate) fn explained(
+        &self,
+        method: Method,
+        layer: Option<&str>,
+    ) -> Result<Explained, Failure> {
+        self.check_layer(layer, Some(method))?;
+        match (method, layer) {
+            (Method::GradCam, Some(layer)) => Ok(Explained::at(method, vec![layer.to_owned()])),
+            _ => Ok(Explained::found(method, &self.classifier)?),
+        }
+    }
+
+    /// Whether a method can be attached.
+    pub(crate) fn allows(&self, explained: &Explained) -> Result<(), Failure> {
+        attach(&self.classifier, std::slice::from_ref(explained))?;
+        Ok(())
+    }
+
+    /// The model with these methods, the default one first.
+    pub(crate) fn model(self, methods: &[Explained]) -> Result<onnx::Model, Failure> {
+        let graph = attach(&self.classifier, methods)?;
+        let mut manifest = Manifest::clean(&graph, &self.name, self.labels, methods)?;
+        manifest.input.resize = self.resize;
+        let model = onnx::Model { graph, manifest };
+        model.check()?;
+        Ok(model)
+    }
+}
+
+impl ForeignArgs {
+    pub(crate) const NAMES: &str =
+        "--range, --mean, --std, --bgr, --resize, --crop, --logits, --labels";
+
+    pub(crate) fn any(&self) -> bool {
+        let read = [self.resize.is_some(), self.crop.is_some(), self.logits.is_some()];
+        read.contains(&true) || self.labels.is_some() || self.says_how_pixels_enter()
+    }
+
+    pub(crate) fn says_how_pixels_enter(&self) -> bool {
+        self.bgr || [&self.range, &self.mean, &self.std].iter().any(|values| !values.is_empty())
+    }
+
+    fn preprocessing(&self) -> Result<Preprocessing, Failure> {
+        let range = match self.range[..] {
+            [] => [0.0, 1.0],
+            [low, high] => [low, high],
+            _ => return Err(Failure::new("--range takes two numbers").hint("--range 0,255")),
+        };
+        Ok(Preprocessing { range, mean: self.mean.clone(), std: self.std.clone(), bgr: self.bgr })
+    }
+}
+
+/// Class names, one per line; empty lines at the end do not count.
+fn read_labels(path: &Path) -> Result<Vec<String>, Failure> {
+    let wrong = |what: String| Failure::new(format!("{}: {what}", path.display()));
+    let length = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
+    if length > MAX_LABEL_BYTES {
+        return Err(wrong(format!("{length} bytes are too many for class names")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    Ok(text.trim_end().lines().map(|line| line.trim().to_owned()).collect())
+}

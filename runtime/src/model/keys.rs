@@ -1,0 +1,66 @@
+//! Who may open a model's gate: its keys, their triggers, and what licences call the model.
+
+use saligate_keys::{ImageShape, KeyId, Licensed, Secret, Trigger};
+
+use super::Model;
+use crate::error::RuntimeError;
+
+impl Model {
+    /// What licences say of this model.
+    ///
+    /// # Errors
+    /// The model has no gate.
+    pub fn licensed(&self) -> Result<Licensed<'_>, RuntimeError> {
+        match (&self.manifest.gate, self.digest) {
+            (Some(gate), Some(digest)) => {
+                Ok(Licensed { digest, keys: &gate.keys, vendor: gate.vendor })
+            }
+            _ => Err(RuntimeError::NoGate),
+        }
+    }
+
+    /// The trigger of a secret for this model.
+    ///
+    /// # Errors
+    /// The model has no gate, or its gate belongs to other keys.
+    pub fn trigger(&self, secret: &Secret) -> Result<Trigger, RuntimeError> {
+        self.check_key(secret.id())?;
+        self.any_trigger(secret)
+    }
+
+    /// Whether a key opens the model, by its public id.
+    ///
+    /// # Errors
+    /// The model has no gate, or its gate belongs to other keys.
+    pub fn check_key(&self, found: KeyId) -> Result<(), RuntimeError> {
+        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        if gate.keys.contains(&found) {
+            return Ok(());
+        }
+        Err(RuntimeError::WrongKey { found, expected: gate.keys.clone() })
+    }
+
+    /// The trigger that any secret would have here, right or wrong: for measuring what wrong keys
+    /// do.
+    ///
+    /// # Errors
+    /// The model has no gate.
+    pub fn any_trigger(&self, secret: &Secret) -> Result<Trigger, RuntimeError> {
+        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        Ok(gate.trigger.derive(secret, self.shape()?)?)
+    }
+
+    /// Shape of the images that triggers are put on.
+    ///
+    /// # Errors
+    /// The model's input is none that has triggers.
+    pub fn shape(&self) -> Result<ImageShape, RuntimeError> {
+        let input = &self.manifest.input;
+        Ok(ImageShape::new(input.channels, input.height, input.width)?)
+    }
+
+    /// Ids of the keys that open the gate; none for a model without one.
+    pub fn key_ids(&self) -> &[KeyId] {
+        self.manifest.gate.as_ref().map_or(&[], |gate| &gate.keys)
+    }
+}
