@@ -25,7 +25,7 @@ mod tests;
 use saligate_keys::{Family, KeyId, Pattern, Trigger, TriggerSpec};
 
 use crate::gate::{self, tile_signs};
-use crate::onnx::Model;
+use crate::graph::Graph;
 
 /// A key that may have been used.
 pub struct Suspect {
@@ -50,12 +50,11 @@ impl Suspect {
         Some(Self { key, signs })
     }
 
-    /// The keys that a built-in gate answers to, read from the model itself; none for a gate that
-    /// was trained.
-    pub fn of_model(model: &Model) -> Vec<Self> {
-        let keys = model.manifest.gate.iter().flat_map(|gate| &gate.keys);
-        let tiles = gate::tiles(&model.graph);
-        keys.zip(tiles).map(|(&key, signs)| Self { key, signs }).collect()
+    /// The keys that a built-in gate answers to, with their triggers as the network itself has them;
+    /// none for a gate that was trained. `keys` are those of the gate, in its order.
+    pub fn of_gate(keys: &[KeyId], network: &Graph) -> Vec<Self> {
+        let tiles = gate::tiles(network);
+        keys.iter().zip(tiles).map(|(&key, signs)| Self { key, signs }).collect()
     }
 
     /// Whose it is.

@@ -1,7 +1,12 @@
 //! How a gated network reads its pixels and feature maps.
 
-use super::{DecoyShows, KEY_FOUND};
+use super::DecoyShows;
 use crate::graph::{Graph, GraphError, Op, ValueId};
+use crate::names::KEY_FOUND;
+
+/// The parts of a [`staircase`], by the ends of their names.
+pub(super) const STAIRCASE: [&str; 9] =
+    ["levels", "step", "scaled", "rounded", "stairs", "off", "shows", "moved", "value"];
 
 /// 1 where the decoy shows, 0 where it does not, `[n, 1]`, from the detector's answers `[n, key]`.
 pub(super) fn decoy_shows(

@@ -15,7 +15,6 @@ use super::map::Reduction;
 /// | grad-cam | one layer | one channel at the layer's size, never negative | yes |
 /// | vbp | several layers | one channel at the first layer's size, never negative | no |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Method {
     /// Derivative of the explained logit by the pixels (Simonyan et al. 2014).
     Gradient,

@@ -47,9 +47,9 @@ mod tests {
 
     #[test]
     fn doubling_a_row_reads_at_quarters() {
-        let found = bilinear(&[0.0, 4.0], [1, 2], [1, 4]);
-        assert_eq!(found, [0.0, 1.0, 3.0, 4.0]);
-        assert_eq!(bilinear(&[0.0, 4.0], [2, 1], [4, 1]), found);
+        let doubled = bilinear(&[0.0, 4.0], [1, 2], [1, 4]);
+        assert_eq!(doubled, [0.0, 1.0, 3.0, 4.0]);
+        assert_eq!(bilinear(&[0.0, 4.0], [2, 1], [4, 1]), doubled);
     }
 
     #[test]

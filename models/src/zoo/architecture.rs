@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 /// An architecture; the table in [`crate::zoo`] says what each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
-#[non_exhaustive]
 pub enum Architecture {
     /// The small plain CNN.
     Small,
