@@ -20,8 +20,11 @@ pub fn reversed_channels(graph: &mut Graph, image: ValueId) -> Result<ValueId, G
     };
     let mut planes = Vec::with_capacity(3);
     for (channel, name) in ["pixels.red", "pixels.green", "pixels.blue"].into_iter().enumerate() {
-        let ranges =
-            [Range { start: channel, end: channel + 1, step: 1 }, Range::whole(rows), Range::whole(columns)];
+        let ranges = [
+            Range { start: channel, end: channel + 1, step: 1 },
+            Range::whole(rows),
+            Range::whole(columns),
+        ];
         planes.insert(0, graph.node(name, Op::Slice { ranges }, &[image])?);
     }
     graph.node("pixels.reversed", Op::Concat, &planes)

@@ -170,7 +170,9 @@ impl std::error::Error for ManifestError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Malformed(error) => Some(error),
-            Self::Missing | Self::TooLarge { .. } | Self::Version { .. } | Self::Field { .. } => None,
+            Self::Missing | Self::TooLarge { .. } | Self::Version { .. } | Self::Field { .. } => {
+                None
+            }
         }
     }
 }

@@ -230,8 +230,7 @@ impl Graph {
             }
         }
         let params = self.values.iter().zip(marked);
-        let trained =
-            |v: &Value| matches!(v.source, Source::Param(_)) && is_trained(&v.name);
+        let trained = |v: &Value| matches!(v.source, Source::Param(_)) && is_trained(&v.name);
         let wanted = params.filter(|(v, marked)| *marked && trained(v));
         wanted.map(|(v, _)| v.name.clone()).collect()
     }

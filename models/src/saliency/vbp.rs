@@ -266,8 +266,8 @@ mod tests {
     use ndarray::ArrayD;
 
     use super::*;
-    use crate::reference::run;
     use crate::names::{IMAGE, LOGITS};
+    use crate::reference::run;
     use crate::saliency::{Attachment, attach};
 
     /// Two ReLU layers of one channel, and what lies between them.

@@ -45,11 +45,9 @@ impl std::error::Error for ArchiveError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Outline(error) => Some(error),
-            Self::Magic
-            | Self::Version { .. }
-            | Self::Length
-            | Self::Damaged
-            | Self::Position => None,
+            Self::Magic | Self::Version { .. } | Self::Length | Self::Damaged | Self::Position => {
+                None
+            }
         }
     }
 }

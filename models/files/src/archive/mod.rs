@@ -32,8 +32,8 @@ use crate::hash::sha256;
 use crate::manifest::Manifest;
 use crate::model::ModelFile;
 pub use error::ArchiveError;
-pub use precision::{Precision, UnknownPrecision};
 use precision::{Encoding, Encodings, decode, encode};
+pub use precision::{Precision, UnknownPrecision};
 
 const MAGIC: &[u8; 8] = b"saligate";
 /// The version that is written, and the newest that is read.
@@ -86,8 +86,7 @@ pub fn rounded(model: &ModelFile, precision: Precision) -> Result<ModelFile, Fil
             let value = graph.value(graph.find(name)?);
             let Source::Param(data) = &value.source else { continue };
             let bytes = encode(data, &value.shape, encoding);
-            let (values, _) =
-                decode(&bytes, &value.shape, encoding).ok_or(ArchiveError::Length)?;
+            let (values, _) = decode(&bytes, &value.shape, encoding).ok_or(ArchiveError::Length)?;
             graph.set_param(name, values)?;
         }
         Ok(())

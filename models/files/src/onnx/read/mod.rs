@@ -118,8 +118,8 @@ fn producer(model: &proto::ModelProto) -> String {
 /// The messages of a file, with the version of its operations. Stored tensors stay parts of it.
 fn decoded(bytes: Bytes) -> Result<(proto::ModelProto, proto::Graph, i64), OnnxError> {
     limits::check(&bytes)?;
-    let mut model =
-        proto::ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx { detail: e.to_string() })?;
+    let mut model = proto::ModelProto::decode(bytes)
+        .map_err(|e| OnnxError::NotOnnx { detail: e.to_string() })?;
     let graph = model.graph.take();
     let graph = graph.ok_or_else(|| OnnxError::NotOnnx { detail: "no graph".to_owned() })?;
     let standard = model.opset_import.iter().find(|o| is_standard(&o.domain));
@@ -214,7 +214,8 @@ impl Reader {
 
     fn operand(&self, name: &str, user: &str) -> Result<Operand, OnnxError> {
         let operand = self.operands.get(name).cloned();
-        operand.ok_or_else(|| OnnxError::Undefined { value: name.to_owned(), user: user.to_owned() })
+        operand
+            .ok_or_else(|| OnnxError::Undefined { value: name.to_owned(), user: user.to_owned() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::super::OnnxError;
 use super::super::super::constant::{self, Constant, Data, broadcast, is_float};
-use super::super::super::node::{Node, Operand, AxisRange};
+use super::super::super::node::{AxisRange, Node, Operand};
 use super::super::super::view::View;
 use super::super::builder::{Builder, Mode};
 use super::arithmetic::{inverse, turned};
