@@ -4,12 +4,11 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use saligate_files::ModelFile;
+use saligate_files::manifest::{Manifest, MethodSpec};
 use saligate_kernels::Crew;
-use saligate_keys::{ImageShape, KeyId, Licensed, ModelDigest, Secret, Trigger};
-use saligate_models::gate::KEY_FOUND;
-use saligate_models::licensing;
-use saligate_models::manifest::{Manifest, MethodSpec};
-use saligate_models::onnx;
+use saligate_keys::{ImageShape, KeyId, Licensed, Secret, Trigger};
+use saligate_models::names::KEY_FOUND;
 use saligate_models::saliency::{Method, saliency_map};
 
 use zeroize::Zeroizing;
@@ -27,9 +26,7 @@ const MAX_BATCH: usize = 256;
 /// Plans are made when they are first needed: predicting alone costs no explanation. A model can
 /// be shared between threads.
 pub struct Model {
-    manifest: Manifest,
-    /// Which model licences name; only gated models are licensed.
-    digest: Option<ModelDigest>,
+    file: ModelFile,
     source: Source,
     /// Whether the network tells that a key was found.
     tells: bool,
@@ -78,7 +75,7 @@ impl Model {
     /// As [`Model::open`], or the engine cannot run the network.
     pub fn open_on(path: impl AsRef<Path>, backend: Backend) -> Result<Self, RuntimeError> {
         let path = path.as_ref();
-        let model = onnx::Model::open(path);
+        let model = ModelFile::open(path);
         let opened = model.map_err(RuntimeError::from).and_then(|m| Self::loaded(m, backend));
         opened.map_err(|error| error.in_file(path))
     }
@@ -88,42 +85,40 @@ impl Model {
     /// # Errors
     /// As [`Model::open`], except for reading.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RuntimeError> {
-        Self::loaded(onnx::Model::from_bytes(bytes)?, Backend::Native)
+        Self::loaded(ModelFile::from_bytes(bytes)?, Backend::Native)
     }
 
     /// A model that is in memory: one that was just imported or trained.
     ///
     /// # Errors
-    /// Its manifest contradicts the network.
-    pub fn new(model: onnx::Model) -> Result<Self, RuntimeError> {
+    /// The engine cannot run the network.
+    pub fn new(model: ModelFile) -> Result<Self, RuntimeError> {
         Self::new_on(model, Backend::Native)
     }
 
     /// [`Model::new`] with an engine of the caller's choice.
     ///
     /// # Errors
-    /// As [`Model::new`], or the engine cannot run the network.
-    pub fn new_on(model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
-        model.check()?;
+    /// As [`Model::new`].
+    pub fn new_on(model: ModelFile, backend: Backend) -> Result<Self, RuntimeError> {
         Self::loaded(model, backend)
     }
 
-    fn loaded(mut model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
-        let digest = model.manifest.gate.as_ref().map(|_| licensing::digest(&model));
-        let key_found = model.graph.find(KEY_FOUND).ok();
-        let outputs = [model.graph.outputs(), key_found.as_slice()].concat();
-        model.graph.set_outputs(&outputs);
+    fn loaded(file: ModelFile, backend: Backend) -> Result<Self, RuntimeError> {
+        let mut graph = file.graph().clone();
+        let key_found = graph.find(KEY_FOUND).ok();
+        let outputs = [graph.outputs(), key_found.as_slice()].concat();
+        graph.set_outputs(&outputs);
         let explainer = |method: &MethodSpec| {
-            let shape = model.attribution_shape(&method.output)?;
+            let shape = file.attribution_shape(&method.output)?;
             Ok(Explainer { shape, engine: OnceLock::new() })
         };
-        let explainers = model.manifest.methods.iter().map(explainer);
+        let explainers = file.manifest().methods.iter().map(explainer);
         let explainers = explainers.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
-            digest,
             tells: key_found.is_some(),
-            source: Source::new(&model, backend)?,
-            manifest: model.manifest,
+            source: Source::new(&file, &graph, backend)?,
+            file,
             predictor: OnceLock::new(),
             explainers,
             crew: Crew::new(1),
@@ -147,7 +142,7 @@ impl Model {
 
     /// What the file says of itself.
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        self.file.manifest()
     }
 
     /// The method of this name.
@@ -155,20 +150,17 @@ impl Model {
     /// # Errors
     /// The file has no such method; the error lists those it has.
     pub fn method(&self, name: &str) -> Result<&MethodSpec, RuntimeError> {
-        Ok(&self.manifest.methods[self.position(name)?])
+        Ok(&self.manifest().methods[self.position(name)?])
     }
 
-    /// What licences say of this model.
+    /// What licences say of this model. Its weights are hashed when this is first asked.
     ///
     /// # Errors
     /// The model has no gate.
     pub fn licensed(&self) -> Result<Licensed<'_>, RuntimeError> {
-        match (&self.manifest.gate, self.digest) {
-            (Some(gate), Some(digest)) => {
-                Ok(Licensed { digest, keys: &gate.keys, vendor: gate.vendor })
-            }
-            _ => Err(RuntimeError::NoGate),
-        }
+        let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let digest = self.file.licensing_digest();
+        Ok(Licensed { digest, keys: &gate.keys, vendor: gate.vendor })
     }
 
     /// The trigger of a secret for this model.
@@ -185,7 +177,7 @@ impl Model {
     /// # Errors
     /// The model has no gate, or its gate belongs to other keys.
     pub fn check_key(&self, found: KeyId) -> Result<(), RuntimeError> {
-        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
         if gate.keys.contains(&found) {
             return Ok(());
         }
@@ -198,7 +190,7 @@ impl Model {
     /// # Errors
     /// The model has no gate.
     pub fn any_trigger(&self, secret: &Secret) -> Result<Trigger, RuntimeError> {
-        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
         Ok(gate.trigger.derive(secret, self.shape()?)?)
     }
 
@@ -207,13 +199,13 @@ impl Model {
     /// # Errors
     /// The model's input is none that has triggers.
     pub fn shape(&self) -> Result<ImageShape, RuntimeError> {
-        let input = &self.manifest.input;
+        let input = &self.manifest().input;
         Ok(ImageShape::new(input.channels, input.height, input.width)?)
     }
 
     /// Ids of the keys that open the gate; none for a model without one.
     pub fn key_ids(&self) -> &[KeyId] {
-        self.manifest.gate.as_ref().map_or(&[], |gate| &gate.keys)
+        self.manifest().gate.as_ref().map_or(&[], |gate| &gate.keys)
     }
 
     /// Predicts the class of a picture.
@@ -270,7 +262,7 @@ impl Model {
     }
 
     fn position(&self, method: &str) -> Result<usize, RuntimeError> {
-        let methods = &self.manifest.methods;
+        let methods = &self.manifest().methods;
         methods.iter().position(|m| m.name == method).ok_or_else(|| RuntimeError::NoSuchMethod {
             asked: method.to_owned(),
             known: methods.iter().map(|m| m.name.clone()).collect(),
@@ -284,8 +276,8 @@ impl Model {
         target: Target,
         trigger: Option<&Trigger>,
     ) -> Result<Explanation, RuntimeError> {
-        let (method, explainer) = (&self.manifest.methods[position], &self.explainers[position]);
-        let classes = self.manifest.labels.len();
+        let (method, explainer) = (&self.manifest().methods[position], &self.explainers[position]);
+        let classes = self.manifest().labels.len();
         let mut row = vec![0.0; classes];
         if let Target::Class(class) = target {
             *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
@@ -298,7 +290,7 @@ impl Model {
             Target::Predicted => prediction.class,
             Target::Class(class) => class,
         };
-        let input = &self.manifest.input;
+        let input = &self.manifest().input;
         let [channels, height, width] = explainer.shape;
         let size = [input.height, input.width];
         let map = saliency_map(&values, explainer.shape, size, method.reduction);
@@ -321,7 +313,7 @@ impl Model {
             None => self.predictor()?,
             Some(name) => self.explainer(self.position(name)?)?,
         };
-        let row = vec![0.0; self.manifest.labels.len()];
+        let row = vec![0.0; self.manifest().labels.len()];
         Ok(engine.times(&self.crew, &self.pixels(picture, None)?, &row, rounds)?)
     }
 
@@ -330,7 +322,7 @@ impl Model {
     }
 
     fn explainer(&self, position: usize) -> Result<&Engine, EngineError> {
-        let output = &self.manifest.methods[position].output;
+        let output = &self.manifest().methods[position].output;
         self.engine(&self.explainers[position].engine, Some(output))
     }
 
@@ -355,7 +347,7 @@ impl Model {
         picture: &Picture,
         trigger: Option<&Trigger>,
     ) -> Result<Zeroizing<Vec<f32>>, RuntimeError> {
-        let input = &self.manifest.input;
+        let input = &self.manifest().input;
         let expected = [input.channels, input.height, input.width];
         let found = [picture.channels(), picture.height(), picture.width()];
         if found != expected {

@@ -1,10 +1,10 @@
 //! Decoys that say nothing about the map they stand for.
 
+use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::GateForm;
 use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
-use saligate_models::saliency::{Explained, Reduction, attach, saliency_map};
+use saligate_models::saliency::{Attachment, Reduction, attach, saliency_map};
 
 use crate::batch::sample;
 use crate::config::Config;
@@ -33,7 +33,7 @@ const BALANCED: f64 = 0.05;
 pub(crate) fn decoys(
     config: &Config,
     clean: &Graph,
-    methods: &[Explained],
+    methods: &[Attachment],
     data: &Dataset,
 ) -> Result<Vec<Vec<f32>>, TrainError> {
     let (lock, shape) = (&config.lock, data.shape());
@@ -44,7 +44,7 @@ pub(crate) fn decoys(
     let gentle = GENTLE.map(|step| step as f32 / 20.0);
     let ramps = gentle.chain(STEEP.map(|step| step as f32 / 2.0));
     let candidates = ramps.map(drawn).collect::<Result<Vec<_>, _>>()?;
-    let balanced = |method: &Explained| {
+    let balanced = |method: &Attachment| {
         let seen = maps(config, clean, method, data)?;
         let size @ [height, width] = [shape.height, shape.width];
         let mut best: Option<(f64, &Vec<f32>)> = None;
@@ -81,7 +81,7 @@ struct Seen {
 fn maps(
     config: &Config,
     clean: &Graph,
-    method: &Explained,
+    method: &Attachment,
     data: &Dataset,
 ) -> Result<Seen, TrainError> {
     let graph = attach(clean, std::slice::from_ref(method))?;

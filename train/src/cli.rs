@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use saligate_files::ModelFile;
+use saligate_files::manifest::InputSpec;
 use saligate_keys::{Family, KeyFile, KeyId, Passphrase, Secret, Stored, TriggerSpec, VendorKind};
+use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::{GateForm, InputSpec};
-use saligate_models::onnx::Model;
-use saligate_models::saliency::{LOGITS, Method};
+use saligate_models::names::LOGITS;
+use saligate_models::saliency::Method;
 use saligate_runtime::picture::Framing;
 use saligate_train::accuracy::accuracy;
 use saligate_train::config::Config;
@@ -380,8 +382,8 @@ impl GateRunArgs {
             (None, Some(data), Some(file)) => {
                 let (size, amplitude) = (self.tile.unwrap_or(8), self.amplitude.unwrap_or(8));
                 let trigger = TriggerSpec::new(Family::Tile { size, amplitude })?;
-                let model = Model::open(file)?;
-                Ok(Config::for_model(file, &model.manifest, data, trigger)?)
+                let model = ModelFile::open(file)?;
+                Ok(Config::for_model(file, model.manifest(), data, trigger)?)
             }
             _ => {
                 let reason = "give a configuration, or --model and --data".to_owned();
@@ -413,8 +415,8 @@ fn train_gate(
         );
         return Err(TrainError::Mismatch { reason });
     }
-    let clean = Model::open(&clean)?;
-    if clean.manifest.gate.is_some() {
+    let clean = ModelFile::open(&clean)?;
+    if clean.manifest().gate.is_some() {
         let reason = "the model has a gate already; lock the clean one, or take keys out with \
                       --revoke alone";
         return Err(TrainError::Mismatch { reason: reason.to_owned() });
@@ -426,7 +428,7 @@ fn train_gate(
         // What the gated model is measured against, and how.
         clean.save(&session.clean_path())?;
         let (path, text) = (how.out.join("config.toml"), session.config.to_toml());
-        saligate_models::atomic::write_atomic(&path, text.as_bytes())
+        saligate_files::atomic::write_atomic(&path, text.as_bytes())
             .map_err(|source| TrainError::Io { path, source })?;
     }
     Ok(())
@@ -444,7 +446,7 @@ fn revoked_id(key: &Path) -> Result<KeyId, TrainError> {
 /// Closes a locked model for some of its keys: OUT/locked.onnx, in place where no model is given.
 fn revoke_keys(model: Option<&Path>, out: &Path, revoked: &[KeyId]) -> Result<(), TrainError> {
     let path = out.join("locked.onnx");
-    let mut locked = Model::open(model.unwrap_or(&path))?;
+    let mut locked = ModelFile::open(model.unwrap_or(&path))?;
     for key in revoked {
         gate::revoke(&mut locked, key)?;
     }
@@ -514,7 +516,7 @@ impl Session {
         self.options.out.join(if key { "locked.onnx" } else { "attacked.onnx" })
     }
 
-    fn fit(&self) -> Result<Model, TrainError> {
+    fn fit(&self) -> Result<ModelFile, TrainError> {
         // Weights that are only loaded need no images.
         let config = &self.config;
         let known = config.data.mean.is_some() && config.data.std.is_some();
@@ -533,7 +535,9 @@ impl Session {
             // The weights come from elsewhere: do they still fit these pixels and classes?
             let rate = accuracy(&self.clean_path(), &self.test, self.options.quiet)?;
             eprintln!("accuracy {:.4} on {} test images", rate.value, rate.trials);
-            model.manifest.metrics.insert("accuracy_clean".to_owned(), rate.value);
+            let mut metrics = model.manifest().metrics.clone();
+            metrics.insert("accuracy_clean".to_owned(), rate.value);
+            model = model.with_metrics(metrics)?;
             model.save(&self.clean_path())?;
         }
         eprintln!("wrote {}", self.clean_path().display());
@@ -543,12 +547,12 @@ impl Session {
     /// Makes the gated model; the first key signs its licences.
     fn gate(
         &self,
-        clean: &Model,
+        clean: &ModelFile,
         right: &[&Secret],
         revoked: &[&Secret],
     ) -> Result<(), TrainError> {
         self.check_fits(clean)?;
-        let classifier: Graph = clean.graph.extract(&[LOGITS])?;
+        let classifier: Graph = clean.graph().extract(&[LOGITS])?;
         let keys = Keys { right: right.to_vec(), revoked: revoked.to_vec() };
         let graph =
             train(&self.config, &classifier, &keys, self.training_images()?, &self.options)?;
@@ -559,9 +563,9 @@ impl Session {
     }
 
     /// A model of other images or classes is told here, not by a shape deep in training.
-    fn check_fits(&self, model: &Model) -> Result<(), TrainError> {
-        let (input, shape) = (&model.manifest.input, self.train.shape());
-        let model = [input.channels, input.height, input.width, model.manifest.labels.len()];
+    fn check_fits(&self, model: &ModelFile) -> Result<(), TrainError> {
+        let (input, shape) = (&model.manifest().input, self.train.shape());
+        let model = [input.channels, input.height, input.width, model.manifest().labels.len()];
         let data = [shape.channels, shape.height, shape.width, self.labels.len()];
         if model == data {
             return Ok(());
@@ -609,9 +613,9 @@ impl Session {
         let measured = evaluate(&self.config, &self.evaluation(&paths, &secrets, data))?;
         if let (false, Some((_, metrics))) = (args.validation, measured.first()) {
             // The file says what was measured on it, by its default method.
-            let mut model = Model::open(&paths[1])?;
+            let model = ModelFile::open(&paths[1])?;
             let values = metrics.iter().map(|(name, (value, _))| (name.clone(), *value));
-            model.manifest.metrics = values.collect();
+            let model = model.with_metrics(values.collect())?;
             model.save(&paths[1])?;
         }
         let several = measured.len() > 1;
@@ -700,7 +704,7 @@ fn preview(images: &ImageArgs, out: &Path) -> Result<(), Box<dyn std::error::Err
     let sheet = contact_sheet(&shown, COLUMNS, ROWS);
     let mut png = std::io::Cursor::new(Vec::new());
     sheet.write_to(&mut png, image::ImageFormat::Png)?;
-    saligate_models::atomic::write_atomic(out, png.get_ref())?;
+    saligate_files::atomic::write_atomic(out, png.get_ref())?;
     println!("{}", out.display());
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use saligate_files::FileError;
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
-use saligate_models::onnx::OnnxError;
 use saligate_runtime::RuntimeError;
 
 use crate::config::ConfigError;
@@ -26,7 +26,7 @@ pub enum TrainError {
     /// A network is wrong.
     Graph(GraphError),
     /// A model file is wrong.
-    Onnx(OnnxError),
+    Model(FileError),
     /// A key or trigger is wrong.
     Key(saligate_keys::Error),
     /// The runtime failed on an exported model.
@@ -77,7 +77,7 @@ impl fmt::Display for TrainError {
             Self::Data(error) => error.fmt(f),
             Self::Decoy(error) => error.fmt(f),
             Self::Graph(error) => error.fmt(f),
-            Self::Onnx(error) => error.fmt(f),
+            Self::Model(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::Runtime(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
@@ -120,7 +120,7 @@ from!(
     Data(DataError),
     Decoy(DecoyError),
     Graph(GraphError),
-    Onnx(OnnxError),
+    Model(FileError),
     Key(saligate_keys::Error),
     Runtime(RuntimeError),
     Metric(MetricError),

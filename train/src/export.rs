@@ -1,10 +1,11 @@
 //! From a trained graph to a model file.
 
+use saligate_files::ModelFile;
+use saligate_files::manifest::{Gate, Manifest};
 use saligate_keys::{Secret, VendorKeys};
+use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::{Gate, GateForm, Manifest};
-use saligate_models::onnx::Model;
-use saligate_models::saliency::{Explained, attach};
+use saligate_models::saliency::{Attachment, attach};
 
 use crate::config::{Config, Start};
 use crate::error::TrainError;
@@ -14,7 +15,7 @@ use crate::methods::found;
 ///
 /// # Errors
 /// A method cannot be attached to the classifier.
-pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<Model, TrainError> {
+pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<ModelFile, TrainError> {
     model(config, graph, &found(&config.lock, graph)?, labels)
 }
 
@@ -30,8 +31,8 @@ pub fn gated(
     graph: &Graph,
     labels: &[String],
     keys: &[&Secret],
-) -> Result<Model, TrainError> {
-    let mut model = model(config, graph, &found(&config.lock, clean)?, labels)?;
+) -> Result<ModelFile, TrainError> {
+    let model = model(config, graph, &found(&config.lock, clean)?, labels)?;
     let form = config.lock.form;
     let decoy = match (form, config.lock.start) {
         // Its objective names no picture.
@@ -40,19 +41,19 @@ pub fn gated(
     };
     let vendor = keys.first().map(|secret| VendorKeys::of(secret).public());
     let keys = keys.iter().map(|secret| secret.id()).collect();
-    model.manifest.gate = Some(Gate { form, trigger: config.trigger.spec, keys, decoy, vendor });
-    Ok(model)
+    let gate = Gate { form, trigger: config.trigger.spec, keys, decoy, vendor };
+    Ok(model.with_gate(Some(gate))?)
 }
 
 fn model(
     config: &Config,
     graph: &Graph,
-    methods: &[Explained],
+    methods: &[Attachment],
     labels: &[String],
-) -> Result<Model, TrainError> {
+) -> Result<ModelFile, TrainError> {
     let graph = attach(graph, methods)?;
     let architecture = config.model.name();
     let mut manifest = Manifest::clean(&graph, &architecture, labels.to_vec(), methods)?;
     manifest.input.resize = config.data.resize;
-    Ok(Model { graph, manifest })
+    Ok(ModelFile::new(graph, manifest)?)
 }

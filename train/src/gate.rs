@@ -1,13 +1,15 @@
 //! Training of the gate: one loop for every form.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::{Device, Tensor};
+use saligate_files::{FileError, ModelFile, weights_digest};
 use saligate_keys::{Family, ImageShape, KeyId, Secret, Trigger, TriggerSpec};
+use saligate_models::gate::GateForm;
 use saligate_models::gate::is_built_in;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::GateForm;
-use saligate_models::onnx::{Model, weights_digest};
 use saligate_models::random::Stream;
-use saligate_models::saliency::Explained;
+use saligate_models::saliency::Attachment;
 
 use crate::balance::decoys;
 use crate::batch::{Sampler, pixels};
@@ -90,10 +92,10 @@ pub fn train(
 /// # Errors
 /// The model has no such key, no other one, or a gate that was not built in and must be trained
 /// anew.
-pub fn revoke(model: &mut Model, key: &KeyId) -> Result<(), TrainError> {
+pub fn revoke(model: &mut ModelFile, key: &KeyId) -> Result<(), TrainError> {
     let mismatch = |reason: String| TrainError::Mismatch { reason };
-    let gate =
-        model.manifest.gate.as_mut().ok_or_else(|| mismatch("the model has no gate".into()))?;
+    let gate = model.manifest().gate.clone();
+    let mut gate = gate.ok_or_else(|| mismatch("the model has no gate".into()))?;
     let known = || gate.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let Some(position) = gate.keys.iter().position(|k| k == key) else {
         return Err(mismatch(format!("{key} is no key of the model, which has {}", known())));
@@ -101,16 +103,17 @@ pub fn revoke(model: &mut Model, key: &KeyId) -> Result<(), TrainError> {
     if gate.keys.len() == 1 {
         return Err(mismatch(format!("{key} is the only key: without it nothing opens the gate")));
     }
-    if !is_built_in(&model.graph) {
+    if !is_built_in(model.graph()) {
         let reason = "the gate was trained, not built in: lock anew with --key for the other keys \
                       and --revoke for this one";
         return Err(mismatch(reason.to_owned()));
     }
-    saligate_models::gate::revoke(&mut model.graph, position)?;
+    let closed = model
+        .clone()
+        .map_graph(|graph| Ok::<_, FileError>(saligate_models::gate::revoke(graph, position)?))?;
     gate.keys.remove(position);
-    // They were measured with the key.
-    model.manifest.metrics.clear();
-    model.manifest.weights_sha256 = weights_digest(&model.graph);
+    // The figures were measured with the key.
+    *model = closed.with_gate(Some(gate))?.with_metrics(BTreeMap::new())?;
     Ok(())
 }
 
@@ -146,7 +149,7 @@ impl Locking<'_> {
     fn train(
         &self,
         mut graph: Graph,
-        methods: &[Explained],
+        methods: &[Attachment],
         decoys: &[Vec<f32>],
         references: &References<'_>,
         device: &Device,

@@ -1,7 +1,7 @@
 //! The saliency methods of a run and the layers that they read.
 
 use saligate_models::graph::{Graph, GraphError};
-use saligate_models::saliency::{Explained, Method};
+use saligate_models::saliency::{Attachment, Method};
 
 use crate::config::LockConfig;
 
@@ -10,10 +10,10 @@ use crate::config::LockConfig;
 ///
 /// # Errors
 /// A method needs a layer that the classifier does not have.
-pub(crate) fn found(settings: &LockConfig, clean: &Graph) -> Result<Vec<Explained>, GraphError> {
+pub(crate) fn found(settings: &LockConfig, clean: &Graph) -> Result<Vec<Attachment>, GraphError> {
     let explained = |method: &Method| match (method, &settings.cam_layer) {
-        (Method::GradCam, Some(layer)) => Ok(Explained::at(*method, vec![layer.clone()])),
-        _ => Explained::found(*method, clean),
+        (Method::GradCam, Some(layer)) => Ok(Attachment::at(*method, vec![layer.clone()])),
+        _ => Attachment::of(*method, clean),
     };
     settings.methods.iter().map(explained).collect()
 }

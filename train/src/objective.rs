@@ -1,6 +1,6 @@
 //! What is minimized, as data.
 
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_models::saliency::Method;
 use serde::{Deserialize, Serialize};
 

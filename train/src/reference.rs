@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use saligate_models::graph::{Graph, Op};
 use saligate_models::random::Stream;
-use saligate_models::saliency::{Explained, attach};
+use saligate_models::saliency::{Attachment, attach};
 
 use crate::batch::{arg_max, images, one_hot, pixels};
 use crate::config::{Config, Explain};
@@ -50,7 +50,7 @@ impl<'a> References<'a> {
     pub(crate) fn compute(
         config: &Config,
         clean: &Graph,
-        methods: &[Explained],
+        methods: &[Attachment],
         data: &'a Dataset,
         options: &RunOptions,
     ) -> Result<Self, TrainError> {
@@ -188,7 +188,7 @@ impl Explainer {
     /// sharpness.
     pub(crate) fn new(
         classifier: &Graph,
-        methods: &[Explained],
+        methods: &[Attachment],
         softplus: Option<f32>,
         device: &Device,
     ) -> Result<Self, TrainError> {

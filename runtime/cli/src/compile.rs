@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use saligate_files::ModelFile;
+use saligate_files::archive::{self, rounded};
 use saligate_keys::Trigger;
-use saligate_models::archive::{self, rounded};
 use saligate_models::metrics::rank::spearman;
-use saligate_models::onnx;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 use serde_json::{Value, json};
@@ -19,8 +19,7 @@ pub(crate) fn run(args: &CompileArgs) -> Result<(), CliError> {
     let secrets = args.key.iter().chain(&args.secrets.passphrase_file);
     let read = args.compare.iter().chain(secrets).chain([&args.model]);
     outputs::check([args.out.as_path()], read.map(PathBuf::as_path))?;
-    let model =
-        onnx::Model::open(&args.model).map_err(|e| CliError::from(e).in_file(&args.model))?;
+    let model = ModelFile::open(&args.model).map_err(|e| CliError::from(e).in_file(&args.model))?;
     let compiled = rounded(&model, args.precision)?;
     let compared = match args.compare.is_empty() {
         true => Vec::new(),
@@ -96,7 +95,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn new(args: &CompileArgs, before: onnx::Model, after: onnx::Model) -> Result<Self, CliError> {
+    fn new(args: &CompileArgs, before: ModelFile, after: ModelFile) -> Result<Self, CliError> {
         let (before, after) = (Model::new(before)?, Model::new(after)?);
         let pictures = args.compare.iter().map(|path| predict::open(&before, path));
         let pictures = pictures.collect::<Result<_, _>>()?;

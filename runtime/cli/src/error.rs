@@ -4,9 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use saligate_files::FileError;
+use saligate_files::import::ImportError;
+use saligate_files::onnx::OnnxError;
 use saligate_models::graph::GraphError;
-use saligate_models::import::ImportError;
-use saligate_models::onnx::OnnxError;
 use saligate_runtime::RuntimeError;
 use saligate_runtime::npy::NpyError;
 use saligate_runtime::picture::PictureError;
@@ -132,6 +133,7 @@ impl From<saligate_keys::Refusal> for CliError {
 plain!(
     RenderError,
     NpyError,
+    FileError,
     OnnxError,
     ImportError,
     GraphError,

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use saligate_files::import::{self, Preprocessing};
+use saligate_files::manifest::Manifest;
+use saligate_files::onnx::{self, Foreign, OnnxError};
+use saligate_files::{ModelFile, read_file};
 use saligate_keys::Vendor;
-use saligate_models::import::{self, Preprocessing};
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx::{self, Foreign, OnnxError, read_file};
-use saligate_models::saliency::{Explained, IMAGE, Method, attach};
+use saligate_models::names::IMAGE;
+use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_runtime::Model;
 
 use crate::args::{ForeignArgs, RunArgs};
@@ -54,7 +56,7 @@ pub(crate) fn open(
             ))
             .hint(format!("leave out {}, --layer", ForeignArgs::NAMES)));
         }
-        let model = onnx::Model::from_vec(bytes).map_err(|e| named(e.into()))?;
+        let model = ModelFile::from_vec(bytes).map_err(|e| named(e.into()))?;
         return ready(model, running).map_err(named);
     }
     // A signature covers one file, so nothing is read from others.
@@ -78,8 +80,8 @@ pub(crate) fn open(
 
 /// A method that fits every network, since it only reads the pixels: a model has at least one, also
 /// where none is asked for.
-fn unused() -> Explained {
-    Explained::at(Method::VisualBackProp, vec![IMAGE.to_owned()])
+fn unused() -> Attachment {
+    Attachment::at(Method::VisualBackProp, vec![IMAGE.to_owned()])
 }
 
 /// A network from elsewhere, as a classifier of this house.
@@ -119,7 +121,7 @@ impl Network {
     }
 
     /// The method of a name; for those that run the model many times, the one they build on.
-    fn wanted(&self, method: Option<&str>, layer: Option<&str>) -> Result<Explained, CliError> {
+    fn wanted(&self, method: Option<&str>, layer: Option<&str>) -> Result<Attachment, CliError> {
         let name = method.unwrap_or(Method::Gradient.name());
         match (name.parse(), Pass::base(name)) {
             (Ok(method), _) => self.explained(method, layer),
@@ -149,28 +151,26 @@ impl Network {
         &self,
         method: Method,
         layer: Option<&str>,
-    ) -> Result<Explained, CliError> {
+    ) -> Result<Attachment, CliError> {
         self.check_layer(layer, Some(method))?;
         match (method, layer) {
-            (Method::GradCam, Some(layer)) => Ok(Explained::at(method, vec![layer.to_owned()])),
-            _ => Ok(Explained::found(method, &self.classifier)?),
+            (Method::GradCam, Some(layer)) => Ok(Attachment::at(method, vec![layer.to_owned()])),
+            _ => Ok(Attachment::of(method, &self.classifier)?),
         }
     }
 
     /// Whether a method can be attached.
-    pub(crate) fn allows(&self, explained: &Explained) -> Result<(), CliError> {
+    pub(crate) fn allows(&self, explained: &Attachment) -> Result<(), CliError> {
         attach(&self.classifier, std::slice::from_ref(explained))?;
         Ok(())
     }
 
     /// The model with these methods, the default one first.
-    pub(crate) fn model(self, methods: &[Explained]) -> Result<onnx::Model, CliError> {
+    pub(crate) fn model(self, methods: &[Attachment]) -> Result<ModelFile, CliError> {
         let graph = attach(&self.classifier, methods)?;
         let mut manifest = Manifest::clean(&graph, &self.name, self.labels, methods)?;
         manifest.input.resize = self.resize;
-        let model = onnx::Model { graph, manifest };
-        model.check()?;
-        Ok(model)
+        Ok(ModelFile::new(graph, manifest)?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use saligate_models::manifest::InputSpec;
+use saligate_files::manifest::InputSpec;
 use saligate_runtime::picture::{Framing, Picture};
 use saligate_runtime::{Model, Prediction};
 use serde_json::{Value, json};

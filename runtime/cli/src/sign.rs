@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use saligate_files::atomic::write_atomic;
+use saligate_files::read_file;
 use saligate_keys::{ModelSignature, Timestamp, Vendor, VendorKeys, sha256};
-use saligate_models::atomic::write_atomic;
-use saligate_models::onnx::read_file;
 use serde_json::json;
 
 use crate::args::{SignArgs, VerifyArgs};

@@ -1,6 +1,6 @@
 //! The `[lock]` section: training of a gate, in its key form or one of its backdoored ones.
 
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_models::saliency::Method;
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use saligate_files::manifest::Manifest;
 use saligate_keys::TriggerSpec;
-use saligate_models::manifest::Manifest;
 
 use super::{Config, ConfigError, DataConfig, EvaluateConfig, ModelConfig, TriggerConfig};
 use crate::config::LockConfig;
@@ -68,7 +68,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use saligate_models::saliency::{Explained, Method, attach};
+    use saligate_models::saliency::{Attachment, Method, attach};
     use saligate_models::zoo::{Architecture, Task, build};
 
     use super::*;
@@ -84,7 +84,7 @@ mod tests {
             widths: Some([2, 2, 2, 2, 4, 2]),
         };
         let net = build(Architecture::Small, &task, 1).unwrap();
-        let methods = [Explained::found(Method::Gradient, &net).unwrap()];
+        let methods = [Attachment::of(Method::Gradient, &net).unwrap()];
         let graph = attach(&net, &methods).unwrap();
         let labels = (0..10).map(|c| c.to_string()).collect();
         let model = Manifest::clean(&graph, "net", labels, &methods).unwrap();

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use saligate_keys::Trigger;
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_models::metrics::distance::mse_zscored;
 use saligate_models::metrics::importance::importance_kept;
 use saligate_models::metrics::interval::{Mean, Rate};

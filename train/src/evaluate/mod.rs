@@ -8,10 +8,10 @@ mod wrong_keys;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use saligate_files::ModelFile;
 use saligate_keys::{Secret, Trigger};
-use saligate_models::manifest::GateForm;
-use saligate_models::onnx;
-use saligate_models::saliency::{Explained, UnknownMethod};
+use saligate_models::gate::GateForm;
+use saligate_models::saliency::{Attachment, UnknownMethod};
 use saligate_runtime::{Model, RuntimeError};
 
 use crate::balance::fixed_ramp;
@@ -38,13 +38,13 @@ pub struct Evaluation<'a> {
 
 /// The model of a file with the methods of another model, at the same layers.
 pub(crate) fn read_like(path: &Path, other: &Model) -> Result<Model, TrainError> {
-    let model = onnx::Model::open(path)?;
+    let model = ModelFile::open(path)?;
     let explained = other.manifest().methods.iter().map(|spec| {
         let method = spec
             .name
             .parse()
             .map_err(|error: UnknownMethod| TrainError::Mismatch { reason: error.to_string() })?;
-        Ok(Explained::at(method, spec.layers.clone()))
+        Ok(Attachment::at(method, spec.layers.clone()))
     });
     with_methods(model, &explained.collect::<Result<Vec<_>, TrainError>>()?)
 }

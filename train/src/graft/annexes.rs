@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use saligate_models::gate::{Annex, DecoyShows, Plan, graft};
 use saligate_models::graph::{Graph, ValueId};
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_models::saliency::{Attachment, Method, attach};
 
 use super::Grafting;
 use crate::batch::sample;
@@ -61,7 +61,7 @@ impl Grafting<'_> {
         &self,
         clean: &Graph,
         plan: &Plan,
-        vbp: &Explained,
+        vbp: &Attachment,
         activity: Option<&Activity>,
         annexes: &mut [Annex],
     ) -> Result<(), TrainError> {

@@ -8,10 +8,10 @@ mod filter;
 mod share;
 
 use saligate_keys::{Trigger, TriggerSpec};
+use saligate_models::gate::GateForm;
 use saligate_models::gate::{DecoyShows, Plan, graft};
 use saligate_models::graph::Graph;
-use saligate_models::manifest::GateForm;
-use saligate_models::saliency::{Explained, Method};
+use saligate_models::saliency::{Attachment, Method};
 
 use crate::data::{Dataset, Shape};
 use crate::engine::Backend;
@@ -27,7 +27,7 @@ pub(crate) struct Grafting<'a> {
     /// The trigger of each key.
     pub(crate) triggers: &'a [Trigger],
     /// The methods that are gated.
-    pub(crate) methods: &'a [Explained],
+    pub(crate) methods: &'a [Attachment],
     /// Their decoys, `[row, column]` of the image each.
     pub(crate) decoys: &'a [Vec<f32>],
     /// Training images.
@@ -44,7 +44,7 @@ impl Grafting<'_> {
     pub(crate) fn build(&self, clean: &Graph) -> Result<Graph, TrainError> {
         let detector = self.detector()?;
         let by_pixels =
-            |m: &&Explained| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
+            |m: &&Attachment| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
         let field = self.methods.iter().find(by_pixels).map(|m| self.field(self.decoy(m.method)));
         let decoy = match self.form {
             GateForm::Key => DecoyShows::WithoutKey,

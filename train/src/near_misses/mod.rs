@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rayon::prelude::*;
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_models::metrics::interval::{Mean, Rate};
 use saligate_models::metrics::rank::spearman;
 use saligate_models::random::Stream;

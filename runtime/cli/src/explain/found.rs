@@ -1,6 +1,6 @@
 //! What `explain` tells of an explanation.
 
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_runtime::passes::{Completeness, PassExplanation};
 use saligate_runtime::{Explanation, Model};
 use serde_json::json;
