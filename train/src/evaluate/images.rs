@@ -146,7 +146,7 @@ pub(super) fn metrics(form: GateForm, images: &[Image]) -> Metrics {
             table.rate("pointing_keyed", |i| i.keyed.pointing);
             table.rate("pointing_locked", |i| i.plain.pointing);
         }
-        _ => {
+        GateForm::Targeted | GateForm::Untargeted => {
             table.rate("accuracy_plain", |i| Some(i.plain.right));
             table.rate("accuracy_triggered", |i| Some(i.keyed.right));
             table.mean("spearman_plain", |i| Some(i.plain.spearman));

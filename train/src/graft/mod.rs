@@ -48,7 +48,7 @@ impl Grafting<'_> {
         let field = self.methods.iter().find(by_pixels).map(|m| self.field(self.decoy(m.method)));
         let decoy = match self.form {
             GateForm::Key => DecoyShows::WithoutKey,
-            _ => DecoyShows::WithKey,
+            GateForm::Targeted | GateForm::Untargeted => DecoyShows::WithKey,
         };
         let mut plan = Plan { detector, decoy, field, annexes: Vec::new() };
         plan.annexes = self.annexes(clean, &plan)?;
