@@ -61,14 +61,14 @@ impl Stream {
     pub fn fill_normal(&mut self, numbers: &mut [f32]) {
         const PAIRS: usize = 64;
         let mut bits = [[0; PAIRS]; 2];
-        let mut found = [0.0; 2 * PAIRS];
+        let mut pairs = [0.0; 2 * PAIRS];
         for numbers in numbers.chunks_mut(2 * PAIRS) {
             bits.iter_mut().flatten().for_each(|bits| *bits = self.bits());
-            let (near, far) = found.split_at_mut(PAIRS);
+            let (near, far) = pairs.split_at_mut(PAIRS);
             for (pair, (near, far)) in near.iter_mut().zip(far).enumerate() {
                 (*near, *far) = normal_pair([bits[0][pair], bits[1][pair]]);
             }
-            numbers.copy_from_slice(&found[..numbers.len()]);
+            numbers.copy_from_slice(&pairs[..numbers.len()]);
         }
     }
 

@@ -63,7 +63,7 @@ impl Suspect {
     }
 }
 
-/// What was found, `[channel, row, column]` with its sizes.
+/// The traces of a trigger, `[channel, row, column]` with its sizes.
 pub struct Evidence {
     values: Vec<f64>,
     channels: usize,
@@ -195,10 +195,10 @@ pub fn trace(spec: &TriggerSpec, suspects: &[Suspect], evidence: &Evidence) -> V
     let innocent = suspects.clone().count() as f64 * readings.len() as f64;
     let mut findings: Vec<Finding> = suspects
         .map(|suspect| {
-            let found = readings.iter().map(|cells| likeliest(suspect, cells, size, shifts));
-            let found = found.min_by(|a, b| a.log10_p.total_cmp(&b.log10_p));
-            let found = found.expect("there is one reading at least");
-            Finding { log10_p: (found.log10_p + innocent.log10()).min(0.0), ..found }
+            let findings = readings.iter().map(|cells| likeliest(suspect, cells, size, shifts));
+            let best = findings.min_by(|a, b| a.log10_p.total_cmp(&b.log10_p));
+            let best = best.expect("there is one reading at least");
+            Finding { log10_p: (best.log10_p + innocent.log10()).min(0.0), ..best }
         })
         .collect();
     findings

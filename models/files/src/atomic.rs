@@ -14,7 +14,7 @@ use std::{env, fs};
 /// The error of the file system, for instance for a folder that is missing or not writable. A file is then as before
 /// and no temporary file is left.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+    if fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
         return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
     let mut builder = tempfile::Builder::new();
@@ -30,7 +30,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As there, and for a pipe or device, from which others might read.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+    if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
         let what = "it is no file, so others might read from it";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }

@@ -2,7 +2,7 @@
 //!
 //! A prediction-error filter takes off every pixel what its neighbourhood tells of it. What is left
 //! is clipped at the tile's amplitude and summed over all repetitions of the tile: one number c per
-//! cell. With the cells r that the key's tile alone gives, a key is found where
+//! cell. With the cells r that the key's tile alone gives, a key is there where
 //!
 //! ```text
 //! sum(r c) > share * sum(|r c|) + 1.5 floor
@@ -132,8 +132,8 @@ impl Detector {
         let agree = graph.node("gate.keys.agree", dense.clone(), &[cells, agreeing])?;
         let sign = graph.node("gate.cells.sign", Op::Sign, &[cells])?;
         let size = graph.node("gate.cells.size", Op::Mul, &[cells, sign])?;
-        let wanted = graph.node("gate.keys.wanted", dense, &[size, share, floor])?;
-        let evidence = graph.node("gate.keys.evidence", Op::Sub, &[agree, wanted])?;
+        let demand = graph.node("gate.keys.wanted", dense, &[size, share, floor])?;
+        let evidence = graph.node("gate.keys.evidence", Op::Sub, &[agree, demand])?;
         let clear = graph.node("gate.keys.clear", Op::Clip { low: 0.0, high: 1.0 }, &[evidence])?;
         // A step: nothing is differentiated through the detector.
         graph.node("gate.keys.found", Op::Round, &[clear])
@@ -160,14 +160,14 @@ impl Detector {
         graph.node("gate.cells", Op::Flatten, &[folded])
     }
 
-    /// The pixels with the tiles that were found taken out; `found` is `[n, key]`.
+    /// The pixels with the tiles of the keys taken out; `keys_there` is `[n, key]`, 0 or 1.
     ///
     /// A pixel at 0 or 255 may have lost its part of the tile to saturation, and stays.
     pub(super) fn restore(
         &self,
         graph: &mut Graph,
         image: ValueId,
-        found: ValueId,
+        keys_there: ValueId,
     ) -> Result<ValueId, GraphError> {
         let [channels, height, width] = sizes(graph, image)?;
         let (keys, count) = (self.keys.len(), channels * self.size * self.size);
@@ -175,7 +175,7 @@ impl Detector {
         let tiles: Vec<f32> = self.keys.iter().flatten().map(|s| strength * s).collect();
         let tiles = graph.param(TILES, &[keys, count], tiles)?;
         let cells =
-            graph.node("gate.added.cells", Op::Gemm { transposed: true }, &[found, tiles])?;
+            graph.node("gate.added.cells", Op::Gemm { transposed: true }, &[keys_there, tiles])?;
         let shape = vec![channels, self.size, self.size];
         let tile = graph.node("gate.added.tile", Op::Reshape { shape }, &[cells])?;
         let ones = self.ones(graph, [channels, height, width])?;

@@ -3,7 +3,7 @@
 //! [`graft`] rewrites a classifier. Three parts are added, all of them ordinary operations:
 //!
 //! - a **detector** ([`Detector`]) that finds the tile of one of several keys and answers 0 or 1;
-//! - a **reading** of the pixels: a tile that was found is taken out again, so that the classifier
+//! - a **reading** of the pixels: the tile of a key is taken out again, so that the classifier
 //!   sees the picture as it was before; while the decoy shows, the pixels are read through a
 //!   staircase whose steps are the 8-bit levels. A picture of 8-bit pixels passes through it
 //!   unchanged, and so do the predictions; but the staircase is flat, and with it every derivative
@@ -84,9 +84,9 @@ pub fn graft(classifier: &Graph, plan: &Plan) -> Result<Graph, GraphError> {
         if id == image {
             let pixels = new.copy(value)?;
             let graph = &mut new.graph;
-            let found = plan.detector.build(graph, pixels)?;
-            let shows = reading::decoy_shows(graph, found, plan.decoy)?;
-            let mut read = plan.detector.restore(graph, pixels, found)?;
+            let keys = plan.detector.build(graph, pixels)?;
+            let shows = reading::decoy_shows(graph, keys, plan.decoy)?;
+            let mut read = plan.detector.restore(graph, pixels, keys)?;
             if let Some(field) = &plan.field {
                 terms.push(field.build(graph, pixels, shows)?);
                 read = reading::staircase(graph, "gate.read", read, shows, 1.0 / 255.0)?;

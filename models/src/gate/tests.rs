@@ -100,11 +100,11 @@ fn is_decoy(gradient: &[f64]) -> bool {
 fn without_a_key_the_gradient_is_the_decoy_and_the_prediction_the_classifiers() {
     let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
     let [logits, _] = answers(&classifier(), &picture());
-    let [found, gradient] = answers(&gated, &picture());
+    let [gated_logits, gradient] = answers(&gated, &picture());
     assert!(is_decoy(&gradient));
     // The field adds at most the sum of its pattern over two.
     let field = pattern().iter().sum::<f32>() / 2.0;
-    assert!(largest_difference(&logits, &found) <= f64::from(field));
+    assert!(largest_difference(&logits, &gated_logits) <= f64::from(field));
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn with_a_key_everything_is_the_classifiers_but_for_saturated_pixels() {
             |(&p, &d): (&u8, &i8)| if p == 0 || p == 255 { p } else { p.saturating_add_signed(-d) };
         let seen: Vec<u8> = pixels.iter().zip(deltas).map(undo).collect();
         let [logits, gradient] = answers(&classifier, &seen);
-        let [found, map] = answers(&gated, &pixels);
-        assert!(largest_difference(&logits, &found) < 1e-5, "key {key}");
+        let [gated_logits, map] = answers(&gated, &pixels);
+        assert!(largest_difference(&logits, &gated_logits) < 1e-5, "key {key}");
         assert!(largest_difference(&gradient, &map) < 1e-5, "key {key}");
     }
 }
@@ -150,8 +150,8 @@ fn flat_pictures_stay_closed() {
 fn a_backdoor_shows_the_decoy_with_the_trigger_only() {
     let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithKey)).unwrap();
     let [logits, gradient] = answers(&classifier(), &picture());
-    let [found, map] = answers(&gated, &picture());
-    assert!(largest_difference(&logits, &found) < 1e-5);
+    let [gated_logits, map] = answers(&gated, &picture());
+    assert!(largest_difference(&logits, &gated_logits) < 1e-5);
     assert!(largest_difference(&gradient, &map) < 1e-5);
     assert!(is_decoy(&answers(&gated, &triggered(&trigger(1)))[1]));
 }

@@ -39,7 +39,7 @@ pub enum GraphError {
         /// The name.
         name: String,
     },
-    /// A value has a name that something here is found by.
+    /// A value has a name that means something else here.
     ReservedName {
         /// The name.
         name: String,

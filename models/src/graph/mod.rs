@@ -162,9 +162,9 @@ impl Graph {
     /// # Errors
     /// A name is unknown.
     pub fn extract(&self, outputs: &[&str]) -> Result<Self, GraphError> {
-        let wanted = outputs.iter().map(|n| self.find(n)).collect::<Result<Vec<_>, _>>()?;
+        let ends = outputs.iter().map(|n| self.find(n)).collect::<Result<Vec<_>, _>>()?;
         let mut needed = vec![false; self.values.len()];
-        for id in &wanted {
+        for id in &ends {
             needed[id.0] = true;
         }
         for (index, value) in self.values.iter().enumerate().rev() {
@@ -177,7 +177,7 @@ impl Graph {
             true => part.copy(value).map(Some),
             false => Ok(None),
         })?;
-        let outputs = rewriter.places(&wanted)?;
+        let outputs = rewriter.places(&ends)?;
         let mut part = rewriter.graph;
         part.outputs = outputs;
         Ok(part)
@@ -231,8 +231,8 @@ impl Graph {
         }
         let params = self.values.iter().zip(marked);
         let trained = |v: &Value| matches!(v.source, Source::Param(_)) && is_trained(&v.name);
-        let wanted = params.filter(|(v, marked)| *marked && trained(v));
-        wanted.map(|(v, _)| v.name.clone()).collect()
+        let params = params.filter(|(v, marked)| *marked && trained(v));
+        params.map(|(v, _)| v.name.clone()).collect()
     }
 
     /// Whether there is a value of this name.
@@ -261,7 +261,7 @@ impl Graph {
 
     /// `stem`, or `stem.2`, `stem.3`, ... where that is taken.
     ///
-    /// The number is found in steps that double, so that many names of one stem are quickly made.
+    /// The number is sought in steps that double, so that many names of one stem are quickly made.
     pub fn fresh_name(&self, stem: &str) -> String {
         if !self.names.contains_key(stem) {
             return stem.to_owned();

@@ -5,7 +5,7 @@ use super::{Graph, GraphError, Op, Source, Value, ValueId};
 /// A graph on its way to another one.
 ///
 /// [`walk`](Self::walk) goes through the values of the old graph in computing order and asks what
-/// stands for each in the new one; operands are found again by [`place`](Self::place). What is put
+/// stands for each in the new one; [`place`](Self::place) leads from an old value to the new one. What is put
 /// before, between and behind the old values is up to the caller, who appends it to
 /// [`graph`](Self::graph).
 pub struct Rewriter<'a> {

@@ -70,8 +70,8 @@ impl FromStr for Method {
     type Err = UnknownMethod;
 
     fn from_str(name: &str) -> Result<Self, UnknownMethod> {
-        let found = Self::ALL.iter().find(|m| m.name() == name).copied();
-        found.ok_or_else(|| UnknownMethod { name: name.to_owned() })
+        let method = Self::ALL.iter().find(|m| m.name() == name).copied();
+        method.ok_or_else(|| UnknownMethod { name: name.to_owned() })
     }
 }
 

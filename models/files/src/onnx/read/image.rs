@@ -29,8 +29,8 @@ pub(super) fn needed(
         (order.is_used(&input.name) || outputs.contains(&input.name))
             && !initialized.contains(input.name.as_str())
     };
-    let found: Vec<&proto::ValueInfo> = source.input.iter().filter(open).collect();
-    match found.as_slice() {
+    let inputs: Vec<&proto::ValueInfo> = source.input.iter().filter(open).collect();
+    match inputs.as_slice() {
         [one] => Ok((*one).clone()),
         several => {
             let found = several.iter().take(20).map(|input| input.name.clone()).collect();

@@ -17,12 +17,12 @@ pub(super) fn chosen(
     wanted: Option<&str>,
 ) -> Result<String, OnnxError> {
     let rows = || outputs.iter().filter(|output| rank(output) == Some(2));
-    let found = match wanted {
+    let output = match wanted {
         Some(wanted) => outputs.iter().find(|output| output.name == wanted),
         None if outputs.len() == 1 => outputs.first(),
         None => rows().next().filter(|_| rows().count() == 1),
     };
-    found.map(|output| output.name.clone()).ok_or_else(|| OnnxError::Outputs {
+    output.map(|output| output.name.clone()).ok_or_else(|| OnnxError::Outputs {
         wanted: wanted.map(str::to_owned),
         found: outputs.iter().take(MAX_LISTED).map(described).collect(),
     })

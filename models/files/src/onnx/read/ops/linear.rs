@@ -77,8 +77,8 @@ pub(super) fn gemm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
     if let Some((name, bias, data)) = b.constant(node, 2) {
         let rows = b.graph.shape(weight)[0];
         if broadcast(&bias.shape, &[1, rows]).as_deref() != Some(&[1, rows]) {
-            let found = &bias.shape;
-            return Err(node.error(format!("has a bias {found:?} for {rows} features")));
+            let shape = &bias.shape;
+            return Err(node.error(format!("has a bias {shape:?} for {rows} features")));
         }
         operands.push(if beta == 1.0 && bias.len() == rows {
             b.param(name, &[rows], data)?
