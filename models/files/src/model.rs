@@ -53,17 +53,6 @@ impl ModelFile {
         Ok(Self { graph, manifest, weights: Weights::Digested, licensed: OnceLock::new() })
     }
 
-    /// What was read from a file that has no other digest than that of the weights.
-    #[cfg_attr(not(feature = "onnx"), expect(dead_code, reason = "ONNX files are such"))]
-    pub(crate) fn with_digest(graph: Graph, manifest: Manifest) -> Result<Self, FileError> {
-        check(&graph, &manifest)?;
-        let digest = weights_digest(&graph);
-        if digest != manifest.weights_sha256 {
-            return Err(field("weights_sha256", digest, manifest.weights_sha256));
-        }
-        Ok(Self { graph, manifest, weights: Weights::Digested, licensed: OnceLock::new() })
-    }
-
     /// What was read from bytes that carry a digest, after it was checked.
     pub(crate) fn sealed(graph: Graph, manifest: Manifest) -> Result<Self, FileError> {
         check(&graph, &manifest)?;

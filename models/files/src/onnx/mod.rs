@@ -57,7 +57,14 @@ impl ModelFile {
 pub(crate) fn read(bytes: Vec<u8>) -> Result<ModelFile, FileError> {
     let read::Contents { graph, manifest } = read::model(bytes.into())?;
     let manifest = Manifest::from_json(&manifest.ok_or(ManifestError::Missing)?)?;
-    ModelFile::with_digest(graph, manifest)
+    let said = manifest.weights_sha256.clone();
+    let model = ModelFile::new(graph, manifest)?;
+    let digest = &model.manifest().weights_sha256;
+    if *digest != said {
+        let (field, expected) = ("weights_sha256", digest.clone());
+        return Err(ManifestError::Field { field, expected, found: said }.into());
+    }
+    Ok(model)
 }
 
 /// Whether a file is a [`ModelFile`] of this project, and no [`Foreign`] network.
