@@ -184,8 +184,8 @@ pub fn trace(spec: &TriggerSpec, suspects: &[Suspect], evidence: &Evidence) -> V
         Family::Tile { size, .. } => ([usize::from(size); 2], [usize::from(size); 2]),
         _ => ([evidence.height, evidence.width], [1, 1]),
     };
-    let wanted = size.iter().try_fold(evidence.channels, |n, &side| n.checked_mul(side));
-    let suspects = suspects.iter().filter(|suspect| Some(suspect.signs.len()) == wanted);
+    let length = size.iter().try_fold(evidence.channels, |n, &side| n.checked_mul(side));
+    let suspects = suspects.iter().filter(|suspect| Some(suspect.signs.len()) == length);
     if suspects.clone().next().is_none() {
         return Vec::new();
     }

@@ -22,15 +22,15 @@ pub struct RuleSite {
     pub outgoing: ValueId,
 }
 
-/// All places where the exact gradient of a node that `wanted` names is written out, in the order
+/// All places where the exact gradient of a node that `accepts` names is written out, in the order
 /// of the nodes; of values that are computed twice, the first are named
 /// ([`Graph::first_of_equals`]).
-pub fn find_rules(graph: &Graph, wanted: impl Fn(&Op) -> bool) -> Vec<RuleSite> {
+pub fn find_rules(graph: &Graph, accepts: impl Fn(&Op) -> bool) -> Vec<RuleSite> {
     let index = Index::new(graph);
     let mut sites = Vec::new();
     for (node, value) in graph.values() {
         let Source::Node { op, operands } = &value.source else { continue };
-        if !wanted(op) || index.first[node.index()] != node {
+        if !accepts(op) || index.first[node.index()] != node {
             continue;
         }
         let operands: Vec<ValueId> = operands.iter().map(|o| index.first[o.index()]).collect();
@@ -121,8 +121,8 @@ mod tests {
             Op::HardSwish,
             Op::Silu,
         ] {
-            let (graph, wanted) = written(op.clone(), &[1, 2, 8, 8]);
-            assert_eq!(find_rules(&graph, |other| *other == op), [wanted], "{op:?}");
+            let (graph, site) = written(op.clone(), &[1, 2, 8, 8]);
+            assert_eq!(find_rules(&graph, |other| *other == op), [site], "{op:?}");
         }
     }
 

@@ -31,12 +31,12 @@ impl Attachment {
     /// # Errors
     /// The graph has no [`IMAGE`] or [`LOGITS`], or the method needs a layer and there is none.
     pub fn of(method: Method, classifier: &Graph) -> Result<Self, GraphError> {
-        let wanted = match method {
+        let count = match method {
             Method::Gradient | Method::InputXGradient | Method::GuidedBackprop => 0,
             Method::GradCam => 1,
             Method::VisualBackProp => usize::MAX,
         };
-        if wanted == 0 {
+        if count == 0 {
             return Ok(Self::at(method, Vec::new()));
         }
         let trunk = trunk(classifier)?;
@@ -47,7 +47,7 @@ impl Attachment {
             );
             return Err(GraphError::Layers { method: method.name(), reason });
         }
-        let layers = trunk[trunk.len().saturating_sub(wanted)..].to_vec();
+        let layers = trunk[trunk.len().saturating_sub(count)..].to_vec();
         Ok(Self::at(method, layers))
     }
 
@@ -67,12 +67,12 @@ impl Attachment {
         };
         let count = self.layers.len();
         if !fits.contains(&count) {
-            let wanted = match (fits.start(), fits.end()) {
+            let reads = match (fits.start(), fits.end()) {
                 (_, 0) => "no layers",
                 (_, 1) => "one layer",
                 _ => "one layer or more",
             };
-            return Err(self.wrong(format!("reads {wanted}, {count} are named")));
+            return Err(self.wrong(format!("reads {reads}, {count} are named")));
         }
         self.layers.iter().map(|name| self.layer(graph, name)).collect()
     }
