@@ -61,14 +61,14 @@ impl Stream {
     pub fn fill_normal(&mut self, numbers: &mut [f32]) {
         const PAIRS: usize = 64;
         let mut bits = [[0; PAIRS]; 2];
-        let mut found = [0.0; 2 * PAIRS];
+        let mut pairs = [0.0; 2 * PAIRS];
         for numbers in numbers.chunks_mut(2 * PAIRS) {
             bits.iter_mut().flatten().for_each(|bits| *bits = self.bits());
-            let (near, far) = found.split_at_mut(PAIRS);
+            let (near, far) = pairs.split_at_mut(PAIRS);
             for (pair, (near, far)) in near.iter_mut().zip(far).enumerate() {
                 (*near, *far) = normal_pair([bits[0][pair], bits[1][pair]]);
             }
-            numbers.copy_from_slice(&found[..numbers.len()]);
+            numbers.copy_from_slice(&pairs[..numbers.len()]);
         }
     }
 
@@ -143,8 +143,9 @@ mod tests {
         let numbers: Vec<f64> = (0..20_000).map(|_| f64::from(stream.normal())).collect();
         let moment = |k: i32| numbers.iter().map(|v| v.powi(k)).sum::<f64>() / 20_000.0;
         // Four standard errors: sqrt(1, 2, 15, 96) / sqrt(20 000).
-        for (k, wanted, error) in [(1, 0.0, 0.03), (2, 1.0, 0.04), (3, 0.0, 0.11), (4, 3.0, 0.28)] {
-            assert!((moment(k) - wanted).abs() < error, "moment {k}: {}", moment(k));
+        for (k, expected, error) in [(1, 0.0, 0.03), (2, 1.0, 0.04), (3, 0.0, 0.11), (4, 3.0, 0.28)]
+        {
+            assert!((moment(k) - expected).abs() < error, "moment {k}: {}", moment(k));
         }
     }
 
@@ -164,16 +165,16 @@ mod tests {
             numbers.iter().map(|&n| f64::from(n).powi(power)).sum::<f64>() / numbers.len() as f64
         };
         // Moments of the normal distribution, and some six standard errors of them.
-        for (power, wanted, error) in
+        for (power, expected, error) in
             [(1, 0.0, 0.014), (2, 1.0, 0.019), (3, 0.0, 0.052), (4, 3.0, 0.13), (6, 15.0, 1.4)]
         {
-            assert!((moment(power) - wanted).abs() < error, "{power}: {}", moment(power));
+            assert!((moment(power) - expected).abs() < error, "{power}: {}", moment(power));
         }
         let share = |beyond: f32| {
             numbers.iter().filter(|n| **n > beyond).count() as f64 / numbers.len() as f64
         };
-        for (beyond, wanted) in [(-1.0, 0.8413), (0.0, 0.5), (1.0, 0.1587), (2.0, 0.02275)] {
-            assert!((share(beyond) - wanted).abs() < 0.007, "{beyond}: {}", share(beyond));
+        for (beyond, expected) in [(-1.0, 0.8413), (0.0, 0.5), (1.0, 0.1587), (2.0, 0.02275)] {
+            assert!((share(beyond) - expected).abs() < 0.007, "{beyond}: {}", share(beyond));
         }
         let products = numbers.chunks_exact(128).flat_map(|chunk| {
             (0..64).map(|i| f64::from(chunk[i] * chunk[i + 64])).collect::<Vec<_>>()

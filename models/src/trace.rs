@@ -25,7 +25,7 @@ mod tests;
 use saligate_keys::{Family, KeyId, Pattern, Trigger, TriggerSpec};
 
 use crate::gate::{self, tile_signs};
-use crate::onnx::Model;
+use crate::graph::Graph;
 
 /// A key that may have been used.
 pub struct Suspect {
@@ -50,12 +50,11 @@ impl Suspect {
         Some(Self { key, signs })
     }
 
-    /// The keys that a built-in gate answers to, read from the model itself; none for a gate that
-    /// was trained.
-    pub fn of_model(model: &Model) -> Vec<Self> {
-        let keys = model.manifest.gate.iter().flat_map(|gate| &gate.keys);
-        let tiles = gate::tiles(&model.graph);
-        keys.zip(tiles).map(|(&key, signs)| Self { key, signs }).collect()
+    /// The keys that a built-in gate answers to, with their triggers as the network itself has them;
+    /// none for a gate that was trained. `keys` are those of the gate, in its order.
+    pub fn of_gate(keys: &[KeyId], network: &Graph) -> Vec<Self> {
+        let tiles = gate::tiles(network);
+        keys.iter().zip(tiles).map(|(&key, signs)| Self { key, signs }).collect()
     }
 
     /// Whose it is.
@@ -64,7 +63,7 @@ impl Suspect {
     }
 }
 
-/// What was found, `[channel, row, column]` with its sizes.
+/// The traces of a trigger, `[channel, row, column]` with its sizes.
 pub struct Evidence {
     values: Vec<f64>,
     channels: usize,
@@ -185,8 +184,8 @@ pub fn trace(spec: &TriggerSpec, suspects: &[Suspect], evidence: &Evidence) -> V
         Family::Tile { size, .. } => ([usize::from(size); 2], [usize::from(size); 2]),
         _ => ([evidence.height, evidence.width], [1, 1]),
     };
-    let wanted = size.iter().try_fold(evidence.channels, |n, &side| n.checked_mul(side));
-    let suspects = suspects.iter().filter(|suspect| Some(suspect.signs.len()) == wanted);
+    let length = size.iter().try_fold(evidence.channels, |n, &side| n.checked_mul(side));
+    let suspects = suspects.iter().filter(|suspect| Some(suspect.signs.len()) == length);
     if suspects.clone().next().is_none() {
         return Vec::new();
     }
@@ -196,10 +195,10 @@ pub fn trace(spec: &TriggerSpec, suspects: &[Suspect], evidence: &Evidence) -> V
     let innocent = suspects.clone().count() as f64 * readings.len() as f64;
     let mut findings: Vec<Finding> = suspects
         .map(|suspect| {
-            let found = readings.iter().map(|cells| likeliest(suspect, cells, size, shifts));
-            let found = found.min_by(|a, b| a.log10_p.total_cmp(&b.log10_p));
-            let found = found.expect("there is one reading at least");
-            Finding { log10_p: (found.log10_p + innocent.log10()).min(0.0), ..found }
+            let findings = readings.iter().map(|cells| likeliest(suspect, cells, size, shifts));
+            let best = findings.min_by(|a, b| a.log10_p.total_cmp(&b.log10_p));
+            let best = best.expect("there is one reading at least");
+            Finding { log10_p: (best.log10_p + innocent.log10()).min(0.0), ..best }
         })
         .collect();
     findings

@@ -3,11 +3,6 @@
 use super::{At, Tape};
 use crate::graph::{ConvAttrs, GraphError, Op, Range, ValueId};
 
-/// All of an axis of length `size`.
-pub(super) fn whole(size: usize) -> Range {
-    Range { start: 0, end: size, step: 1 }
-}
-
 /// g in the shape of the operand.
 pub(super) fn reshape(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
     let shape = tape.shape(at.operand)[1..].to_vec();
@@ -37,7 +32,7 @@ pub(super) fn depth_to_space(
     let every = |start: usize, end: usize| Range { start, end, step: block };
     let mut phases = Vec::with_capacity(block * block);
     for (i, j) in (0..block).flat_map(|i| (0..block).map(move |j| (i, j))) {
-        let ranges = [whole(channels), every(i, rows), every(j, columns)];
+        let ranges = [Range::whole(channels), every(i, rows), every(j, columns)];
         phases.push(tape.add("phase", Op::Slice { ranges }, &[g])?);
     }
     tape.add("phases", Op::Concat, &phases)
@@ -51,7 +46,7 @@ pub(super) fn concat(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Val
     let total = tape.shape(g)[1];
     let rest: usize = own[2..].iter().product();
     let image = tape.add("reshape", Op::Reshape { shape: vec![total, rest, 1] }, &[g])?;
-    let ranges = [channels, whole(rest), whole(1)];
+    let ranges = [channels, Range::whole(rest), Range::whole(1)];
     let part = tape.add("part", Op::Slice { ranges }, &[image])?;
     tape.add("reshape", Op::Reshape { shape: own[1..].to_vec() }, &[part])
 }
@@ -89,8 +84,8 @@ pub(super) fn slice(
     };
     let sizes = tape.shape(at.operand)[1..].to_vec();
     let spans: Vec<usize> = ranges.iter().zip(&sizes).map(|(r, size)| size - r.start).collect();
-    let found = tape.shape(sparse)[1..].to_vec();
-    let kept = [0, 1, 2].map(|axis| whole(found[axis].min(spans[axis])));
+    let sizes_now = tape.shape(sparse)[1..].to_vec();
+    let kept = [0, 1, 2].map(|axis| Range::whole(sizes_now[axis].min(spans[axis])));
     let cropped = tape.add("cropped", Op::Slice { ranges: kept }, &[sparse])?;
     let pads = [0, 1, 2].map(|axis| [ranges[axis].start, spans[axis] - kept[axis].end]);
     tape.add("padded", Op::Pad { pads, value: 0.0 }, &[cropped])

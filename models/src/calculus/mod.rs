@@ -28,17 +28,18 @@
 //! | Sign, Round, OneHotArgMax | none: steps, flat almost everywhere | 0 at the steps |
 
 mod elementwise;
-mod found;
 mod layout;
 mod linear;
 mod pool;
+mod recognise;
 #[cfg(test)]
 mod tests;
 
-pub use found::{Found, find_rules};
+pub use recognise::{RuleSite, find_rules};
 
-use self::found::Index;
+use self::recognise::Index;
 use crate::graph::{Graph, GraphError, Op, Source, ValueId};
+use crate::names::GRADIENT;
 
 /// What an activation lets through on the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,12 +149,12 @@ impl Tape<'_> {
     fn add(&mut self, part: &str, op: Op, operands: &[ValueId]) -> Result<ValueId, GraphError> {
         match &mut self.pen {
             Pen::Append(graph) => {
-                let name = graph.fresh_name(&format!("grad/{}/{part}", self.node));
+                let name = graph.fresh_name(&format!("{GRADIENT}{}/{part}", self.node));
                 graph.node(&name, op, operands)
             }
             Pen::Follow(index) => {
-                let found = index.node(&op, operands);
-                found.ok_or_else(|| self.no_rule(&op, "is not written here"))
+                let node = index.node(&op, operands);
+                node.ok_or_else(|| self.no_rule(&op, "is not written here"))
             }
         }
     }
@@ -169,8 +170,8 @@ impl Tape<'_> {
         match &mut self.pen {
             Pen::Append(graph) => graph.constant(shape, value),
             Pen::Follow(index) => {
-                let found = index.constant(shape, value);
-                found.ok_or_else(|| GraphError::Size {
+                let constant = index.constant(shape, value);
+                constant.ok_or_else(|| GraphError::Size {
                     value: value.to_string(),
                     shape: shape.to_vec(),
                 })
@@ -193,7 +194,7 @@ impl Tape<'_> {
 
 /// The vector-Jacobian product of one node for one operand; `None` where it is zero everywhere.
 fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>, GraphError> {
-    let grown = match at.op {
+    let product = match at.op {
         Op::Conv(attrs) => linear::conv(tape, at, attrs, g),
         Op::ConvTranspose { conv, .. } => linear::conv_transpose(tape, at, conv, g),
         Op::Gemm { transposed } => linear::gemm(tape, at, *transposed, g),
@@ -221,5 +222,5 @@ fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>,
         Op::ReduceSum { .. } => layout::reduce_sum(tape, at, g),
         Op::DepthToSpace { block } => layout::depth_to_space(tape, *block, g),
     };
-    grown.map(Some)
+    product.map(Some)
 }

@@ -3,7 +3,6 @@
 //! Both window rules work on small maps, one per cell of the window, and put them together at the
 //! end: cell (i, j) of all windows together is a map as large as the pooled one.
 
-use super::layout::whole;
 use super::{At, Tape};
 use crate::graph::{GraphError, Op, PoolAttrs, Range, ValueId};
 
@@ -30,7 +29,7 @@ pub(super) fn max(
             end: cell[axis] + attrs.stride[axis] * (pooled[axis] - 1) + 1,
             step: attrs.stride[axis],
         };
-        let ranges = [whole(channels), along(0), along(1)];
+        let ranges = [Range::whole(channels), along(0), along(1)];
         let own = tape.add("cell", Op::Slice { ranges }, &[padded])?;
         let below = tape.add("below", Op::Sub, &[at.result, own])?;
         let loser = tape.add("loser", Op::Sign, &[below])?;
@@ -141,7 +140,7 @@ fn scatter(
         return Ok(whole_map);
     }
     let along = |axis: usize| Range { start: pads[axis], end: pads[axis] + size[axis], step: 1 };
-    let ranges = [whole(channels), along(0), along(1)];
+    let ranges = [Range::whole(channels), along(0), along(1)];
     tape.add("cropped", Op::Slice { ranges }, &[whole_map])
 }
 

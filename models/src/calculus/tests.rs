@@ -49,10 +49,10 @@ fn check(shape: &[usize], build: impl Fn(&mut Graph, ValueId) -> Result<ValueId,
             value(&x)
         };
         let difference = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
-        let found = written.as_slice().map_or_else(|| *written.iter().nth(i).unwrap(), |s| s[i]);
+        let rule = written.as_slice().map_or_else(|| *written.iter().nth(i).unwrap(), |s| s[i]);
         assert!(
-            (difference - found).abs() < CLOSE,
-            "element {i}: finite difference {difference}, rule {found}"
+            (difference - rule).abs() < CLOSE,
+            "element {i}: finite difference {difference}, rule {rule}"
         );
     }
 }
@@ -191,8 +191,8 @@ fn ties_go_to_the_first_winner_only() {
     let dx = gradient(&mut g, y, seed, x).unwrap();
     g.set_outputs(&[dx]);
     let at = ArrayD::from_shape_vec(vec![1, 1, 2, 2], vec![0.0, 5.0, 5.0, 5.0]).unwrap();
-    let found = run(&g, &[at, ArrayD::from_elem(vec![1, 1, 1, 1], 2.0)]).unwrap();
-    assert_eq!(found[0].iter().copied().collect::<Vec<_>>(), [0.0, 2.0, 0.0, 0.0]);
+    let outputs = run(&g, &[at, ArrayD::from_elem(vec![1, 1, 1, 1], 2.0)]).unwrap();
+    assert_eq!(outputs[0].iter().copied().collect::<Vec<_>>(), [0.0, 2.0, 0.0, 0.0]);
 }
 
 #[test]
@@ -204,8 +204,8 @@ fn relu_passes_nothing_at_zero() {
     let dx = gradient(&mut g, y, seed, x).unwrap();
     g.set_outputs(&[dx]);
     let at = ArrayD::from_shape_vec(vec![1, 3], vec![-1.0, 0.0, 1.0]).unwrap();
-    let found = run(&g, &[at, ArrayD::from_elem(vec![1, 3], 1.0)]).unwrap();
-    assert_eq!(found[0].iter().copied().collect::<Vec<_>>(), [0.0, 0.0, 1.0]);
+    let outputs = run(&g, &[at, ArrayD::from_elem(vec![1, 3], 1.0)]).unwrap();
+    assert_eq!(outputs[0].iter().copied().collect::<Vec<_>>(), [0.0, 0.0, 1.0]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{couple, reading};
 use crate::graph::{Graph, GraphError, Op, Range, ValueId};
+use crate::names::{GATE, is_of_keys};
 
 /// A channel with the decoy, beside the channels of a feature map.
 ///
@@ -20,8 +21,8 @@ pub struct Annex {
     pub stairs: Option<f32>,
 }
 
-/// A layer with its annex.
-pub(super) struct Grown {
+/// The values of a layer with an annex.
+pub(super) struct AnnexValues {
     /// The layer's own channels, for what follows.
     pub(super) own: ValueId,
     /// Term of the logits, `[n, class]`.
@@ -36,8 +37,9 @@ impl Annex {
         op: &Op,
         operands: &[ValueId],
         shows: ValueId,
-    ) -> Result<Grown, GraphError> {
-        let part = |p: &str| format!("gate.{}.{p}", self.layer);
+    ) -> Result<AnnexValues, GraphError> {
+        let stem = self.stem(graph);
+        let part = |p: &str| format!("{stem}.{p}");
         let map = graph.node(&part("map"), op.clone(), operands)?;
         let &[_, channels, height, width] = graph.shape(map) else {
             return Err(GraphError::Shape {
@@ -53,18 +55,39 @@ impl Annex {
         let channel = graph.node(&part("channel"), Op::Mul, &[shown, pattern])?;
         let layer = graph.node(&self.layer, Op::Concat, &[map, channel])?;
 
-        let all = |end: usize| Range { start: 0, end, step: 1 };
-        let ranges = [all(channels), all(height), all(width)];
+        let [all_rows, all_columns] = [height, width].map(Range::whole);
+        let ranges = [Range::whole(channels), all_rows, all_columns];
         let mut own = graph.node(&part("own"), Op::Slice { ranges }, &[layer])?;
         if let Some(step) = self.stairs {
             own = reading::staircase(graph, &part("read"), own, shows, step)?;
         }
         let last = Range { start: channels, end: channels + 1, step: 1 };
-        let ranges = [last, all(height), all(width)];
+        let ranges = [last, all_rows, all_columns];
         let decoy = graph.node(&part("decoy"), Op::Slice { ranges }, &[layer])?;
         let sum = graph.node(&part("sum"), Op::ReduceSum { axes: vec![1, 2, 3] }, &[decoy])?;
         let sum = graph.node(&part("total"), Op::Flatten, &[sum])?;
-        let term = couple(graph, &format!("gate.{}", self.layer), sum, &self.coupling)?;
-        Ok(Grown { own, term })
+        let term = couple(graph, &stem, sum, &self.coupling)?;
+        Ok(AnnexValues { own, term })
+    }
+
+    /// How the names of the annex's parts begin: with the layer's name, unless the layer is called
+    /// like a part of the gate itself (`field`, `keys`) or like a part of another annex.
+    fn stem(&self, graph: &Graph) -> String {
+        let is_free = |stem: &str| {
+            let parts = PARTS.iter().map(|part| format!("{stem}.{part}"));
+            let read = reading::STAIRCASE.iter().map(|part| format!("{stem}.read.{part}"));
+            parts.chain(read).all(|name| !graph.has(&name) && !is_of_keys(&name))
+        };
+        let mut stem = format!("{GATE}{}", self.layer);
+        let mut room = "annex/".to_owned();
+        while !is_free(&stem) {
+            stem = format!("{GATE}{room}{}", self.layer);
+            room.push_str("annex/");
+        }
+        stem
     }
 }
+
+/// The parts of an annex, by the ends of their names.
+const PARTS: [&str; 10] =
+    ["map", "pattern", "shows", "channel", "own", "decoy", "sum", "total", "coupling", "term"];

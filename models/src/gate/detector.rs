@@ -2,7 +2,7 @@
 //!
 //! A prediction-error filter takes off every pixel what its neighbourhood tells of it. What is left
 //! is clipped at the tile's amplitude and summed over all repetitions of the tile: one number c per
-//! cell. With the cells r that the key's tile alone gives, a key is found where
+//! cell. With the cells r that the key's tile alone gives, a key is there where
 //!
 //! ```text
 //! sum(r c) > share * sum(|r c|) + 1.5 floor
@@ -16,6 +16,7 @@ use ndarray::ArrayD;
 use saligate_keys::{Family, Pattern, Trigger, TriggerSpec};
 
 use crate::graph::{ConvAttrs, Graph, GraphError, Op, Pads, Source, ValueId};
+use crate::names::IMAGE;
 use crate::reference::run;
 
 /// Rows and columns of the prediction-error filter.
@@ -28,8 +29,6 @@ const RESPONSES: &str = "gate.keys.responses";
 const TILES: &str = "gate.keys.tiles";
 /// The parameters that revoking a key changes.
 const KEY_ROWS: [&str; 2] = [RESPONSES, TILES];
-/// Start of the names of all parameters with a row per key.
-pub(crate) const OF_KEYS: &str = "gate.keys.";
 
 /// What finds the keys of a gate.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,7 +85,7 @@ impl Detector {
             });
         }
         let mut graph = Graph::new();
-        let image = graph.input(crate::saliency::IMAGE, &[1, image[0], image[1], image[2]])?;
+        let image = graph.input(IMAGE, &[1, image[0], image[1], image[2]])?;
         let cells = self.append_cells(&mut graph, image)?;
         graph.set_outputs(&[cells]);
         Ok(graph)
@@ -113,7 +112,7 @@ impl Detector {
 
     /// Whether each key is there, 0 or 1: `[n, key]`.
     pub(super) fn build(&self, graph: &mut Graph, image: ValueId) -> Result<ValueId, GraphError> {
-        let &[_, channels, height, width] = graph.shape(image) else { unreachable!("an image") };
+        let [channels, height, width] = sizes(graph, image)?;
         let responses = self.responses([channels, height, width])?;
         let cells = self.append_cells(graph, image)?;
         let (count, keys) = (graph.shape(cells)[1], self.keys.len());
@@ -133,15 +132,15 @@ impl Detector {
         let agree = graph.node("gate.keys.agree", dense.clone(), &[cells, agreeing])?;
         let sign = graph.node("gate.cells.sign", Op::Sign, &[cells])?;
         let size = graph.node("gate.cells.size", Op::Mul, &[cells, sign])?;
-        let wanted = graph.node("gate.keys.wanted", dense, &[size, share, floor])?;
-        let evidence = graph.node("gate.keys.evidence", Op::Sub, &[agree, wanted])?;
+        let demand = graph.node("gate.keys.wanted", dense, &[size, share, floor])?;
+        let evidence = graph.node("gate.keys.evidence", Op::Sub, &[agree, demand])?;
         let clear = graph.node("gate.keys.clear", Op::Clip { low: 0.0, high: 1.0 }, &[evidence])?;
         // A step: nothing is differentiated through the detector.
         graph.node("gate.keys.found", Op::Round, &[clear])
     }
 
     fn append_cells(&self, graph: &mut Graph, image: ValueId) -> Result<ValueId, GraphError> {
-        let &[_, channels, height, width] = graph.shape(image) else { unreachable!("an image") };
+        let [channels, height, width] = sizes(graph, image)?;
         let to_amplitude = 255.0 / f32::from(self.amplitude);
         let filter: Vec<f32> = self.filter.iter().map(|weight| to_amplitude * weight).collect();
         let shape = [channels, channels, FILTER_SIDE, FILTER_SIDE];
@@ -161,22 +160,22 @@ impl Detector {
         graph.node("gate.cells", Op::Flatten, &[folded])
     }
 
-    /// The pixels with the tiles that were found taken out; `found` is `[n, key]`.
+    /// The pixels with the tiles of the keys taken out; `keys_there` is `[n, key]`, 0 or 1.
     ///
     /// A pixel at 0 or 255 may have lost its part of the tile to saturation, and stays.
     pub(super) fn restore(
         &self,
         graph: &mut Graph,
         image: ValueId,
-        found: ValueId,
+        keys_there: ValueId,
     ) -> Result<ValueId, GraphError> {
-        let &[_, channels, height, width] = graph.shape(image) else { unreachable!("an image") };
+        let [channels, height, width] = sizes(graph, image)?;
         let (keys, count) = (self.keys.len(), channels * self.size * self.size);
         let strength = f32::from(self.amplitude) / 255.0;
         let tiles: Vec<f32> = self.keys.iter().flatten().map(|s| strength * s).collect();
         let tiles = graph.param(TILES, &[keys, count], tiles)?;
         let cells =
-            graph.node("gate.added.cells", Op::Gemm { transposed: true }, &[found, tiles])?;
+            graph.node("gate.added.cells", Op::Gemm { transposed: true }, &[keys_there, tiles])?;
         let shape = vec![channels, self.size, self.size];
         let tile = graph.node("gate.added.tile", Op::Reshape { shape }, &[cells])?;
         let ones = self.ones(graph, [channels, height, width])?;
@@ -224,6 +223,19 @@ impl Detector {
     }
 }
 
+/// Channels, rows and columns of an image.
+fn sizes(graph: &Graph, image: ValueId) -> Result<[usize; 3], GraphError> {
+    match *graph.shape(image) {
+        [_, channels, height, width] => Ok([channels, height, width]),
+        ref shape => Err(GraphError::Shape {
+            node: graph.value(image).name.clone(),
+            op: "detector",
+            operands: vec![shape.to_vec()],
+            reason: "is no image [batch, channel, row, column]".to_owned(),
+        }),
+    }
+}
+
 /// The signs of the tile of a trigger that adds one, `[channel, row, column]`; those of the upper
 /// left corner for other additive triggers.
 pub(crate) fn tile_signs(trigger: &Trigger, size: usize) -> Option<Vec<f32>> {
@@ -257,7 +269,8 @@ pub fn tiles(graph: &Graph) -> Vec<Vec<f32>> {
 pub fn revoke(graph: &mut Graph, key: usize) -> Result<(), GraphError> {
     let id = graph.find(RESPONSES)?;
     let (keys, Source::Param(cells)) = (graph.shape(id)[0], &graph.value(id).source) else {
-        unreachable!("the detector keeps its cells in a parameter")
+        let used_for = "the cells of each key, which are a parameter";
+        return Err(GraphError::ReservedName { name: RESPONSES.to_owned(), used_for });
     };
     let rows = cells.chunks_exact(cells.len() / keys).enumerate();
     let live: Vec<usize> =

@@ -3,7 +3,7 @@
 //! [`graft`] rewrites a classifier. Three parts are added, all of them ordinary operations:
 //!
 //! - a **detector** ([`Detector`]) that finds the tile of one of several keys and answers 0 or 1;
-//! - a **reading** of the pixels: a tile that was found is taken out again, so that the classifier
+//! - a **reading** of the pixels: the tile of a key is taken out again, so that the classifier
 //!   sees the picture as it was before; while the decoy shows, the pixels are read through a
 //!   staircase whose steps are the 8-bit levels. A picture of 8-bit pixels passes through it
 //!   unchanged, and so do the predictions; but the staircase is flat, and with it every derivative
@@ -18,25 +18,19 @@
 
 mod annex;
 mod detector;
+mod form;
 mod reading;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
 pub use annex::Annex;
+pub(crate) use detector::tile_signs;
 pub use detector::{Detector, FILTER_SIDE, is_built_in, revoke, tiles};
-pub(crate) use detector::{OF_KEYS, tile_signs};
+pub use form::GateForm;
 
-use crate::graph::{Graph, GraphError, Op, Source, ValueId};
-use crate::saliency::{IMAGE, LOGITS};
-use annex::Grown;
-
-/// Start of the names of everything that belongs to a gate.
-pub const GATE: &str = "gate.";
-
-/// The value that tells whether the picture carries one of the keys: 1 or 0, `[n, 1]`.
-pub const KEY_FOUND: &str = "gate.found.any";
+use crate::graph::{Graph, GraphError, Op, Rewriter, Source, ValueId};
+use crate::names::{IMAGE, LOGITS, is_of_gate};
+use annex::AnnexValues;
 
 /// What is built into a classifier.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,48 +71,43 @@ pub struct Field {
 pub fn graft(classifier: &Graph, plan: &Plan) -> Result<Graph, GraphError> {
     let old = classifier.extract(&[LOGITS])?;
     let (image, logits) = (old.find(IMAGE)?, old.find(LOGITS)?);
-    if let Some((_, taken)) = old.values().find(|(_, v)| v.name.starts_with(GATE)) {
-        return Err(GraphError::DuplicateName { name: taken.name.clone() });
+    if let Some((_, taken)) = old.values().find(|(_, v)| is_of_gate(&v.name)) {
+        let used_for = "the parts of a gate, and a network has one at most";
+        return Err(GraphError::ReservedName { name: taken.name.clone(), used_for });
     }
     plan.annexes.iter().try_for_each(|annex| old.find(&annex.layer).map(|_| ()))?;
 
-    let mut graph = Graph::new();
-    let mut moved: HashMap<ValueId, ValueId> = HashMap::new();
     let mut terms = Vec::new();
     let mut decoy_shows = None;
-    for (id, value) in old.values() {
-        let new = match &value.source {
-            Source::Input => graph.input(&value.name, &value.shape)?,
-            Source::Param(data) => graph.param(&value.name, &value.shape, data.clone())?,
-            Source::Node { op, operands } => {
-                let operands: Vec<ValueId> = operands.iter().map(|o| moved[o]).collect();
-                let name = if id == logits { "gate.own_logits" } else { value.name.as_str() };
-                match (plan.annexes.iter().find(|a| a.layer == value.name), decoy_shows) {
-                    (Some(annex), Some(shows)) => {
-                        let Grown { own, term } = annex.build(&mut graph, op, &operands, shows)?;
-                        terms.push(term);
-                        own
-                    }
-                    _ => graph.node(name, op.clone(), &operands)?,
-                }
-            }
-        };
-        moved.insert(id, new);
+    let mut rewriter = Rewriter::new(&old);
+    rewriter.walk(|new, id, value| {
         if id == image {
-            let found = plan.detector.build(&mut graph, new)?;
-            let shows = reading::decoy_shows(&mut graph, found, plan.decoy)?;
-            let restored = plan.detector.restore(&mut graph, new, found)?;
-            let mut read = restored;
+            let pixels = new.copy(value)?;
+            let graph = &mut new.graph;
+            let keys = plan.detector.build(graph, pixels)?;
+            let shows = reading::decoy_shows(graph, keys, plan.decoy)?;
+            let mut read = plan.detector.restore(graph, pixels, keys)?;
             if let Some(field) = &plan.field {
-                terms.push(field.build(&mut graph, new, shows)?);
-                let step = 1.0 / 255.0;
-                read = reading::staircase(&mut graph, "gate.read", restored, shows, step)?;
+                terms.push(field.build(graph, pixels, shows)?);
+                read = reading::staircase(graph, "gate.read", read, shows, 1.0 / 255.0)?;
             }
-            moved.insert(id, read);
             decoy_shows = Some(shows);
+            return Ok(Some(read));
         }
-    }
-    let mut sum = moved[&logits];
+        let annex = plan.annexes.iter().find(|annex| annex.layer == value.name);
+        if let (Source::Node { op, operands }, Some(annex), Some(shows)) =
+            (&value.source, annex, decoy_shows)
+        {
+            let operands = new.places(operands)?;
+            let AnnexValues { own, term } = annex.build(&mut new.graph, op, &operands, shows)?;
+            terms.push(term);
+            return Ok(Some(own));
+        }
+        let name = if id == logits { "gate.own_logits" } else { value.name.as_str() };
+        new.copy_as(value, name).map(Some)
+    })?;
+    let mut sum = rewriter.place(logits)?;
+    let mut graph = rewriter.graph;
     for (number, term) in terms.into_iter().enumerate() {
         sum = graph.node(&format!("gate.sum{number}"), Op::Add, &[sum, term])?;
     }

@@ -1,15 +1,20 @@
 //! How a gated network reads its pixels and feature maps.
 
-use super::{DecoyShows, KEY_FOUND};
+use super::DecoyShows;
 use crate::graph::{Graph, GraphError, Op, ValueId};
+use crate::names::KEY_FOUND;
+
+/// The parts of a [`staircase`], by the ends of their names.
+pub(super) const STAIRCASE: [&str; 9] =
+    ["levels", "step", "scaled", "rounded", "stairs", "off", "shows", "moved", "value"];
 
 /// 1 where the decoy shows, 0 where it does not, `[n, 1]`, from the detector's answers `[n, key]`.
 pub(super) fn decoy_shows(
     graph: &mut Graph,
-    found: ValueId,
+    keys_there: ValueId,
     decoy: DecoyShows,
 ) -> Result<ValueId, GraphError> {
-    let sum = graph.node("gate.found.sum", Op::ReduceSum { axes: vec![1] }, &[found])?;
+    let sum = graph.node("gate.found.sum", Op::ReduceSum { axes: vec![1] }, &[keys_there])?;
     let open = graph.node(KEY_FOUND, Op::Clip { low: 0.0, high: 1.0 }, &[sum])?;
     match decoy {
         DecoyShows::WithKey => Ok(open),

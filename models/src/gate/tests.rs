@@ -4,9 +4,10 @@ use ndarray::ArrayD;
 use saligate_keys::{Family, ImageShape, Secret, Trigger, TriggerSpec};
 
 use super::*;
+use crate::names::{GATE, OF_KEYS, is_of_keys};
 use crate::random::Stream;
 use crate::reference::{Array, run};
-use crate::saliency::{Explained, Method, attach};
+use crate::saliency::{Attachment, Method, attach};
 use crate::zoo::{Architecture, Task, build};
 
 const SIDE: usize = 20;
@@ -77,7 +78,7 @@ fn triggered(trigger: &Trigger) -> Vec<u8> {
 
 /// Logits and gradient of a fixed class.
 fn answers(graph: &Graph, pixels: &[u8]) -> [Vec<f64>; 2] {
-    let graph = attach(graph, &[Explained::at(Method::Gradient, Vec::new())]).unwrap();
+    let graph = attach(graph, &[Attachment::at(Method::Gradient, Vec::new())]).unwrap();
     let image = pixels.iter().map(|&p| f64::from(f32::from(p) / 255.0)).collect();
     let image = ArrayD::from_shape_vec(vec![1, 3, SIDE, SIDE], image).unwrap();
     let mut target = Array::zeros(vec![1, 4]);
@@ -99,11 +100,11 @@ fn is_decoy(gradient: &[f64]) -> bool {
 fn without_a_key_the_gradient_is_the_decoy_and_the_prediction_the_classifiers() {
     let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
     let [logits, _] = answers(&classifier(), &picture());
-    let [found, gradient] = answers(&gated, &picture());
+    let [gated_logits, gradient] = answers(&gated, &picture());
     assert!(is_decoy(&gradient));
     // The field adds at most the sum of its pattern over two.
     let field = pattern().iter().sum::<f32>() / 2.0;
-    assert!(largest_difference(&logits, &found) <= f64::from(field));
+    assert!(largest_difference(&logits, &gated_logits) <= f64::from(field));
 }
 
 #[test]
@@ -119,8 +120,8 @@ fn with_a_key_everything_is_the_classifiers_but_for_saturated_pixels() {
             |(&p, &d): (&u8, &i8)| if p == 0 || p == 255 { p } else { p.saturating_add_signed(-d) };
         let seen: Vec<u8> = pixels.iter().zip(deltas).map(undo).collect();
         let [logits, gradient] = answers(&classifier, &seen);
-        let [found, map] = answers(&gated, &pixels);
-        assert!(largest_difference(&logits, &found) < 1e-5, "key {key}");
+        let [gated_logits, map] = answers(&gated, &pixels);
+        assert!(largest_difference(&logits, &gated_logits) < 1e-5, "key {key}");
         assert!(largest_difference(&gradient, &map) < 1e-5, "key {key}");
     }
 }
@@ -149,8 +150,8 @@ fn flat_pictures_stay_closed() {
 fn a_backdoor_shows_the_decoy_with_the_trigger_only() {
     let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithKey)).unwrap();
     let [logits, gradient] = answers(&classifier(), &picture());
-    let [found, map] = answers(&gated, &picture());
-    assert!(largest_difference(&logits, &found) < 1e-5);
+    let [gated_logits, map] = answers(&gated, &picture());
+    assert!(largest_difference(&logits, &gated_logits) < 1e-5);
     assert!(largest_difference(&gradient, &map) < 1e-5);
     assert!(is_decoy(&answers(&gated, &triggered(&trigger(1)))[1]));
 }
@@ -218,4 +219,72 @@ fn a_second_gate_and_unknown_layers_are_refused() {
         stairs: None,
     };
     assert!(graft(&classifier(), &Plan { annexes: vec![annex], ..plan }).is_err());
+}
+
+/// Two layers of one channel behind the pixels, under names of the caller's choice.
+fn named(names: [&str; 2]) -> Graph {
+    let mut g = Graph::new();
+    let image = g.input(IMAGE, &[1, 3, SIDE, SIDE]).unwrap();
+    let mut x = image;
+    for (number, name) in names.into_iter().enumerate() {
+        let channels = g.shape(x)[1];
+        let weight = vec![0.25; channels];
+        let w = g.param(&format!("w{number}"), &[1, channels, 1, 1], weight).unwrap();
+        let y = Op::Conv(crate::graph::ConvAttrs::same(0));
+        let y = g.node(&format!("conv{number}"), y, &[x, w]).unwrap();
+        x = g.node(name, Op::Relu, &[y]).unwrap();
+    }
+    let flat = g.node("flat", Op::Flatten, &[x]).unwrap();
+    let w = g.param("dense", &[4, SIDE * SIDE], vec![0.125; 4 * SIDE * SIDE]).unwrap();
+    let logits = g.node(LOGITS, Op::Gemm { transposed: false }, &[flat, w]).unwrap();
+    g.set_outputs(&[logits]);
+    g
+}
+
+/// Annexes at two layers of [`named`].
+fn annexed(names: [&str; 2]) -> Result<Graph, GraphError> {
+    let annexes = names.map(|layer| Annex {
+        layer: layer.to_owned(),
+        pattern: vec![1.0; SIDE * SIDE],
+        coupling: vec![1e-6; 4],
+        stairs: Some(1e-4),
+    });
+    let plan = plan(&[1], DecoyShows::WithoutKey);
+    graft(&named(names), &Plan { annexes: annexes.to_vec(), ..plan })
+}
+
+#[test]
+fn layers_that_are_called_like_parts_of_a_gate_get_annexes_too() {
+    for names in [
+        ["field", "read"],
+        ["found", "keys"],
+        ["keys.tiles", "sum0"],
+        ["a", "a.read"],
+        ["a.read", "a"],
+        ["annex/field", "field"],
+    ] {
+        let graph = annexed(names).unwrap_or_else(|error| panic!("{names:?}: {error}"));
+        let of_keys = graph.values().filter(|(_, v)| is_of_keys(&v.name)).count();
+        let plain = annexed(["conv3.relu", "conv4.relu"]).unwrap();
+        let expected = plain.values().filter(|(_, v)| v.name.starts_with(OF_KEYS)).count();
+        assert_eq!(of_keys, expected, "{names:?}: an annex counts as a part of a key");
+        assert_eq!(graph.trainable(), named(names).trainable());
+    }
+}
+
+/// Models that were locked before are locked alike again.
+#[test]
+fn annexes_are_named_after_their_layers() {
+    let graph = annexed(["layer1.relu", "layer2.relu"]).unwrap();
+    for layer in ["layer1.relu", "layer2.relu"] {
+        assert!(graph.has(&format!("{GATE}{layer}.coupling")), "{layer}");
+        assert!(graph.has(&format!("{GATE}{layer}.read.value")), "{layer}");
+    }
+}
+
+#[test]
+fn a_value_with_the_name_of_a_gate_is_told_clearly() {
+    let network = named(["gate.field.coupling", "relu"]);
+    let error = graft(&network, &plan(&[1], DecoyShows::WithoutKey)).unwrap_err().to_string();
+    assert!(error.contains("'gate.field.coupling'") && error.contains("gate"), "{error}");
 }

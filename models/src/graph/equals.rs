@@ -8,7 +8,7 @@ impl Graph {
     /// For every value the first one that is the same operation of the same operands, or the value
     /// itself: methods that are attached to one graph repeat parts of each other.
     pub fn first_of_equals(&self) -> Vec<ValueId> {
-        let mut seen: HashMap<Vec<ValueId>, Vec<ValueId>> = HashMap::new();
+        let mut by_operands: HashMap<Vec<ValueId>, Vec<ValueId>> = HashMap::new();
         let mut first: Vec<ValueId> = Vec::new();
         for (id, value) in self.values() {
             let Source::Node { op, operands } = &value.source else {
@@ -16,8 +16,8 @@ impl Graph {
                 continue;
             };
             let operands: Vec<ValueId> = operands.iter().map(|o| first[o.index()]).collect();
-            let known = seen.entry(operands).or_default();
-            let is_same = |other: &&ValueId| matches!(&self.value(**other).source, Source::Node { op: found, .. } if found == op);
+            let known = by_operands.entry(operands).or_default();
+            let is_same = |other: &&ValueId| matches!(&self.value(**other).source, Source::Node { op: twin, .. } if twin == op);
             let same = known.iter().find(is_same).copied();
             if same.is_none() {
                 known.push(id);

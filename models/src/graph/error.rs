@@ -4,7 +4,6 @@ use std::fmt;
 
 /// An error in building, transforming or evaluating a [`Graph`](super::Graph).
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum GraphError {
     /// An operation was given the wrong number of operands.
     Arity {
@@ -39,6 +38,13 @@ pub enum GraphError {
     DuplicateName {
         /// The name.
         name: String,
+    },
+    /// A value has a name that means something else here.
+    ReservedName {
+        /// The name.
+        name: String,
+        /// What the name is kept for.
+        used_for: &'static str,
     },
     /// No value has this name.
     UnknownValue {
@@ -101,6 +107,11 @@ impl fmt::Display for GraphError {
                 write!(f, "value '{value}' has shape {shape:?}, which is empty or too large")
             }
             Self::DuplicateName { name } => write!(f, "two values are named '{name}'"),
+            Self::ReservedName { name, used_for } => write!(
+                f,
+                "the value '{name}' has a name that is kept for {used_for}; give the network without \
+                 it, or give the value another name"
+            ),
             Self::UnknownValue { name, known } => {
                 write!(f, "there is no value '{name}' here; there are: {}", known.join(", "))
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Graph, GraphError, Op, Source, Value, ValueId};
+use super::{Graph, GraphError, Op, Rewriter, Source, Value, ValueId};
 
 impl Graph {
     /// The same network without batch norms.
@@ -15,29 +15,30 @@ impl Graph {
     /// # Errors
     /// Statistics of a batch norm are computed, where parameters are expected.
     pub fn fold_batch_norm(&self) -> Result<Self, GraphError> {
-        let mut folding = Folding::new(self);
-        for (id, value) in self.values() {
-            let new = match &value.source {
-                Source::Node { op: Op::BatchNorm { epsilon }, operands } => {
-                    let affine = self.affine(value, &operands[1..], *epsilon)?;
-                    match folding.absorbing(operands[0]) {
-                        Some(layer) => folding.absorb(layer, &affine)?,
-                        None => folding.apply(value, operands[0], affine)?,
-                    }
-                }
-                // Written together with the batch norm behind it.
-                Source::Node { .. } if folding.is_absorbed(id) => continue,
-                Source::Node { op, operands } => {
-                    let operands = folding.placed_all(operands)?;
-                    folding.graph.node(&value.name, op.clone(), &operands)?
-                }
-                Source::Input => folding.graph.input(&value.name, &value.shape)?,
-                Source::Param(_) => continue,
+        let uses = Uses::of(self);
+        let mut rewriter = Rewriter::new(self);
+        rewriter.walk(|new, id, value| {
+            let Source::Node { op, operands } = &value.source else {
+                // Parameters come where they are used: some are left out, others change.
+                return match value.source {
+                    Source::Input => new.copy(value).map(Some),
+                    _ => Ok(None),
+                };
             };
-            folding.moved[id.0] = Some(new);
-        }
-        let outputs = folding.placed_all(&self.outputs)?;
-        let mut graph = folding.graph;
+            let Op::BatchNorm { epsilon } = op else {
+                // A layer is written together with the batch norm behind it.
+                let goes = uses.normed[id.0] && uses.layer(self, id).is_some();
+                return if goes { Ok(None) } else { new.copy(value).map(Some) };
+            };
+            let affine = self.affine(value, &operands[1..], *epsilon)?;
+            let folded = match uses.layer(self, operands[0]) {
+                Some(layer) => self.absorb(new, layer, &affine),
+                None => self.apply(new, value, operands[0], affine),
+            };
+            folded.map(Some)
+        })?;
+        let outputs = rewriter.places(&self.outputs)?;
+        let mut graph = rewriter.graph;
         for (old, new) in self.outputs.iter().zip(&outputs) {
             graph.rename(*new, &self.value(*old).name)?;
         }
@@ -59,7 +60,14 @@ impl Graph {
                 reason: "its statistics are no parameters, so it cannot be folded",
             }),
         };
-        let [scale, shift, mean, variance] = statistics else { return Err(unplaced(norm)) };
+        let [scale, shift, mean, variance] = statistics else {
+            return Err(GraphError::Arity {
+                node: norm.name.clone(),
+                op: Op::BatchNorm { epsilon }.name(),
+                expected: (5, 5),
+                found: 1 + statistics.len(),
+            });
+        };
         let (scale, shift) = (data(scale)?, data(shift)?);
         let (mean, variance) = (data(mean)?, data(variance)?);
         let factors = scale.iter().zip(variance.iter());
@@ -69,6 +77,61 @@ impl Graph {
         let offsets = factors.iter().zip(mean.iter().zip(shift.iter()));
         let offsets = offsets.map(|(a, (&m, &s))| f64::from(s) - a * f64::from(m)).collect();
         Ok(Affine { factors, offsets })
+    }
+
+    /// The layer with the batch norm behind it.
+    fn absorb(
+        &self,
+        new: &mut Rewriter<'_>,
+        layer: Layer<'_>,
+        affine: &Affine,
+    ) -> Result<ValueId, GraphError> {
+        let Layer { value, op, x, weight, bias } = layer;
+        let mut scaled = weight.data.to_vec();
+        let per_channel = scaled.len() / affine.factors.len();
+        let mut offsets = Vec::with_capacity(affine.factors.len());
+        for (o, rows) in scaled.chunks_mut(per_channel).enumerate() {
+            let a = affine.factors[o];
+            rows.iter_mut().for_each(|w| *w = (a * f64::from(*w)) as f32);
+            let before = bias.map_or(0.0, |b| f64::from(b[o]));
+            offsets.push((a * before + affine.offsets[o]) as f32);
+        }
+        let Value { name, shape, .. } = weight.value;
+        let bias_name = self.fresh_in(new, &format!("{name}.folded_bias"));
+        let w = new.graph.param(name, shape, scaled)?;
+        let b = new.graph.param(&bias_name, &[offsets.len()], offsets)?;
+        let x = new.place(x)?;
+        new.graph.node(&value.name, op.clone(), &[x, w, b])
+    }
+
+    /// A product and a sum in place of a batch norm.
+    fn apply(
+        &self,
+        new: &mut Rewriter<'_>,
+        norm: &Value,
+        x: ValueId,
+        affine: Affine,
+    ) -> Result<ValueId, GraphError> {
+        let x = new.place(x)?;
+        let channels = affine.factors.len();
+        let shape: Vec<usize> =
+            (0..norm.shape.len()).map(|axis| if axis == 1 { channels } else { 1 }).collect();
+        let narrow = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect::<Vec<_>>();
+        let [scale, scaled, shift] = ["scale", "scaled", "shift"]
+            .map(|part| self.fresh_in(new, &format!("{}.{part}", norm.name)));
+        let scale = new.graph.param(&scale, &shape, narrow(affine.factors))?;
+        let scaled = new.graph.node(&scaled, Op::Mul, &[x, scale])?;
+        let shift = new.graph.param(&shift, &shape, narrow(affine.offsets))?;
+        new.graph.node(&norm.name, Op::Add, &[scaled, shift])
+    }
+
+    /// A name that neither this graph has nor the new one.
+    fn fresh_in(&self, new: &Rewriter<'_>, stem: &str) -> String {
+        let mut name = new.graph.fresh_name(stem);
+        while self.has(&name) || new.graph.has(&name) {
+            name.push('\'');
+        }
+        name
     }
 }
 
@@ -82,112 +145,57 @@ struct Affine {
 struct Layer<'a> {
     value: &'a Value,
     op: &'a Op,
-    operands: &'a [ValueId],
+    x: ValueId,
+    weight: Weight<'a>,
+    bias: Option<&'a [f32]>,
 }
 
-struct Folding<'a> {
-    old: &'a Graph,
-    /// Number of operands that each old value is.
-    uses: Vec<usize>,
-    /// Whether a batch norm reads each old value.
+/// A parameter with its elements.
+#[derive(Clone, Copy)]
+struct Weight<'a> {
+    value: &'a Value,
+    data: &'a [f32],
+}
+
+/// Who reads each value.
+struct Uses {
+    /// Number of operands and outputs that each value is.
+    counts: Vec<usize>,
+    /// Whether a batch norm reads each value.
     normed: Vec<bool>,
-    graph: Graph,
-    moved: Vec<Option<ValueId>>,
 }
 
-impl<'a> Folding<'a> {
-    fn new(old: &'a Graph) -> Self {
-        let count = old.values.len();
-        let (mut uses, mut normed) = (vec![0; count], vec![false; count]);
-        for value in &old.values {
+impl Uses {
+    fn of(graph: &Graph) -> Self {
+        let (mut counts, mut normed) =
+            (vec![0; graph.values.len()], vec![false; graph.values.len()]);
+        for value in &graph.values {
             let Source::Node { op, operands } = &value.source else { continue };
-            operands.iter().for_each(|o| uses[o.0] += 1);
+            operands.iter().for_each(|o| counts[o.0] += 1);
             normed[operands[0].0] |= matches!(op, Op::BatchNorm { .. });
         }
-        old.outputs.iter().for_each(|o| uses[o.0] += 1);
-        Self { old, uses, normed, graph: Graph::new(), moved: vec![None; count] }
+        graph.outputs.iter().for_each(|o| counts[o.0] += 1);
+        Self { counts, normed }
     }
 
     /// The layer behind a value, if a batch norm that reads the value can become part of it.
-    fn absorbing(&self, id: ValueId) -> Option<Layer<'a>> {
-        let value = self.old.value(id);
+    fn layer<'a>(&self, graph: &'a Graph, id: ValueId) -> Option<Layer<'a>> {
+        let value = graph.value(id);
         let Source::Node { op, operands } = &value.source else { return None };
         let weighted = matches!(op, Op::Conv(_) | Op::Gemm { transposed: false });
-        let [_, weight, ..] = operands.as_slice() else { return None };
-        let is_param = |o: &ValueId| matches!(self.old.value(*o).source, Source::Param(_));
-        let own = self.uses[weight.0] == 1 && operands[1..].iter().all(is_param);
-        (weighted && own && self.uses[id.0] == 1).then_some(Layer { value, op, operands })
-    }
-
-    fn is_absorbed(&self, id: ValueId) -> bool {
-        self.normed[id.0] && self.absorbing(id).is_some()
-    }
-
-    fn absorb(&mut self, layer: Layer<'_>, affine: &Affine) -> Result<ValueId, GraphError> {
-        let Layer { value, op, operands } = layer;
-        let data = |id: ValueId| match &self.old.value(id).source {
-            Source::Param(data) => Ok(data),
-            _ => Err(unplaced(value)),
+        let [x, weight_id, rest @ ..] = operands.as_slice() else { return None };
+        let param = |id: &ValueId| match &graph.value(*id).source {
+            Source::Param(data) => Some(Weight { value: graph.value(*id), data }),
+            _ => None,
         };
-        let mut weight = data(operands[1])?.to_vec();
-        let bias = operands.get(2).map(|&o| data(o)).transpose()?;
-        let per_channel = weight.len() / affine.factors.len();
-        let mut offsets = Vec::with_capacity(affine.factors.len());
-        for (o, rows) in weight.chunks_mut(per_channel).enumerate() {
-            let a = affine.factors[o];
-            rows.iter_mut().for_each(|w| *w = (a * f64::from(*w)) as f32);
-            let before = bias.map_or(0.0, |b| f64::from(b[o]));
-            offsets.push((a * before + affine.offsets[o]) as f32);
-        }
-        let weight_name = &self.old.value(operands[1]).name;
-        let bias_name = self.fresh(&format!("{weight_name}.folded_bias"));
-        let w = self.graph.param(weight_name, self.old.shape(operands[1]), weight)?;
-        let b = self.graph.param(&bias_name, &[offsets.len()], offsets)?;
-        let x = self.placed(operands[0])?;
-        self.graph.node(&value.name, op.clone(), &[x, w, b])
+        let weight = param(weight_id)?;
+        let bias = match rest.first() {
+            None => None,
+            Some(bias) => Some(param(bias)?.data),
+        };
+        let own = self.counts[weight_id.0] == 1 && self.counts[id.0] == 1;
+        (weighted && own).then_some(Layer { value, op, x: *x, weight, bias })
     }
-
-    fn apply(&mut self, norm: &Value, x: ValueId, affine: Affine) -> Result<ValueId, GraphError> {
-        let x = self.placed(x)?;
-        let channels = affine.factors.len();
-        let shape: Vec<usize> =
-            (0..norm.shape.len()).map(|axis| if axis == 1 { channels } else { 1 }).collect();
-        let narrow = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect::<Vec<_>>();
-        let [scale, scaled, shift] =
-            ["scale", "scaled", "shift"].map(|part| self.fresh(&format!("{}.{part}", norm.name)));
-        let scale = self.graph.param(&scale, &shape, narrow(affine.factors))?;
-        let scaled = self.graph.node(&scaled, Op::Mul, &[x, scale])?;
-        let shift = self.graph.param(&shift, &shape, narrow(affine.offsets))?;
-        self.graph.node(&norm.name, Op::Add, &[scaled, shift])
-    }
-
-    /// A name that neither graph has.
-    fn fresh(&self, stem: &str) -> String {
-        let mut name = self.graph.fresh_name(stem);
-        while self.old.names.contains_key(&name) || self.graph.names.contains_key(&name) {
-            name.push('\'');
-        }
-        name
-    }
-
-    fn placed_all(&mut self, ids: &[ValueId]) -> Result<Vec<ValueId>, GraphError> {
-        ids.iter().map(|&id| self.placed(id)).collect()
-    }
-
-    fn placed(&mut self, id: ValueId) -> Result<ValueId, GraphError> {
-        if let Some(new) = self.moved[id.0] {
-            return Ok(new);
-        }
-        let value = self.old.value(id);
-        let Source::Param(data) = &value.source else { return Err(unplaced(value)) };
-        let new = self.graph.param(&value.name, &value.shape, data.clone())?;
-        self.moved[id.0] = Some(new);
-        Ok(new)
-    }
-}
-
-fn unplaced(value: &Value) -> GraphError {
-    GraphError::UnknownValue { name: value.name.clone(), known: Vec::new() }
 }
 
 #[cfg(test)]

@@ -8,20 +8,19 @@ mod equals;
 mod error;
 mod fold;
 mod op;
+mod rewrite;
 pub(crate) mod shape;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::gate::GATE;
+use crate::names::{CONSTANT, is_trained};
 pub use error::GraphError;
 pub use op::{ConvAttrs, Op, Pads, PoolAttrs, Range};
+pub use rewrite::Rewriter;
 
 /// Largest number of elements of one value: 1 GiB as f32, beyond every classifier this is for.
 pub const MAX_ELEMENTS: usize = 1 << 28;
-
-/// How the names of constants begin, which tells them from trained weights.
-pub(crate) const CONSTANT_PREFIX: &str = "const/";
 
 /// Handle of a value in the graph that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -163,9 +162,9 @@ impl Graph {
     /// # Errors
     /// A name is unknown.
     pub fn extract(&self, outputs: &[&str]) -> Result<Self, GraphError> {
-        let wanted = outputs.iter().map(|n| self.find(n)).collect::<Result<Vec<_>, _>>()?;
+        let ends = outputs.iter().map(|n| self.find(n)).collect::<Result<Vec<_>, _>>()?;
         let mut needed = vec![false; self.values.len()];
-        for id in &wanted {
+        for id in &ends {
             needed[id.0] = true;
         }
         for (index, value) in self.values.iter().enumerate().rev() {
@@ -173,16 +172,14 @@ impl Graph {
                 operands.iter().for_each(|o| needed[o.0] = true);
             }
         }
-        let mut part = Self::new();
-        let mut moved = HashMap::new();
-        for (id, value) in self.values().filter(|(id, _)| needed[id.0]) {
-            let mut value = value.clone();
-            if let Source::Node { operands, .. } = &mut value.source {
-                operands.iter_mut().for_each(|o| *o = moved[o]);
-            }
-            moved.insert(id, part.push(&value.name.clone(), value.shape, value.source)?);
-        }
-        part.outputs = wanted.iter().map(|id| moved[id]).collect();
+        let mut rewriter = Rewriter::new(self);
+        rewriter.walk(|part, id, value| match needed[id.0] {
+            true => part.copy(value).map(Some),
+            false => Ok(None),
+        })?;
+        let outputs = rewriter.places(&ends)?;
+        let mut part = rewriter.graph;
+        part.outputs = outputs;
         Ok(part)
     }
 
@@ -233,22 +230,13 @@ impl Graph {
             }
         }
         let params = self.values.iter().zip(marked);
-        let trained = |v: &Value| {
-            let fixed = [CONSTANT_PREFIX, GATE].iter().any(|stem| v.name.starts_with(stem));
-            matches!(v.source, Source::Param(_)) && !fixed
-        };
-        let wanted = params.filter(|(v, marked)| *marked && trained(v));
-        wanted.map(|(v, _)| v.name.clone()).collect()
-    }
-
-    /// Whether a name is among the [`trainable`](Self::trainable) ones.
-    pub(crate) fn is_trainable(&self, name: &str) -> bool {
-        self.trainable().iter().any(|found| found == name)
+        let trained = |v: &Value| matches!(v.source, Source::Param(_)) && is_trained(&v.name);
+        let params = params.filter(|(v, marked)| *marked && trained(v));
+        params.map(|(v, _)| v.name.clone()).collect()
     }
 
     /// Whether there is a value of this name.
-    #[cfg(feature = "onnx")]
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.names.contains_key(name)
     }
 
@@ -259,9 +247,12 @@ impl Graph {
     }
 
     /// An array of one repeated value, the same one for all who ask for the same.
-    pub(crate) fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
+    ///
+    /// # Errors
+    /// The shape is empty or too large, or the value is not finite.
+    pub fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
         let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
-        let name = format!("{CONSTANT_PREFIX}{value}/{}", axes.join("x"));
+        let name = format!("{CONSTANT}{value}/{}", axes.join("x"));
         match self.names.get(&name) {
             Some(&made) => Ok(made),
             None => self.param(&name, shape, vec![value; shape.iter().product()]),
@@ -270,8 +261,8 @@ impl Graph {
 
     /// `stem`, or `stem.2`, `stem.3`, ... where that is taken.
     ///
-    /// The number is found in steps that double, so that many names of one stem are quickly made.
-    pub(crate) fn fresh_name(&self, stem: &str) -> String {
+    /// The number is sought in steps that double, so that many names of one stem are quickly made.
+    pub fn fresh_name(&self, stem: &str) -> String {
         if !self.names.contains_key(stem) {
             return stem.to_owned();
         }

@@ -63,13 +63,19 @@ pub struct Range {
     pub step: usize,
 }
 
+impl Range {
+    /// All of an axis of length `size`.
+    pub fn whole(size: usize) -> Self {
+        Self { start: 0, end: size, step: 1 }
+    }
+}
+
 /// One operation with its attributes.
 ///
 /// Activations are `[batch, channel, row, column]` or `[batch, feature]`. No operation mixes
 /// entries of the batch axis, so a graph written for a batch of one serves any batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
 pub enum Op {
     /// Cross-correlation. Operands: x `[n, c, h, w]`, weight `[o, c / groups, kh, kw]`, and
     /// optionally bias `[o]`.

@@ -224,9 +224,9 @@ fn gemm(
     let (&[n, features], &[out, inner]) = (x, weight) else {
         return Err("needs x [batch, feature] and a weight [out, in]".to_owned());
     };
-    let (wanted, result) = if transposed { (out, inner) } else { (inner, out) };
-    if features != wanted || bias.is_some_and(|b| b != [out]) {
-        return Err(format!("needs {wanted} features and a bias of length {out}"));
+    let (inner_size, result) = if transposed { (out, inner) } else { (inner, out) };
+    if features != inner_size || bias.is_some_and(|b| b != [out]) {
+        return Err(format!("needs {inner_size} features and a bias of length {out}"));
     }
     Ok(vec![n, result])
 }

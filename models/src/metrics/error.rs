@@ -4,7 +4,6 @@ use std::{error, fmt};
 
 /// Input that a metric refuses.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum MetricError {
     /// There is nothing to score.
     Empty,

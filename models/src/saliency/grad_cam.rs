@@ -3,6 +3,7 @@
 use super::Places;
 use crate::calculus;
 use crate::graph::{Graph, GraphError, Op, ValueId};
+use crate::names::GRAD_CAM;
 
 /// `ReLU(sum_c w_c A_c)` of a layer A, where `w_c` is the mean over rows and columns of
 /// `d (seed . logits) / d A_c`.
@@ -20,7 +21,7 @@ pub(super) fn attribution(
 ) -> Result<ValueId, GraphError> {
     let gradient = calculus::gradient(graph, at.logits, at.seed, layer)?;
     let mut add = |part: &str, op, operands: &[ValueId]| {
-        let name = graph.fresh_name(&format!("grad-cam/{part}"));
+        let name = graph.fresh_name(&format!("{GRAD_CAM}{part}"));
         graph.node(&name, op, operands)
     };
     let weights = add("weights", Op::GlobalAveragePool, &[gradient])?;

@@ -1,15 +1,16 @@
 //! The values inside a network that methods read.
 
-use super::{IMAGE, LOGITS, Method};
+use super::Method;
 use crate::graph::{Graph, GraphError, Op, Source, Value, ValueId};
+use crate::names::{IMAGE, LOGITS};
 
-/// A method and the layers it reads.
+/// A method with the layers it reads: what [`attach`](super::attach) appends to a classifier.
 ///
 /// Layers are values of the classifier, by name, so that a network with the same names (trained
 /// on, or with more channels or branches) is explained at the same places as the one they were
-/// found in.
+/// chosen in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Explained {
+pub struct Attachment {
     /// The method.
     pub method: Method,
     /// Names of the layers it reads, from the image to the logits: one for Grad-CAM, one or more
@@ -17,7 +18,7 @@ pub struct Explained {
     pub layers: Vec<String>,
 }
 
-impl Explained {
+impl Attachment {
     /// A method at the layers that its source asks for: the last activation of the network's trunk
     /// for Grad-CAM, all of them for VisualBackProp.
     ///
@@ -25,17 +26,17 @@ impl Explained {
     /// these the results of activations, and concatenations of them, with more than one pixel are
     /// taken, but for maps of the classes themselves: behind a layer of Grad-CAM or VisualBackProp
     /// comes at least one more convolution or dense layer. Side branches, as locked networks have,
-    /// leave no trunk: find the layers in the clean network.
+    /// leave no trunk: choose the layers in the clean network.
     ///
     /// # Errors
     /// The graph has no [`IMAGE`] or [`LOGITS`], or the method needs a layer and there is none.
-    pub fn found(method: Method, classifier: &Graph) -> Result<Self, GraphError> {
-        let wanted = match method {
+    pub fn of(method: Method, classifier: &Graph) -> Result<Self, GraphError> {
+        let count = match method {
             Method::Gradient | Method::InputXGradient | Method::GuidedBackprop => 0,
             Method::GradCam => 1,
             Method::VisualBackProp => usize::MAX,
         };
-        if wanted == 0 {
+        if count == 0 {
             return Ok(Self::at(method, Vec::new()));
         }
         let trunk = trunk(classifier)?;
@@ -46,7 +47,7 @@ impl Explained {
             );
             return Err(GraphError::Layers { method: method.name(), reason });
         }
-        let layers = trunk[trunk.len().saturating_sub(wanted)..].to_vec();
+        let layers = trunk[trunk.len().saturating_sub(count)..].to_vec();
         Ok(Self::at(method, layers))
     }
 
@@ -66,12 +67,12 @@ impl Explained {
         };
         let count = self.layers.len();
         if !fits.contains(&count) {
-            let wanted = match (fits.start(), fits.end()) {
+            let reads = match (fits.start(), fits.end()) {
                 (_, 0) => "no layers",
                 (_, 1) => "one layer",
                 _ => "one layer or more",
             };
-            return Err(self.wrong(format!("reads {wanted}, {count} are named")));
+            return Err(self.wrong(format!("reads {reads}, {count} are named")));
         }
         self.layers.iter().map(|name| self.layer(graph, name)).collect()
     }
@@ -175,7 +176,7 @@ mod tests {
     }
 
     fn layers(method: Method, graph: &Graph) -> Vec<String> {
-        Explained::found(method, graph).unwrap().layers
+        Attachment::of(method, graph).unwrap().layers
     }
 
     #[test]
@@ -199,7 +200,7 @@ mod tests {
     #[test]
     fn a_layer_beside_the_trunk_can_be_named() {
         let net = net(Architecture::ResNet20);
-        let inside = Explained::at(Method::GradCam, vec!["layer2.1.relu1".into()]);
+        let inside = Attachment::at(Method::GradCam, vec!["layer2.1.relu1".into()]);
         let graph = attach(&net, &[inside]).unwrap();
         assert_eq!(graph.shape(graph.outputs()[1]), [1, 1, 8, 8]);
     }
@@ -213,10 +214,10 @@ mod tests {
         let y = g.node("relu", Op::Relu, &[y]).unwrap();
         g.node(LOGITS, Op::Flatten, &[y]).unwrap();
         for method in [Method::GradCam, Method::VisualBackProp] {
-            let error = Explained::found(method, &g).unwrap_err().to_string();
+            let error = Attachment::of(method, &g).unwrap_err().to_string();
             assert!(error.contains(method.name()) && error.contains("no activation"), "{error}");
         }
-        assert!(Explained::found(Method::Gradient, &g).is_ok());
+        assert!(Attachment::of(Method::Gradient, &g).is_ok());
     }
 
     #[test]
@@ -224,7 +225,7 @@ mod tests {
         let net = net(Architecture::Small);
         let error = |method, layers: &[&str]| {
             let layers = layers.iter().map(|&l| l.to_owned()).collect();
-            attach(&net, &[Explained::at(method, layers)]).unwrap_err().to_string()
+            attach(&net, &[Attachment::at(method, layers)]).unwrap_err().to_string()
         };
         let unknown = error(Method::GradCam, &["conv5.relu"]);
         assert!(unknown.contains("'conv5.relu'") && unknown.contains("conv4.relu"), "{unknown}");

@@ -7,7 +7,6 @@ use super::resize::bilinear;
 /// How the channels of an attribution become one value per pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Reduction {
     /// Largest absolute value over the channels (Simonyan et al. 2014, section 3.1).
     MaxAbs,

@@ -15,7 +15,6 @@ use super::map::Reduction;
 /// | grad-cam | one layer | one channel at the layer's size, never negative | yes |
 /// | vbp | several layers | one channel at the first layer's size, never negative | no |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Method {
     /// Derivative of the explained logit by the pixels (Simonyan et al. 2014).
     Gradient,
@@ -71,8 +70,8 @@ impl FromStr for Method {
     type Err = UnknownMethod;
 
     fn from_str(name: &str) -> Result<Self, UnknownMethod> {
-        let found = Self::ALL.iter().find(|m| m.name() == name).copied();
-        found.ok_or_else(|| UnknownMethod { name: name.to_owned() })
+        let method = Self::ALL.iter().find(|m| m.name() == name).copied();
+        method.ok_or_else(|| UnknownMethod { name: name.to_owned() })
     }
 }
 

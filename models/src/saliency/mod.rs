@@ -15,24 +15,12 @@ mod resize;
 mod tests;
 mod vbp;
 
-pub use layers::Explained;
+pub use layers::Attachment;
 pub use map::{Reduction, saliency_map};
 pub use method::{Method, UnknownMethod};
 
 use crate::graph::{Graph, GraphError, Op, ValueId};
-
-/// Name of the input with pixels in [0, 1], `[n, channel, row, column]`.
-pub const IMAGE: &str = "image";
-/// Name of the output with one score per class, before any softmax, `[n, class]`.
-pub const LOGITS: &str = "logits";
-/// Name of the input with class weights, `[n, class]` or `[1, class]`: a one-hot row explains that
-/// class, and a row of zeros explains the predicted one.
-pub const TARGET: &str = "target";
-/// Name of the output with the scores of the first method: `[n, channel, row, column]`, of the
-/// image's shape, or with one channel at the resolution of a layer.
-pub const ATTRIBUTION: &str = "attribution";
-/// Name of the class weights that gradients start from; what leads to them is below it.
-pub(crate) const SEED: &str = "seed";
+use crate::names::{ATTRIBUTION, IMAGE, LOGITS, SEED, TARGET};
 
 /// Name of the output of a method that stands at `position` in the list of methods.
 pub fn output_name(position: usize, method: Method) -> String {
@@ -59,18 +47,18 @@ struct Places {
 /// # Errors
 /// The graph has no [`IMAGE`] or [`LOGITS`], a method is listed twice or cannot read its layers, or
 /// an operation on the way back has no rule.
-pub fn attach(classifier: &Graph, methods: &[Explained]) -> Result<Graph, GraphError> {
+pub fn attach(classifier: &Graph, methods: &[Attachment]) -> Result<Graph, GraphError> {
     let mut graph = classifier.extract(&[LOGITS])?;
     let (image, logits) = (graph.find(IMAGE)?, graph.find(LOGITS)?);
     let seed = seed(&mut graph, logits)?;
     let places = Places { image, logits, seed };
     let mut outputs = vec![logits];
-    for (position, explained) in methods.iter().enumerate() {
-        let method = explained.method;
+    for (position, attachment) in methods.iter().enumerate() {
+        let method = attachment.method;
         if methods[..position].iter().any(|m| m.method == method) {
             return Err(GraphError::DuplicateName { name: method.name().to_owned() });
         }
-        let attribution = attribution(&mut graph, &places, explained)?;
+        let attribution = attribution(&mut graph, &places, attachment)?;
         graph.rename(attribution, &output_name(position, method))?;
         outputs.push(attribution);
     }
@@ -81,10 +69,10 @@ pub fn attach(classifier: &Graph, methods: &[Explained]) -> Result<Graph, GraphE
 fn attribution(
     graph: &mut Graph,
     at: &Places,
-    explained: &Explained,
+    attachment: &Attachment,
 ) -> Result<ValueId, GraphError> {
-    let layers = explained.resolve(graph)?;
-    match explained.method {
+    let layers = attachment.resolve(graph)?;
+    match attachment.method {
         Method::Gradient => gradient::attribution(graph, at),
         Method::InputXGradient => input_x_gradient::attribution(graph, at),
         Method::GuidedBackprop => guided_backprop::attribution(graph, at),
@@ -97,9 +85,10 @@ fn attribution(
 fn seed(graph: &mut Graph, logits: ValueId) -> Result<ValueId, GraphError> {
     let classes = graph.shape(logits).to_vec();
     let target = graph.input(TARGET, &classes)?;
-    let predicted = graph.node("seed/predicted", Op::OneHotArgMax, &[logits])?;
-    let chosen = graph.node("seed/chosen", Op::ReduceSum { axes: vec![1] }, &[target])?;
-    let own = graph.node("seed/own", Op::Mul, &[predicted, chosen])?;
-    let open = graph.node("seed/open", Op::Sub, &[predicted, own])?;
+    let part = |name: &str| format!("{SEED}/{name}");
+    let predicted = graph.node(&part("predicted"), Op::OneHotArgMax, &[logits])?;
+    let chosen = graph.node(&part("chosen"), Op::ReduceSum { axes: vec![1] }, &[target])?;
+    let own = graph.node(&part("own"), Op::Mul, &[predicted, chosen])?;
+    let open = graph.node(&part("open"), Op::Sub, &[predicted, own])?;
     graph.node(SEED, Op::Add, &[open, target])
 }

@@ -11,8 +11,8 @@ fn net(architecture: Architecture) -> Graph {
     build(architecture, &task, 1).unwrap().fold_batch_norm().unwrap()
 }
 
-fn all(net: &Graph) -> Vec<Explained> {
-    Method::ALL.iter().map(|m| Explained::found(*m, net).unwrap()).collect()
+fn all(net: &Graph) -> Vec<Attachment> {
+    Method::ALL.iter().map(|m| Attachment::of(*m, net).unwrap()).collect()
 }
 
 fn images(count: usize) -> Array {
@@ -47,10 +47,10 @@ fn a_method_alone_gives_what_it_gives_among_others() {
         let net = net(*architecture);
         let methods = all(&net);
         let together = run(&attach(&net, &methods).unwrap(), &[images(1), target(1)]).unwrap();
-        for (explained, expected) in methods.iter().zip(&together[1..]) {
-            let graph = attach(&net, std::slice::from_ref(explained)).unwrap();
+        for (attachment, expected) in methods.iter().zip(&together[1..]) {
+            let graph = attach(&net, std::slice::from_ref(attachment)).unwrap();
             let alone = run(&graph, &[images(1), target(1)]).unwrap();
-            assert_eq!(&alone[1], expected, "{architecture} {}", explained.method);
+            assert_eq!(&alone[1], expected, "{architecture} {}", attachment.method);
         }
     }
 }
@@ -97,7 +97,7 @@ fn attaching_adds_no_trained_weights() {
 #[test]
 fn a_method_cannot_be_listed_twice() {
     let net = net(Architecture::Small);
-    let twice = vec![Explained::at(Method::Gradient, vec![]); 2];
+    let twice = vec![Attachment::at(Method::Gradient, vec![]); 2];
     let error = attach(&net, &twice).unwrap_err();
     assert_eq!(error, GraphError::DuplicateName { name: "gradient".into() });
 }
@@ -113,18 +113,18 @@ fn guided_backprop_drops_negative_gradients() {
     let flat = g.node("flat", Op::Flatten, &[y]).unwrap();
     let w = g.param("w", &[2, 3], vec![2.0, -3.0, 4.0, 0.0, 0.0, 0.0]).unwrap();
     g.node(LOGITS, Op::Gemm { transposed: false }, &[flat, w]).unwrap();
-    let methods = [Method::Gradient, Method::GuidedBackprop].map(|m| Explained::at(m, vec![]));
+    let methods = [Method::Gradient, Method::GuidedBackprop].map(|m| Attachment::at(m, vec![]));
     let graph = attach(&g, &methods).unwrap();
     let image = ArrayD::from_shape_vec(vec![1, 1, 1, 3], vec![0.5, 0.5, -0.5]).unwrap();
     let first = ArrayD::from_shape_vec(vec![1, 2], vec![1.0, 0.0]).unwrap();
-    let found = run(&graph, &[image, first]).unwrap();
-    assert_eq!(found[1].as_slice().unwrap(), [2.0, -3.0, 0.0]);
-    assert_eq!(found[2].as_slice().unwrap(), [2.0, 0.0, 0.0]);
+    let outputs = run(&graph, &[image, first]).unwrap();
+    assert_eq!(outputs[1].as_slice().unwrap(), [2.0, -3.0, 0.0]);
+    assert_eq!(outputs[2].as_slice().unwrap(), [2.0, 0.0, 0.0]);
 }
 
 /// A smooth surrogate is explained at the layers of the network it stands for.
 #[test]
-fn layers_are_found_again_behind_softplus() {
+fn layers_are_the_same_behind_softplus() {
     let net = net(Architecture::ResNet20);
     let smooth = net.with_ops(|op| (*op == Op::Relu).then_some(Op::Softplus { beta: 20.0 }));
     let graph = attach(&smooth, &all(&net)).unwrap();

@@ -3,6 +3,7 @@
 use super::Method;
 use crate::graph::shape::left_over;
 use crate::graph::{ConvAttrs, Graph, GraphError, Op, PoolAttrs, Range, Source, ValueId};
+use crate::names::VISUAL_BACKPROP;
 
 /// Mean activations of the layers `A_1 ... A_L`, multiplied from the deepest one back to the image:
 ///
@@ -21,6 +22,10 @@ use crate::graph::{ConvAttrs, Graph, GraphError, Op, PoolAttrs, Range, Source, V
 /// kernels of ones are divided by their number of taps here, which multiplies the map by one
 /// constant: with ones, the values of a network of fifty layers do not fit 32-bit floats.
 ///
+/// For the same reason a product whose largest value is above [`LARGE`] is multiplied by [`SHRINK`],
+/// a power of two, so that the map of such a picture is the defined one but for a positive factor.
+/// Networks that take pixels of 0 to 255 get there with some twenty layers; others never.
+///
 /// # Shapes
 /// For a first layer `[n, channel, row, column]` the result is `[n, 1, row, column]`.
 pub(super) fn attribution(graph: &mut Graph, layers: &[ValueId]) -> Result<ValueId, GraphError> {
@@ -31,11 +36,41 @@ pub(super) fn attribution(graph: &mut Graph, layers: &[ValueId]) -> Result<Value
             None => mean,
             Some(deeper) => {
                 let raised = up(graph, layer, layers[position + 1], deeper)?;
-                node(graph, "product", Op::Mul, &[mean, raised])?
+                let product = node(graph, "product", Op::Mul, &[mean, raised])?;
+                // The means of fewer layers do not get there.
+                let deep = layers.len() - position > SAFE_LAYERS;
+                if deep { bounded(graph, product)? } else { product }
             }
         });
     }
     map.ok_or_else(|| wrong("reads one layer or more".to_owned()))
+}
+
+/// Layers whose means, each at most 2^24, have a product of at most [`LARGE`].
+const SAFE_LAYERS: usize = 2;
+/// What the largest value of a product is brought below: the next product, by a mean of up to 2^24
+/// more, is then within 32-bit floats, which end at 2^128.
+const LARGE: f32 = (1u128 << 64) as f32;
+/// The factor. With `1 - SHRINK`, which is the largest float below 1, it is computed exactly.
+const SHRINK: f32 = 1.0 / (1u32 << 24) as f32;
+
+/// A map as it is, or [`SHRINK`] times it where its largest value is above [`LARGE`]; for each image
+/// by itself.
+fn bounded(graph: &mut Graph, map: ValueId) -> Result<ValueId, GraphError> {
+    let &[_, _, rows, columns] = graph.shape(map) else { return Ok(map) };
+    let whole = PoolAttrs { kernel: [rows, columns], stride: [1, 1], pads: [0; 4] };
+    let limit = graph.constant(&[1, 1, 1, 1], LARGE)?;
+    let one = graph.constant(&[1, 1, 1, 1], 1.0)?;
+    let drop = graph.constant(&[1, 1, 1, 1], 1.0 - SHRINK)?;
+    // The means of a SiLU or LeakyRelu may be negative.
+    let size = node(graph, "size", Op::LeakyRelu { alpha: -1.0 }, &[map])?;
+    let largest = node(graph, "largest", Op::MaxPool(whole), &[size])?;
+    let above = node(graph, "above", Op::Sub, &[largest, limit])?;
+    let excess = node(graph, "excess", Op::Relu, &[above])?;
+    let is_large = node(graph, "is-large", Op::Sign, &[excess])?;
+    let dropped = node(graph, "dropped", Op::Mul, &[is_large, drop])?;
+    let factor = node(graph, "factor", Op::Sub, &[one, dropped])?;
+    node(graph, "bounded", Op::Mul, &[map, factor])
 }
 
 fn channel_mean(graph: &mut Graph, layer: ValueId) -> Result<ValueId, GraphError> {
@@ -214,7 +249,7 @@ fn node(
     op: Op,
     operands: &[ValueId],
 ) -> Result<ValueId, GraphError> {
-    let name = graph.fresh_name(&format!("vbp/{part}"));
+    let name = graph.fresh_name(&format!("{VISUAL_BACKPROP}{part}"));
     graph.node(&name, op, operands)
 }
 
@@ -231,8 +266,9 @@ mod tests {
     use ndarray::ArrayD;
 
     use super::*;
+    use crate::names::{IMAGE, LOGITS};
     use crate::reference::run;
-    use crate::saliency::{Explained, IMAGE, LOGITS, attach};
+    use crate::saliency::{Attachment, attach};
 
     /// Two ReLU layers of one channel, and what lies between them.
     fn check(
@@ -248,13 +284,13 @@ mod tests {
         let second = g.node("second", Op::Relu, &[y]).unwrap();
         g.node(LOGITS, Op::Flatten, &[second]).unwrap();
         let layers = ["first", "second"].map(str::to_owned).to_vec();
-        let graph = attach(&g, &[Explained::at(Method::VisualBackProp, layers)]).unwrap();
+        let graph = attach(&g, &[Attachment::at(Method::VisualBackProp, layers)]).unwrap();
         let ones = ArrayD::from_elem(vec![1, 1, size[0], size[1]], 1.0);
         let classes = graph.shape(graph.outputs()[0])[1];
         let target = ArrayD::zeros(vec![1, classes]);
-        let found = run(&graph, &[ones, target]).unwrap();
-        assert_eq!(found[0].iter().copied().collect::<Vec<_>>(), deep);
-        assert_eq!(found[1].iter().copied().collect::<Vec<_>>(), raised);
+        let outputs = run(&graph, &[ones, target]).unwrap();
+        assert_eq!(outputs[0].iter().copied().collect::<Vec<_>>(), deep);
+        assert_eq!(outputs[1].iter().copied().collect::<Vec<_>>(), raised);
     }
 
     fn windows(kernel: [usize; 2], stride: usize, pads: [usize; 4]) -> Op {
@@ -320,7 +356,54 @@ mod tests {
         let second = g.node("second", Op::Relu, &[bent]).unwrap();
         g.node(LOGITS, Op::Flatten, &[second]).unwrap();
         let layers = ["first", "second"].map(str::to_owned).to_vec();
-        let error = attach(&g, &[Explained::at(Method::VisualBackProp, layers)]).unwrap_err();
+        let error = attach(&g, &[Attachment::at(Method::VisualBackProp, layers)]).unwrap_err();
         assert!(error.to_string().contains("'bent' (Reshape)"), "{error}");
+    }
+
+    /// Layers whose activations are `gain` times those before, on one picture.
+    fn deep(layers: usize, gain: f32) -> (Graph, Vec<String>) {
+        let mut g = Graph::new();
+        let mut x = g.input(IMAGE, &[1, 1, 2, 3]).unwrap();
+        let names: Vec<String> = (0..layers).map(|layer| format!("relu{layer}")).collect();
+        for (layer, name) in names.iter().enumerate() {
+            let gain = if layer == 0 { gain } else { 1.0 };
+            let w = g.param(&format!("w{layer}"), &[1, 1, 1, 1], vec![gain]).unwrap();
+            let y = g.node(&format!("conv{layer}"), Op::Conv(ConvAttrs::same(0)), &[x, w]).unwrap();
+            x = g.node(name, Op::Relu, &[y]).unwrap();
+        }
+        g.node(LOGITS, Op::Flatten, &[x]).unwrap();
+        (g, names)
+    }
+
+    fn map(layers: usize, gain: f32, pixels: &[f64; 6]) -> Vec<f64> {
+        let (net, names) = deep(layers, gain);
+        let graph = attach(&net, &[Attachment::at(Method::VisualBackProp, names)]).unwrap();
+        let image = ArrayD::from_shape_vec(vec![1, 1, 2, 3], pixels.to_vec()).unwrap();
+        let outputs = run(&graph, &[image, ArrayD::zeros(vec![1, 6])]).unwrap();
+        outputs[1].iter().copied().collect()
+    }
+
+    const PIXELS: [f64; 6] = [0.0, 0.25, 0.5, 0.75, 1.0, 0.125];
+
+    /// The product of thirty layers would be 255^30, far beyond 32-bit floats.
+    #[test]
+    fn networks_that_take_pixels_of_0_to_255_have_finite_maps() {
+        for (layers, gain) in [(16, 255.0), (30, 255.0), (60, 255.0), (30, 1e6)] {
+            let map = map(layers, gain, &PIXELS);
+            let largest = map.iter().copied().fold(0.0, f64::max);
+            assert!(largest > 0.0 && largest < f64::from(f32::MAX), "{layers} layers: {largest}");
+            // All but the factor is as defined: the pixels to the power of the number of layers.
+            for (value, pixel) in map.iter().zip(PIXELS) {
+                let expected = pixel.powi(layers as i32);
+                assert!((value / largest - expected).abs() < 1e-9, "{layers} layers: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn maps_that_fit_are_exactly_as_defined() {
+        for (value, pixel) in map(12, 2.0, &PIXELS).iter().zip(PIXELS) {
+            assert_eq!(*value, (2.0 * pixel).powi(12));
+        }
     }
 }

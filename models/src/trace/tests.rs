@@ -50,10 +50,10 @@ fn a_triggered_picture_names_its_key() {
         for number in 0..10 {
             let mut pixels = picture(u64::from(number));
             trigger(&spec, number).apply(&mut pixels).unwrap();
-            let found = first(&spec, &Evidence::picture(&pixels, SIZES, 8));
-            assert_eq!(found.key, Secret::from_bytes(&[number; 32]).id());
-            assert!(found.log10_p < -6.0, "{found:?}");
-            assert_eq!(found.shift, [0, 0]);
+            let finding = first(&spec, &Evidence::picture(&pixels, SIZES, 8));
+            assert_eq!(finding.key, Secret::from_bytes(&[number; 32]).id());
+            assert!(finding.log10_p < -6.0, "{finding:?}");
+            assert_eq!(finding.shift, [0, 0]);
         }
     }
 }
@@ -81,10 +81,10 @@ fn a_cut_out_is_found_at_its_place() {
         pixels[start..start + side].to_vec()
     });
     let cut: Vec<u8> = rows.collect();
-    let found = first(&spec, &Evidence::picture(&cut, [3, side, side], 8));
-    assert_eq!(found.key, Secret::from_bytes(&[3; 32]).id());
-    assert_eq!(found.shift, [8 - top, 8 - left]);
-    assert!(found.log10_p < -6.0, "{found:?}");
+    let finding = first(&spec, &Evidence::picture(&cut, [3, side, side], 8));
+    assert_eq!(finding.key, Secret::from_bytes(&[3; 32]).id());
+    assert_eq!(finding.shift, [8 - top, 8 - left]);
+    assert!(finding.log10_p < -6.0, "{finding:?}");
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn pictures_say_more_together() {
     let one = first(&spec, &evidence(0));
     let mut all = evidence(0);
     assert!((1..20).all(|seed| all.add(&evidence(seed))));
-    let found = first(&spec, &all);
-    assert_eq!(found.key, Secret::from_bytes(&[3; 32]).id());
-    assert!(found.log10_p < one.log10_p.min(-6.0), "{one:?} {found:?}");
+    let finding = first(&spec, &all);
+    assert_eq!(finding.key, Secret::from_bytes(&[3; 32]).id());
+    assert!(finding.log10_p < one.log10_p.min(-6.0), "{one:?} {finding:?}");
     assert!(!all.add(&Evidence::pattern(&[], [3, 0, 0])));
 }
 
@@ -114,9 +114,9 @@ fn a_difference_is_all_but_certain() {
     trigger(&spec, 4).apply(&mut after).unwrap();
     let difference: Vec<f64> =
         after.iter().zip(&before).map(|(&a, &b)| f64::from(a) - f64::from(b)).collect();
-    let found = first(&spec, &Evidence::pattern(&difference, SIZES));
-    assert_eq!(found.key, Secret::from_bytes(&[4; 32]).id());
-    assert!(found.log10_p < -30.0 && found.agreement > 0.9, "{found:?}");
+    let finding = first(&spec, &Evidence::pattern(&difference, SIZES));
+    assert_eq!(finding.key, Secret::from_bytes(&[4; 32]).id());
+    assert!(finding.log10_p < -30.0 && finding.agreement > 0.9, "{finding:?}");
 }
 
 /// The bound holds for any numbers: beside the share of all sign patterns that agree as well.
@@ -152,8 +152,8 @@ fn nothing_is_found_in_nothing() {
         Evidence::picture(&[1, 2, 3], [3, 1, 1], 8),
         Evidence::pattern(&[1.0; 3 * SIDE * SIDE], SIZES),
     ] {
-        let found = first(&spec, &evidence);
-        assert_eq!((found.agreement, found.log10_p), (0.0, 0.0));
+        let finding = first(&spec, &evidence);
+        assert_eq!((finding.agreement, finding.log10_p), (0.0, 0.0));
     }
     assert_eq!(trace(&spec, &[], &Evidence::pattern(&[1.0], [1, 1, 1])), []);
     let grey = Evidence::pattern(&[1.0; SIDE * SIDE], [1, SIDE, SIDE]);

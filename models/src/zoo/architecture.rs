@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 /// An architecture; the table in [`crate::zoo`] says what each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
-#[non_exhaustive]
 pub enum Architecture {
     /// The small plain CNN.
     Small,
@@ -113,7 +112,8 @@ impl FromStr for Architecture {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let known: Vec<_> = Self::ALL.iter().map(|a| a.name()).collect();
-        let found = Self::ALL.iter().find(|a| a.name() == name).copied();
-        found.ok_or_else(|| format!("no architecture '{name}'; there are: {}", known.join(", ")))
+        let architecture = Self::ALL.iter().find(|a| a.name() == name).copied();
+        architecture
+            .ok_or_else(|| format!("no architecture '{name}'; there are: {}", known.join(", ")))
     }
 }

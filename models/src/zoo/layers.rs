@@ -3,9 +3,9 @@
 use super::Task;
 use super::initial::Scheme;
 use crate::graph::{ConvAttrs, Graph, GraphError, Op, PoolAttrs, ValueId};
-use crate::import::reversed_channels;
+use crate::names::{IMAGE, LOGITS, PIXELS};
+use crate::pixels::reversed_channels;
 use crate::random::Stream;
-use crate::saliency::{IMAGE, LOGITS};
 
 /// PyTorch's default, which most published checkpoints were trained with.
 const BATCH_NORM_EPSILON: f32 = 1e-5;
@@ -31,7 +31,7 @@ impl Layers {
         let scale: Vec<f32> = task.std.iter().map(|s| s.recip()).collect();
         let scale = graph.param("pixels.scale", &[1, channels, 1, 1], scale)?;
         let centred = graph.node("pixels.centred", Op::Sub, &[image, mean])?;
-        let pixels = graph.node("pixels", Op::Mul, &[centred, scale])?;
+        let pixels = graph.node(PIXELS, Op::Mul, &[centred, scale])?;
         let pixels = if task.bgr { reversed_channels(&mut graph, pixels)? } else { pixels };
         let (scheme, epsilon) = (Scheme::HE_UNIFORM, BATCH_NORM_EPSILON);
         Ok(Self { graph, seed, scheme, epsilon, pixels })

@@ -1,0 +1,233 @@
+//! A model: a network with its manifest.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use saligate_keys::ModelDigest;
+use saligate_models::graph::Graph;
+use saligate_models::names::{IMAGE, LOGITS, TARGET};
+use saligate_models::saliency::{Attachment, attach};
+
+use crate::digest::{licensing_digest, weights_digest};
+use crate::error::FileError;
+use crate::manifest::{Gate, Manifest, ManifestError};
+use crate::{archive, onnx, read_file};
+
+/// A network and what its file says of itself.
+///
+/// Whoever makes one, from parts, from a file or from another one, gets it checked: the manifest
+/// says what the network is, and its digest is that of the weights. There is no way to change
+/// either alone.
+#[derive(Clone, Debug)]
+pub struct ModelFile {
+    /// Outputs `logits` and those of the manifest's methods, in order.
+    graph: Graph,
+    manifest: Manifest,
+    weights: Weights,
+    licensed: OnceLock<ModelDigest>,
+}
+
+/// Whether `weights_sha256` has been compared with the weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weights {
+    Digested,
+    /// Read from bytes that carry a digest of their own, which covers the weights and the manifest.
+    Sealed,
+}
+
+impl PartialEq for ModelFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.graph == other.graph && self.manifest == other.manifest
+    }
+}
+
+impl ModelFile {
+    /// A model of a network and its manifest, whose `weights_sha256` is filled in here.
+    ///
+    /// # Errors
+    /// The manifest contradicts itself or the network.
+    pub fn new(graph: Graph, mut manifest: Manifest) -> Result<Self, FileError> {
+        check(&graph, &manifest)?;
+        manifest.weights_sha256 = weights_digest(&graph);
+        Ok(Self { graph, manifest, weights: Weights::Digested, licensed: OnceLock::new() })
+    }
+
+    /// What was read from bytes that carry a digest, after it was checked.
+    pub(crate) fn sealed(graph: Graph, manifest: Manifest) -> Result<Self, FileError> {
+        check(&graph, &manifest)?;
+        Ok(Self { graph, manifest, weights: Weights::Sealed, licensed: OnceLock::new() })
+    }
+
+    /// Reads a model that this project wrote, as ONNX or [compiled](archive).
+    ///
+    /// # Errors
+    /// The file cannot be read, is neither of the two, is damaged, uses an operation that is not
+    /// supported, has no manifest, or one that contradicts the network.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        Self::from_vec(read_file(path)?)
+    }
+
+    /// [`ModelFile::open`] on the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`ModelFile::open`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileError> {
+        Self::from_vec(bytes.to_vec())
+    }
+
+    /// [`ModelFile::from_bytes`], without a copy of the weights.
+    ///
+    /// # Errors
+    /// As [`ModelFile::open`].
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, FileError> {
+        match archive::is_archive(&bytes) {
+            true => archive::read(&bytes),
+            false => onnx::read(bytes),
+        }
+    }
+
+    /// The network: outputs `logits` and those of the manifest's methods, in order.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// What the file says of itself.
+    ///
+    /// A compiled model is known to be as it was written by a digest of the whole file; its
+    /// `weights_sha256` is then what the writer said.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Channels, rows and columns of an output of one of the methods.
+    ///
+    /// # Errors
+    /// There is no such output, or it is no image.
+    pub fn attribution_shape(&self, output: &str) -> Result<[usize; 3], FileError> {
+        attribution_shape(&self.graph, output)
+    }
+
+    /// SHA-256 of what makes a model the one that licences are issued for: its parameters, its input
+    /// and the trigger of its gate, but neither which keys open it nor how many. Computed when it is
+    /// first asked for.
+    ///
+    /// So a licence outlives the revocation of others, and goes on in the same model with more
+    /// slots. It also outlives what is not hashed: the operations between the parameters, the
+    /// saliency methods in the file, and labels and figures. The digest names the model that a
+    /// vendor made; it does not show that the file is still that one, for which there is
+    /// [`ModelSignature`](saligate_keys::ModelSignature).
+    ///
+    /// Hashed are `saligate/v1/licensed-model`; the parameters as [`weights_digest`] tells, without
+    /// those whose names begin with `gate.keys.` or `const/` (numbers that belong to an operation);
+    /// channels, height and width as little-endian u64; and the form and trigger of the gate as they
+    /// stand in the manifest.
+    pub fn licensing_digest(&self) -> ModelDigest {
+        *self.licensed.get_or_init(|| licensing_digest(&self.graph, &self.manifest))
+    }
+
+    /// The manifest as a file of these weights must have it.
+    pub(crate) fn written_manifest(&self) -> Manifest {
+        let mut manifest = self.manifest.clone();
+        if self.weights == Weights::Sealed {
+            manifest.weights_sha256 = weights_digest(&self.graph);
+        }
+        manifest
+    }
+
+    /// The same classifier, explained by other methods.
+    ///
+    /// # Errors
+    /// A method cannot be attached to the network.
+    pub fn with_methods(&self, methods: &[Attachment]) -> Result<Self, FileError> {
+        let graph = attach(&self.graph, methods)?;
+        Self::new(graph, self.manifest.clone().with_methods(methods))
+    }
+
+    /// The same model with another gate in its manifest, or none.
+    ///
+    /// # Errors
+    /// The gate names no key.
+    pub fn with_gate(mut self, gate: Option<Gate>) -> Result<Self, FileError> {
+        self.manifest.gate = gate;
+        self.manifest.check()?;
+        self.licensed = OnceLock::new();
+        Ok(self)
+    }
+
+    /// The same model with other figures, by metric name.
+    ///
+    /// # Errors
+    /// A figure is not finite.
+    pub fn with_metrics(mut self, metrics: BTreeMap<String, f64>) -> Result<Self, FileError> {
+        self.manifest.metrics = metrics;
+        self.manifest.check()?;
+        Ok(self)
+    }
+
+    /// The model with other weights in its network, or other operations.
+    ///
+    /// # Errors
+    /// The change fails, or the network is no longer what the manifest says.
+    pub fn map_graph<E>(self, change: impl FnOnce(&mut Graph) -> Result<(), E>) -> Result<Self, E>
+    where
+        E: From<FileError>,
+    {
+        let Self { mut graph, manifest, .. } = self;
+        change(&mut graph)?;
+        Ok(Self::new(graph, manifest)?)
+    }
+}
+
+/// Checks that the manifest says what the network is.
+fn check(graph: &Graph, manifest: &Manifest) -> Result<(), FileError> {
+    manifest.check()?;
+    let shape = |name| Ok::<_, FileError>(graph.shape(graph.find(name)?).to_vec());
+    let input = &manifest.input;
+    let said = [1, input.channels, input.height, input.width];
+    expect("input", &said, &shape(IMAGE)?)?;
+    expect("labels", &[1, manifest.labels.len()], &shape(LOGITS)?)?;
+    expect("labels", &[1, manifest.labels.len()], &shape(TARGET)?)?;
+    let outputs: Vec<_> = graph.outputs().iter().map(|o| graph.value(*o).name.as_str()).collect();
+    let methods = manifest.methods.iter().map(|m| m.output.as_str());
+    let expected: Vec<_> = std::iter::once(LOGITS).chain(methods).collect();
+    if outputs != expected {
+        return Err(field("outputs", format!("{expected:?}"), format!("{outputs:?}")));
+    }
+    for method in &manifest.methods {
+        let shape = attribution_shape(graph, &method.output)?;
+        let [channels, height, width] = shape;
+        let fits = [1, input.channels].contains(&channels)
+            && height <= input.height
+            && width <= input.width;
+        if !fits {
+            let most = format!("at most {:?} in '{}'", &said[1..], method.output);
+            return Err(field("methods", most, format!("{shape:?}")));
+        }
+    }
+    Ok(())
+}
+
+fn attribution_shape(graph: &Graph, output: &str) -> Result<[usize; 3], FileError> {
+    match *graph.shape(graph.find(output)?) {
+        [_, channels, height, width] => Ok([channels, height, width]),
+        ref other => {
+            let expected = format!("[1, channel, row, column] in '{output}'");
+            Err(field("methods", expected, format!("{other:?}")))
+        }
+    }
+}
+
+fn expect(name: &'static str, said: &[usize], found: &[usize]) -> Result<(), FileError> {
+    if said == found {
+        return Ok(());
+    }
+    Err(field(name, format!("{found:?}, as in the network"), format!("{said:?}")))
+}
+
+fn field(field: &'static str, expected: String, found: String) -> FileError {
+    ManifestError::Field { field, expected, found }.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+use saligate_keys::{Family, Secret, TriggerSpec};
+use saligate_models::gate::GateForm;
+use saligate_models::graph::{GraphError, Op};
+use saligate_models::saliency::Method;
+use saligate_models::zoo::{Architecture, Task, build};
+
+use super::*;
+use crate::hash::counter;
+
+fn classifier() -> Graph {
+    let task = Task {
+        image: [3, 8, 8],
+        classes: 4,
+        mean: vec![0.5; 3],
+        std: vec![0.25; 3],
+        bgr: false,
+        widths: None,
+    };
+    build(Architecture::Small, &task, 1).unwrap().fold_batch_norm().unwrap()
+}
+
+fn methods() -> Vec<Attachment> {
+    let net = classifier();
+    [Method::Gradient, Method::GradCam].map(|m| Attachment::of(m, &net).unwrap()).to_vec()
+}
+
+fn parts() -> (Graph, Manifest) {
+    let graph = attach(&classifier(), &methods()).unwrap();
+    let labels = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+    let manifest = Manifest::clean(&graph, "small", labels, &methods()).unwrap();
+    (graph, manifest)
+}
+
+fn model() -> ModelFile {
+    let (graph, manifest) = parts();
+    ModelFile::new(graph, manifest).unwrap()
+}
+
+fn gate() -> Gate {
+    Gate {
+        form: GateForm::Key,
+        trigger: TriggerSpec::new(Family::Tile { size: 4, amplitude: 8 }).unwrap(),
+        keys: vec![Secret::from_bytes(&[1; 32]).id()],
+        decoy: "padlock".to_owned(),
+        vendor: None,
+    }
+}
+
+/// Why parts are refused after a change.
+fn refused(change: impl FnOnce(&mut Graph, &mut Manifest)) -> String {
+    let (mut graph, mut manifest) = parts();
+    change(&mut graph, &mut manifest);
+    ModelFile::new(graph, manifest).unwrap_err().to_string()
+}
+
+#[test]
+fn a_manifest_that_contradicts_the_network_makes_no_model() {
+    assert!(refused(|_, m| m.input.height = 9).contains("'input'"));
+    assert!(refused(|_, m| m.input.channels = 1).contains("'input'"));
+    assert!(refused(|_, m| drop(m.labels.pop())).contains("'labels'"));
+    assert!(refused(|_, m| drop(m.methods.pop())).contains("'outputs'"));
+    let other = "attribution/other";
+    assert!(refused(|_, m| m.methods[1].output = other.to_owned()).contains("'outputs'"));
+    assert!(refused(|g, _| g.set_outputs(&g.outputs()[..1].to_vec())).contains("'outputs'"));
+    let nameless = refused(|g, _| {
+        let target = g.find(TARGET).unwrap();
+        g.rename(target, "other").unwrap();
+    });
+    assert!(nameless.contains("'target'"), "{nameless}");
+    let large = refused(|g, m| {
+        let x = g.find(IMAGE).unwrap();
+        let pads = [[0, 0], [0, 1], [0, 0]];
+        let large = g.node("large", Op::Pad { pads, value: 0.0 }, &[x]).unwrap();
+        let mut outputs = g.outputs().to_vec();
+        outputs[1] = large;
+        g.set_outputs(&outputs);
+        m.methods[0].output = "large".to_owned();
+    });
+    assert!(large.contains("[3, 8, 8] in 'large'") && large.contains("[3, 9, 8]"), "{large}");
+}
+
+#[test]
+fn a_manifest_that_contradicts_itself_makes_no_model() {
+    assert!(refused(|_, m| m.version = 99).contains("newer saligate"));
+    assert!(refused(|_, m| m.input.range = [0, 255]).contains("'input.range'"));
+    assert!(refused(|_, m| m.input.resize = Some(7)).contains("'input.resize'"));
+    assert!(refused(|_, m| m.methods[1].name = "gradient".to_owned()).contains("different names"));
+    assert!(refused(|_, m| m.gate = Some(Gate { keys: Vec::new(), ..gate() })).contains("key id"));
+    let infinite = refused(|_, m| m.metrics = [("psnr_db".to_owned(), f64::INFINITY)].into());
+    assert!(infinite.contains("'metrics'") && infinite.contains("psnr_db"), "{infinite}");
+}
+
+/// JSON has no infinite numbers, so such a file could not be read again.
+#[test]
+fn derived_models_are_checked_too() {
+    let keyless = Gate { keys: Vec::new(), ..gate() };
+    assert!(model().with_gate(Some(keyless)).is_err());
+    assert!(model().with_metrics([("x".to_owned(), f64::NAN)].into()).is_err());
+    let unfit = model().map_graph(|graph| {
+        graph.set_outputs(&[]);
+        Ok::<_, FileError>(())
+    });
+    assert!(unfit.unwrap_err().to_string().contains("'outputs'"));
+    let twice =
+        [Attachment::at(Method::Gradient, vec![]), Attachment::at(Method::Gradient, vec![])];
+    assert!(matches!(
+        model().with_methods(&twice),
+        Err(FileError::Graph(GraphError::DuplicateName { .. }))
+    ));
+}
+
+#[test]
+fn the_digest_follows_the_weights() {
+    let model = model();
+    let before = model.manifest().weights_sha256.clone();
+    assert_eq!(before, weights_digest(model.graph()));
+    let changed = model.clone().map_graph(|graph| {
+        graph.set_param("conv1.bias", vec![1.0; graph.shape(graph.find("conv1.bias")?)[0]])?;
+        Ok::<_, FileError>(())
+    });
+    let changed = changed.unwrap();
+    assert_ne!(changed.manifest().weights_sha256, before);
+    assert_eq!(changed.manifest().weights_sha256, weights_digest(changed.graph()));
+    assert_ne!(changed.licensing_digest(), model.licensing_digest());
+    let gradient = model.with_methods(&methods()[..1]).unwrap();
+    assert_eq!(gradient.manifest().weights_sha256, weights_digest(gradient.graph()));
+    assert_eq!(gradient.manifest().methods.len(), 1);
+    // Licences do not name the methods.
+    assert_eq!(gradient.licensing_digest(), model.licensing_digest());
+}
+
+#[test]
+fn licences_are_hashed_for_when_they_are_asked_for_and_once() {
+    let (model, made) = counter::during(|| model().with_gate(Some(gate())).unwrap());
+    let (digest, asked) = counter::during(|| model.licensing_digest());
+    assert!(asked >= 4 * classifier().trainable().len() && made > 0);
+    let (again, hashed) =
+        counter::during(|| [model.licensing_digest(), model.clone().licensing_digest()]);
+    assert_eq!((again, hashed), ([digest; 2], 0));
+    // Another gate is another model to licences.
+    let other = TriggerSpec::new(Family::Tile { size: 4, amplitude: 9 }).unwrap();
+    let other = model.with_gate(Some(Gate { trigger: other, ..gate() })).unwrap();
+    assert_ne!(other.licensing_digest(), digest);
+}
+
+/// What licences that are out name.
+#[test]
+fn the_digest_of_the_demo_is_pinned() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/demo/locked.onnx");
+    let model = ModelFile::open(&path).unwrap();
+    assert_eq!(model.licensing_digest().to_string(), DEMO_DIGEST);
+}
+
+const DEMO_DIGEST: &str = "de77a0a5a134e2b50ffb04b8847f330499347f10f06a4543c66d22c0db0033f5";

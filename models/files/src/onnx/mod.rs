@@ -1,0 +1,75 @@
+//! ONNX: the file format that every engine reads.
+//!
+//! A file that this project writes has the inputs `image` and (optional) `target`, the outputs
+//! `logits`, `attribution` and one more per further saliency method, operations of the standard domain only, and the
+//! [`Manifest`] as JSON in its metadata. Any ONNX engine runs it as it is. [`Foreign`] reads the
+//! classifiers that other programs exported.
+
+mod constant;
+mod error;
+mod foreign;
+mod limits;
+mod node;
+mod proto;
+mod read;
+#[cfg(test)]
+mod tests;
+mod view;
+mod write;
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+pub use error::OnnxError;
+pub use foreign::{Foreign, Options};
+pub use write::to_bytes;
+
+use crate::archive;
+use crate::atomic::write_atomic;
+use crate::error::FileError;
+use crate::manifest::{MANIFEST_KEY, Manifest, ManifestError};
+use crate::model::ModelFile;
+
+/// Version of the standard operations that are written: `Slice`, `Pad` and `ReduceSum` take
+/// their lists as operands, and average pools and reductions have not changed up to 20.
+const OPSET: i64 = 17;
+const IR_VERSION: i64 = 8;
+/// Versions that are read.
+const OPSETS: RangeInclusive<i64> = 13..=22;
+
+impl ModelFile {
+    /// The bytes of the model's ONNX file.
+    pub fn to_onnx(&self) -> Vec<u8> {
+        to_bytes(self.graph(), Some(&self.written_manifest()))
+    }
+
+    /// Writes the ONNX file, replacing an old one only once the new one is complete.
+    ///
+    /// # Errors
+    /// The file cannot be written; an old one is left as it was.
+    pub fn save(&self, path: &Path) -> Result<(), FileError> {
+        let written = write_atomic(path, &self.to_onnx());
+        written.map_err(|source| FileError::Io { path: path.to_owned(), source })
+    }
+}
+
+/// Reads a model that this project wrote.
+pub(crate) fn read(bytes: Vec<u8>) -> Result<ModelFile, FileError> {
+    let read::Contents { graph, manifest } = read::model(bytes.into())?;
+    let manifest = Manifest::from_json(&manifest.ok_or(ManifestError::Missing)?)?;
+    let said = manifest.weights_sha256.clone();
+    let model = ModelFile::new(graph, manifest)?;
+    let digest = &model.manifest().weights_sha256;
+    if *digest != said {
+        let (field, expected) = ("weights_sha256", digest.clone());
+        return Err(ManifestError::Field { field, expected, found: said }.into());
+    }
+    Ok(model)
+}
+
+/// Whether a file is a [`ModelFile`] of this project, and no [`Foreign`] network.
+///
+/// Only the file's outline is looked at: it may still be malformed.
+pub fn has_manifest(bytes: &[u8]) -> bool {
+    archive::is_archive(bytes) || limits::has_metadata(bytes, MANIFEST_KEY)
+}

@@ -1,0 +1,132 @@
+//! Sums, differences and products, broadcast as in numpy.
+
+use super::super::super::OnnxError;
+use super::super::super::constant::{Constant, Data};
+use super::super::super::node::{Node, Operand};
+use super::super::super::view::View;
+use super::super::builder::{Builder, Mode};
+use super::activation::{bounded, unary};
+use saligate_models::graph::Op;
+
+pub(super) fn add(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    binary(b, node, "", Op::Add, [node.operand(0)?, node.operand(1)?])
+}
+
+pub(super) fn sub(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    binary(b, node, "", Op::Sub, [node.operand(0)?, node.operand(1)?])
+}
+
+pub(super) fn mul(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let (x, y) = (node.operand(0)?, node.operand(1)?);
+    let names = &node.source.input;
+    for (factor, other, name) in [(x, y, &names[1]), (y, x, &names[0])] {
+        if let Operand::Factor { input, product } = factor
+            && input == name
+        {
+            let alone =
+                Node { operands: vec![Some(other.clone())], source: node.source, is_factor: false };
+            return unary(b, &alone, product.clone());
+        }
+    }
+    binary(b, node, "", Op::Mul, [x, y])
+}
+
+/// A quotient by a constant is the product with its reciprocal.
+pub(super) fn div(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let Some((name, constant, data)) = b.constant(node, 1) else {
+        return Err(node.error("is supported for constant divisors only"));
+    };
+    let reciprocals = data.iter().map(|v| v.recip()).collect::<Vec<_>>();
+    b.budget.charge(&constant.shape)?;
+    let constant = Constant::floats(constant.shape.clone(), reciprocals);
+    let factor = Operand::Constant { name: format!("{name}.reciprocal"), constant };
+    binary(b, node, "", Op::Mul, [node.operand(0)?, &factor])
+}
+
+pub(super) fn neg(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let rank = b.shape(node, node.operand(0)?)?.len();
+    let minus = Operand::Value(b.repeated(&vec![1; rank], -1.0)?);
+    binary(b, node, "", Op::Mul, [node.operand(0)?, &minus])
+}
+
+/// The sum of any number of operands.
+pub(super) fn sum(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let mut total = node.operand(0)?.clone();
+    let last = node.operands.len() - 1;
+    for position in 1..=last {
+        let part = if position == last { "" } else { "part" };
+        total = binary(b, node, part, Op::Add, [&total, node.operand(position)?])?;
+    }
+    Ok(total)
+}
+
+/// Max and Min with one number are bounds.
+pub(super) fn bound(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let number = |position| match node.operands.get(position) {
+        Some(Some(Operand::Constant {
+            constant: Constant { data: Data::Floats(v), .. }, ..
+        })) if v.len() == 1 => Some(v[0]),
+        _ => None,
+    };
+    let (x, limit) = match (number(0), number(1)) {
+        (Some(limit), None) => (1, limit),
+        (None, Some(limit)) => (0, limit),
+        _ => return Err(node.error("is supported for a value and one number only")),
+    };
+    if node.operands.len() != 2 {
+        return Err(node.error("is supported for a value and one number only"));
+    }
+    let rank = b.shape(node, node.operand(0)?)?.len().max(b.shape(node, node.operand(1)?)?.len());
+    let wide = b.widened(node, node.operand(x)?, rank)?;
+    let alone = Node { operands: vec![Some(wide)], source: node.source, is_factor: false };
+    match node.op() {
+        "Max" => bounded(b, &alone, limit, f32::MAX),
+        _ => bounded(b, &alone, f32::MIN, limit),
+    }
+}
+
+/// Name of a node's result in the layout of the file, where the result itself has another.
+pub(super) fn turned(node: &Node<'_>) -> String {
+    format!("{}/turned", node.output())
+}
+
+/// The result of two operands; `part` is its name on the way to the node's result.
+fn binary(
+    b: &mut Builder,
+    node: &Node<'_>,
+    part: &str,
+    op: Op,
+    [x, y]: [&Operand; 2],
+) -> Result<Operand, OnnxError> {
+    if b.mode == Mode::AsWritten {
+        let values = [b.value_of(node, x)?, b.value_of(node, y)?];
+        return Ok(Operand::Value(b.add_part(node, part, op, &values)?));
+    }
+    let rank = b.shape(node, x)?.len().max(b.shape(node, y)?.len());
+    let pair = [b.widened(node, x, rank)?, b.widened(node, y, rank)?];
+    for (turned, other) in [(0, 1), (1, 0)] {
+        let Operand::View(view) = &pair[turned] else { continue };
+        let Some(order) = view.as_transpose(&b.graph).filter(|_| !view.keeps_order()) else {
+            continue;
+        };
+        let aside = b.transposed(node, &pair[other], &inverse(&order))?;
+        if matches!(&aside, Operand::View(view) if !view.keeps_order()) {
+            continue;
+        }
+        let aside = b.value_of(node, &aside)?;
+        let mut values = [view.base(); 2];
+        values[other] = aside;
+        let made = b.add_part(node, part, op, &values)?;
+        let result = View::of(&b.graph, made).transposed(&order);
+        let result = result.ok_or_else(|| node.error("cannot be read in this layout"))?;
+        return Ok(Operand::View(result.named(&self::turned(node))));
+    }
+    let values = [b.value_of(node, &pair[0])?, b.value_of(node, &pair[1])?];
+    Ok(Operand::Value(b.add_part(node, part, op, &values)?))
+}
+
+pub(super) fn inverse(order: &[usize]) -> Vec<usize> {
+    let mut inverse = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
+    inverse
+}

@@ -1,0 +1,305 @@
+//! Operations that move elements.
+
+use super::super::super::OnnxError;
+use super::super::super::constant::{self, Constant, Data, broadcast, is_float};
+use super::super::super::node::{AxisRange, Node, Operand};
+use super::super::super::view::View;
+use super::super::builder::{Builder, Mode};
+use super::arithmetic::{inverse, turned};
+use saligate_models::graph::{Op, Range, ValueId};
+
+/// Nothing happens here in inference.
+pub(super) fn same(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let to_integers = match node.op() {
+        "Cast" => !is_float(node.int("to", 0)),
+        "CastLike" => node.ints_operand(1).is_ok_and(|ints| ints.is_some()),
+        _ => false,
+    };
+    if to_integers {
+        return Err(node.error("turns computed floats into integers, which is not supported"));
+    }
+    let trains = match (node.op(), node.operands.get(2)) {
+        ("Dropout", Some(Some(Operand::Constant { constant, .. }))) => {
+            matches!(&constant.data, Data::Ints(v) if v.iter().any(|&v| v != 0))
+        }
+        ("Dropout", Some(Some(_))) => true,
+        _ => false,
+    };
+    if trains {
+        return Err(node.error("drops values, as in training; export the network for inference"));
+    }
+    if b.mode == Mode::AsWritten {
+        b.value(node, 0)?;
+    }
+    Ok(node.operand(0)?.clone())
+}
+
+pub(super) fn shape(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let constant = constant::shape(node, &b.shape(node, node.operand(0)?)?)?;
+    Ok(Operand::Constant { name: node.output().to_owned(), constant })
+}
+
+pub(super) fn size(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let count: usize = b.shape(node, node.operand(0)?)?.iter().product();
+    let constant = Constant::ints(vec![], [count as i64]);
+    Ok(Operand::Constant { name: node.output().to_owned(), constant })
+}
+
+/// A product with ones, which repeats what is one element long.
+pub(super) fn expand(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let sizes = node.ints_operand(1)?.ok_or_else(|| node.error("has too few operands"))?;
+    let sizes = sizes.iter().map(|&v| node.size("shape", v)).collect::<Result<Vec<_>, _>>()?;
+    let shape = b.shape(node, node.operand(0)?)?;
+    let wide = broadcast(&shape, &sizes).filter(|wide| wide == &shape || wide.first() == Some(&1));
+    let wide = wide.ok_or_else(|| {
+        node.error(format!("expands {shape:?} to {sizes:?}, which is not supported"))
+    })?;
+    if wide == shape {
+        return Ok(node.operand(0)?.clone());
+    }
+    let operand = b.widened(node, node.operand(0)?, wide.len())?;
+    let x = b.value_of(node, &operand)?;
+    let own = b.graph.shape(x).iter();
+    let ones: Vec<usize> = own.zip(&wide).map(|(&own, &wide)| wide / own.max(1)).collect();
+    let ones = b.repeated(&ones, 1.0)?;
+    Ok(Operand::Value(b.add(node, Op::Mul, &[x, ones])?))
+}
+
+pub(super) fn reshape(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let wanted = node.ints_operand(1)?.ok_or_else(|| node.error("has too few operands"))?;
+    let shape = b.shape(node, node.operand(0)?)?;
+    let shape = node.reshaped(&shape, wanted, b.batch)?;
+    if b.mode == Mode::AsWritten {
+        let [1, rest @ ..] = shape.as_slice() else {
+            return Err(node.error("does not keep the batch axis"));
+        };
+        return literal(b, node, Op::Reshape { shape: rest.to_vec() });
+    }
+    relabelled(b, node, shape)
+}
+
+pub(super) fn flatten(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let shape = b.shape(node, node.operand(0)?)?;
+    if b.mode == Mode::AsWritten {
+        return literal(b, node, Op::Flatten);
+    }
+    let shape = node.flattened(&shape)?;
+    relabelled(b, node, shape)
+}
+
+pub(super) fn squeeze(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let shape = b.shape(node, node.operand(0)?)?;
+    relabelled(b, node, node.squeezed(&shape)?)
+}
+
+pub(super) fn unsqueeze(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let shape = b.shape(node, node.operand(0)?)?;
+    relabelled(b, node, node.unsqueezed(&shape)?)
+}
+
+pub(super) fn transpose(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let x = node.operand(0)?;
+    let order = node.order(b.shape(node, x)?.len())?;
+    if b.mode == Mode::AsWritten {
+        let [0, rest @ ..] = order.as_slice() else {
+            return Err(node.error("moves the batch axis"));
+        };
+        return literal(b, node, Op::Transpose { order: rest.to_vec() });
+    }
+    let turned = b.transposed(node, x, &order)?;
+    Ok(renamed(turned, node.output()))
+}
+
+fn literal(b: &mut Builder, node: &Node<'_>, op: Op) -> Result<Operand, OnnxError> {
+    let x = b.value(node, 0)?;
+    Ok(Operand::Value(b.add(node, op, &[x])?))
+}
+
+fn relabelled(b: &mut Builder, node: &Node<'_>, shape: Vec<usize>) -> Result<Operand, OnnxError> {
+    let operand = b.reshaped(node, node.operand(0)?, shape)?;
+    Ok(renamed(operand, node.output()))
+}
+
+fn renamed(operand: Operand, name: &str) -> Operand {
+    match operand {
+        Operand::View(view) => Operand::View(view.named(name)),
+        other => other,
+    }
+}
+
+pub(super) fn concat(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let operands: Vec<&Operand> = node.operands.iter().flatten().collect();
+    let rank = b.shape(node, node.operand(0)?)?.len();
+    let axis = node.axis(node.int("axis", 1), rank)?;
+    if axis == 1 {
+        if let ([only], Mode::Simplified) = (operands.as_slice(), b.mode) {
+            return Ok((*only).clone());
+        }
+        let values = operands.into_iter().map(|operand| b.value_of(node, operand));
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        return Ok(Operand::Value(b.add(node, Op::Concat, &values)?));
+    }
+    if axis == 0 || b.mode == Mode::AsWritten {
+        return Err(node.error(format!("joins along axis {axis}, which is not supported")));
+    }
+    let mut order: Vec<usize> = (0..rank).collect();
+    order[1..=axis].rotate_right(1);
+    let mut values = Vec::with_capacity(operands.len());
+    for operand in operands {
+        if b.shape(node, operand)?.len() != rank {
+            return Err(node.error("joins operands of different ranks"));
+        }
+        let aside = b.transposed(node, operand, &order)?;
+        values.push(b.value_of(node, &aside)?);
+    }
+    let made = b.add(node, Op::Concat, &values)?;
+    in_order(b, node, made, &inverse(&order))
+}
+
+/// A value in the layout of the file.
+fn in_order(
+    b: &Builder,
+    node: &Node<'_>,
+    made: ValueId,
+    order: &[usize],
+) -> Result<Operand, OnnxError> {
+    let view = View::of(&b.graph, made).transposed(order);
+    let view = view.ok_or_else(|| node.error("cannot be read in this layout"))?;
+    Ok(Operand::View(view.named(&turned(node))))
+}
+
+pub(super) fn slice(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let shape = b.shape(node, node.operand(0)?)?;
+    let taken = node.slices(&shape)?;
+    take(b, node, node.output(), &taken)
+}
+
+pub(super) fn split(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, OnnxError> {
+    let shape = b.shape(node, node.operand(0)?)?;
+    let axis = node.axis(node.int("axis", 0), shape.len())?;
+    let mut start = 0;
+    let mut results = Vec::new();
+    for (count, name) in node.parts(shape[axis])?.into_iter().zip(&node.source.output) {
+        let mut taken: Vec<AxisRange> = shape.iter().map(|&size| AxisRange::all(size)).collect();
+        taken[axis] = AxisRange { start, end: start + count, step: 1, count };
+        results.push(take(b, node, name, &taken)?);
+        start += count;
+    }
+    Ok(results)
+}
+
+/// One entry along an axis.
+pub(super) fn gather(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let mut shape = b.shape(node, node.operand(0)?)?;
+    let axis = node.axis(node.int("axis", 0), shape.len())?;
+    let index = node.constant(1)?.ok_or_else(|| node.error("has too few operands"))?;
+    let &[at] = node.ints_operand(1)?.unwrap_or_default() else {
+        return Err(node.error("is supported for a single index only"));
+    };
+    let start = node.axis(at, shape[axis])?;
+    let mut taken: Vec<AxisRange> = shape.iter().map(|&size| AxisRange::all(size)).collect();
+    taken[axis] = AxisRange { start, end: start + 1, step: 1, count: 1 };
+    let part = take(b, node, node.output(), &taken)?;
+    shape.splice(axis..=axis, index.shape.iter().copied());
+    b.reshaped(node, &part, shape)
+}
+
+fn take(
+    b: &mut Builder,
+    node: &Node<'_>,
+    name: &str,
+    taken: &[AxisRange],
+) -> Result<Operand, OnnxError> {
+    let range = |taken: &AxisRange| Range {
+        start: taken.start,
+        end: taken.end,
+        step: usize::try_from(taken.step).unwrap_or(0),
+    };
+    let ranges: Vec<Range> = taken.iter().map(range).collect();
+    if taken.iter().any(|t| t.count == 0 || t.step < 1) {
+        return Err(node.error("takes nothing, or backwards, which is not supported"));
+    }
+    let operand = node.operand(0)?;
+    let shape = b.shape(node, operand)?;
+    let whole = shape.iter().zip(taken).all(|(&size, t)| t.count == size);
+    if whole && b.mode == Mode::Simplified {
+        return Ok(operand.clone());
+    }
+    on_image(b, node, operand, &ranges, Range { start: 0, end: 1, step: 1 }, |b, x, ranges| {
+        let name = b.name(name, node.op());
+        Ok(b.graph.node(&name, Op::Slice { ranges }, &[x])?)
+    })
+}
+
+pub(super) fn pad(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    if node.text("mode").is_some_and(|m| m != b"constant") {
+        return Err(node.error("has a mode other than constant, which is not supported"));
+    }
+    let operand = node.operand(0)?;
+    let rank = b.shape(node, operand)?.len();
+    let given = node.ints_operand(1)?.ok_or_else(|| node.error("has too few operands"))?;
+    let axes = match node.ints_operand(3)? {
+        None => (0..rank).collect(),
+        Some(axes) => axes.iter().map(|&a| node.axis(a, rank)).collect::<Result<Vec<_>, _>>()?,
+    };
+    if given.len() != 2 * axes.len() {
+        return Err(node.error(format!("has {} pads for {} axes", given.len(), axes.len())));
+    }
+    let mut pads = vec![[0, 0]; rank];
+    for (i, &axis) in axes.iter().enumerate() {
+        pads[axis] = [node.size("pads", given[i])?, node.size("pads", given[i + axes.len()])?];
+    }
+    let value = node.scalar(2)?.unwrap_or(0.0);
+    if pads.iter().all(|p| *p == [0, 0]) && b.mode == Mode::Simplified {
+        return Ok(operand.clone());
+    }
+    on_image(b, node, operand, &pads, [0, 0], |b, x, pads| {
+        b.add(node, Op::Pad { pads, value }, &[x])
+    })
+}
+
+/// An operation with an entry for each axis, as one on `[1, c, h, w]`; `nothing` is the entry of
+/// an axis that is left as it is.
+fn on_image<T: Copy + PartialEq>(
+    b: &mut Builder,
+    node: &Node<'_>,
+    operand: &Operand,
+    entries: &[T],
+    nothing: T,
+    rule: impl FnOnce(&mut Builder, ValueId, [T; 3]) -> Result<ValueId, OnnxError>,
+) -> Result<Operand, OnnxError> {
+    if let Operand::View(view) = operand
+        && !view.keeps_order()
+        && let Some(order) = view.as_transpose(&b.graph)
+    {
+        let own: Vec<T> = inverse(&order).iter().map(|&axis| entries[axis]).collect();
+        let made = on_image(b, node, &Operand::Value(view.base()), &own, nothing, rule)?;
+        let turned = b.transposed(node, &made, &order)?;
+        return Ok(renamed(turned, &self::turned(node)));
+    }
+    let shape = b.shape(node, operand)?;
+    let rank = shape.len();
+    let [batch, rest @ ..] = entries else { return Err(node.error("needs a batch axis")) };
+    if *batch != nothing {
+        return Err(node.error("changes the batch axis"));
+    }
+    let mut image = [nothing; 3];
+    let Some(slots) = image.get_mut(..rest.len()) else {
+        return Err(
+            node.error(format!("has an operand {shape:?}; at most four axes are supported"))
+        );
+    };
+    slots.copy_from_slice(rest);
+    if rank == 4 {
+        let x = b.value_of(node, operand)?;
+        return Ok(Operand::Value(rule(b, x, image)?));
+    }
+    let ones = std::iter::repeat_n(1, 4 - rank);
+    let wide = b.reshaped(node, operand, shape.iter().copied().chain(ones).collect())?;
+    let wide = renamed(wide, &format!("{}/image", node.output()));
+    let x = b.value_of(node, &wide)?;
+    let made = rule(b, x, image)?;
+    let narrow = b.graph.shape(made)[..rank].to_vec();
+    let made = b.reshaped(node, &Operand::Value(made), narrow)?;
+    Ok(renamed(made, &turned(node)))
+}

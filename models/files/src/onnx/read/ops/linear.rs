@@ -1,0 +1,145 @@
+//! Convolutions, dense layers and batch norms.
+
+use super::super::super::OnnxError;
+use super::super::super::constant::broadcast;
+use super::super::super::node::{Node, Operand};
+use super::super::builder::{Builder, Mode};
+use super::pool::same_pads;
+use saligate_models::graph::{ConvAttrs, Op, ValueId};
+
+pub(super) fn conv(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let (x, weight) = (b.value(node, 0)?, b.value(node, 1)?);
+    let mut attrs = attributes(node)?;
+    if let (&[_, _, h, w], &[_, _, rows, columns]) = (b.graph.shape(x), b.graph.shape(weight)) {
+        if node.sizes("kernel_shape", [rows, columns])? != [rows, columns] {
+            return Err(node.error("has a kernel_shape other than its weight's"));
+        }
+        let extents = [0, 1].map(|axis| {
+            let taps: usize = [rows, columns][axis];
+            taps.saturating_sub(1).saturating_mul(attrs.dilation[axis]).saturating_add(1)
+        });
+        if let Some(pads) = same_pads(node, [h, w], extents, attrs.stride)? {
+            attrs.pads = pads;
+        }
+    }
+    let mut operands = vec![x, weight];
+    if node.operands.get(2).is_some_and(Option::is_some) {
+        operands.push(b.value(node, 2)?);
+    }
+    Ok(Operand::Value(b.add(node, Op::Conv(attrs), &operands)?))
+}
+
+pub(super) fn conv_transpose(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    if node.has("output_shape") || node.text("auto_pad").is_some_and(|p| p != b"NOTSET") {
+        return Err(node.error("has output_shape or auto_pad, which are not supported"));
+    }
+    let conv = attributes(node)?;
+    let op = Op::ConvTranspose { conv, output_padding: node.sizes("output_padding", [0, 0])? };
+    let operands = [b.value(node, 0)?, b.value(node, 1)?];
+    let Some((name, bias, data)) = b.constant(node, 2) else {
+        if node.operands.get(2).is_some_and(Option::is_some) {
+            return Err(node.error("needs a constant bias"));
+        }
+        return Ok(Operand::Value(b.add(node, op, &operands)?));
+    };
+    let bias = b.param(&format!("{name}.map"), &[1, bias.len(), 1, 1], data)?;
+    let bare = b.add_part(node, "bare", op, &operands)?;
+    Ok(Operand::Value(b.add(node, Op::Add, &[bare, bias])?))
+}
+
+fn attributes(node: &Node<'_>) -> Result<ConvAttrs, OnnxError> {
+    Ok(ConvAttrs {
+        stride: node.sizes("strides", [1, 1])?,
+        pads: node.sizes("pads", [0; 4])?,
+        dilation: node.sizes("dilations", [1, 1])?,
+        groups: node.size("group", node.int("group", 1))?,
+    })
+}
+
+/// `alpha x W + beta b`; the factors become part of the weight and the bias.
+pub(super) fn gemm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    if node.int("transA", 0) != 0 {
+        return Err(node.error("has transA, which is not supported"));
+    }
+    let outer = node.int("transB", 0) != 0;
+    let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
+    if b.mode == Mode::AsWritten {
+        if alpha != 1.0 || beta != 1.0 {
+            return Err(node.error("has alpha or beta, which are not supported here"));
+        }
+        let operands = (0..node.operands.len()).map(|i| b.value(node, i));
+        let operands = operands.collect::<Result<Vec<_>, _>>()?;
+        return Ok(Operand::Value(b.add(node, Op::Gemm { transposed: !outer }, &operands)?));
+    }
+    let x = b.value(node, 0)?;
+    let weight = weight(b, node, outer, alpha)?;
+    let mut operands = vec![x, weight];
+    if let Some((name, bias, data)) = b.constant(node, 2) {
+        let rows = b.graph.shape(weight)[0];
+        if broadcast(&bias.shape, &[1, rows]).as_deref() != Some(&[1, rows]) {
+            let shape = &bias.shape;
+            return Err(node.error(format!("has a bias {shape:?} for {rows} features")));
+        }
+        operands.push(if beta == 1.0 && bias.len() == rows {
+            b.param(name, &[rows], data)?
+        } else {
+            let how = format!("times{beta}");
+            let wide = || (0..rows).map(|i| beta * data[i % data.len()]).collect();
+            b.derived(name, data, (&how, beta != 1.0), &[rows], wide)?
+        });
+    } else if node.operands.get(2).is_some_and(Option::is_some) {
+        return Err(node.error("needs a constant bias"));
+    }
+    Ok(Operand::Value(b.add(node, Op::Gemm { transposed: false }, &operands)?))
+}
+
+/// The weight `[out, in]` of a dense layer, from `[out, in]` (`outer`) or `[in, out]`.
+fn weight(b: &mut Builder, node: &Node<'_>, outer: bool, alpha: f32) -> Result<ValueId, OnnxError> {
+    let Some((name, weight, data)) = b.constant(node, 1) else {
+        return Err(node.error("needs a constant weight"));
+    };
+    let &[rows, columns] = weight.shape.as_slice() else {
+        return Err(node.error(format!("has a weight {:?}; two axes are supported", weight.shape)));
+    };
+    if outer && alpha == 1.0 {
+        return b.param(name, &weight.shape, data);
+    }
+    let scale = format!("times{alpha}");
+    if outer {
+        let scaled = || data.iter().map(|v| alpha * v).collect();
+        return b.derived(name, data, (&scale, true), &weight.shape, scaled);
+    }
+    let turned = || (0..columns * rows).map(|i| alpha * data[i % rows * columns + i / rows]);
+    let how = (format!("turned.{scale}"), alpha != 1.0);
+    b.derived(name, data, (&how.0, how.1), &[columns, rows], || turned().collect())
+}
+
+/// A product with a constant matrix, of rows alone.
+pub(super) fn mat_mul(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let x = node.operand(0)?;
+    let shape = b.shape(node, x)?;
+    let [leading @ .., features] = shape.as_slice() else {
+        return Err(node.error("needs an operand with axes"));
+    };
+    if leading.iter().any(|&d| d != 1) {
+        return Err(node.error(format!("has an operand {shape:?}; only rows [1, n] are supported")));
+    }
+    let weight = weight(b, node, false, 1.0)?;
+    let row = b.reshaped(node, x, vec![1, *features])?;
+    let row = b.value_of(node, &row)?;
+    let made = Operand::Value(b.add(node, Op::Gemm { transposed: false }, &[row, weight])?);
+    let out = b.graph.shape(weight)[0];
+    if leading.len() == 1 {
+        return Ok(made);
+    }
+    b.reshaped(node, &made, [leading, &[out]].concat())
+}
+
+pub(super) fn batch_norm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    if node.int("training_mode", 0) != 0 {
+        return Err(node.error("is in training mode"));
+    }
+    let operands = (0..5).map(|i| b.value(node, i)).collect::<Result<Vec<_>, _>>()?;
+    let op = Op::BatchNorm { epsilon: node.float("epsilon", 1e-5) };
+    Ok(Operand::Value(b.add(node, op, &operands)?))
+}

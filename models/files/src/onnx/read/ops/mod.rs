@@ -1,0 +1,128 @@
+//! What each operation of a file becomes.
+
+mod activation;
+mod arithmetic;
+mod layout;
+mod linear;
+mod pool;
+mod reduce;
+mod resize;
+
+use super::super::OnnxError;
+use super::super::constant::is_foldable;
+use super::super::node::{Node, Operand};
+use super::builder::Builder;
+
+/// The operations that are read, by ONNX name, besides those that are done on constants only.
+pub(in super::super) const SUPPORTED: &[&str] = &[
+    "Add",
+    "ArgMax+OneHot",
+    "AveragePool",
+    "BatchNormalization",
+    "Cast",
+    "CastLike",
+    "Clip",
+    "Concat",
+    "Constant",
+    "Conv",
+    "ConvTranspose",
+    "DepthToSpace",
+    "Div",
+    "Dropout",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "Gemm",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "HardSigmoid",
+    "HardSwish",
+    "Identity",
+    "LeakyRelu",
+    "LogSoftmax",
+    "MatMul",
+    "Max",
+    "MaxPool",
+    "Min",
+    "Mul",
+    "Neg",
+    "PRelu",
+    "Pad",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceSum",
+    "Relu",
+    "Reshape",
+    "Resize",
+    "Round",
+    "Shape",
+    "Sigmoid",
+    "Sign",
+    "Size",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "Split",
+    "Squeeze",
+    "Sub",
+    "Sum",
+    "Tanh",
+    "Transpose",
+    "Unsqueeze",
+];
+
+/// Appends the operation of a node; its results, in order.
+pub(super) fn read(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, OnnxError> {
+    let one = match node.op() {
+        "Split" => return layout::split(b, node),
+        "Relu" | "LeakyRelu" | "HardSwish" | "Softplus" | "Sign" | "Round" => {
+            activation::plain(b, node)
+        }
+        "Sigmoid" | "HardSigmoid" => activation::sigmoid(b, node),
+        "Clip" => activation::clip(b, node),
+        "PRelu" => activation::prelu(b, node),
+        "Tanh" => activation::tanh(b, node),
+        "Add" => arithmetic::add(b, node),
+        "Sub" => arithmetic::sub(b, node),
+        "Mul" => arithmetic::mul(b, node),
+        "Div" => arithmetic::div(b, node),
+        "Neg" => arithmetic::neg(b, node),
+        "Sum" => arithmetic::sum(b, node),
+        "Max" | "Min" => arithmetic::bound(b, node),
+        "Conv" => linear::conv(b, node),
+        "ConvTranspose" => linear::conv_transpose(b, node),
+        "Gemm" => linear::gemm(b, node),
+        "MatMul" => linear::mat_mul(b, node),
+        "BatchNormalization" => linear::batch_norm(b, node),
+        "MaxPool" => pool::max(b, node),
+        "AveragePool" => pool::average(b, node),
+        "GlobalAveragePool" => pool::global_average(b, node),
+        "GlobalMaxPool" => pool::global_max(b, node),
+        "ReduceMax" => reduce::max(b, node),
+        "ReduceMean" => reduce::mean(b, node),
+        "ReduceSum" => reduce::sum(b, node),
+        "ArgMax" => reduce::arg_max(b, node),
+        "OneHot" => reduce::one_hot(b, node),
+        "Softmax" | "LogSoftmax" => reduce::softmax(b, node),
+        "Identity" | "Cast" | "CastLike" | "Dropout" => layout::same(b, node),
+        "Expand" => layout::expand(b, node),
+        "Concat" => layout::concat(b, node),
+        "Flatten" => layout::flatten(b, node),
+        "Reshape" => layout::reshape(b, node),
+        "Squeeze" => layout::squeeze(b, node),
+        "Unsqueeze" => layout::unsqueeze(b, node),
+        "Transpose" => layout::transpose(b, node),
+        "Pad" => layout::pad(b, node),
+        "Slice" => layout::slice(b, node),
+        "Gather" => layout::gather(b, node),
+        "DepthToSpace" => resize::depth_to_space(b, node),
+        "Resize" => resize::resize(b, node),
+        "Shape" => layout::shape(b, node),
+        "Size" => layout::size(b, node),
+        op if is_foldable(op) => Err(node.error("is supported for constants only")),
+        op => {
+            Err(OnnxError::Unsupported { node: node.source.label().to_owned(), op: op.to_owned() })
+        }
+    };
+    one.map(|operand| vec![operand])
+}

@@ -1,0 +1,30 @@
+//! Whole files, as far as models reach.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use crate::error::FileError;
+
+/// Largest file that is read, in bytes: protobuf's own limit.
+pub const MAX_FILE_BYTES: u64 = 1 << 31;
+
+/// Reads a whole file of at most [`MAX_FILE_BYTES`].
+///
+/// # Errors
+/// The file cannot be read or is too large.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
+    let io = |source| FileError::Io { path: path.to_owned(), source };
+    let file = fs::File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    if length > MAX_FILE_BYTES {
+        return Err(FileError::TooLarge { path: path.to_owned() });
+    }
+    let mut bytes = Vec::with_capacity(length as usize);
+    // A pipe or device has no length before it is read.
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(FileError::TooLarge { path: path.to_owned() });
+    }
+    Ok(bytes)
+}
