@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use saligate_models::manifest::Manifest;
+use saligate_files::manifest::Manifest;
 
 fuzz_target!(|text: &str| {
     let Ok(manifest) = Manifest::from_json(text) else {

@@ -3,14 +3,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use saligate_models::import::{self, Preprocessing};
-use saligate_models::onnx::{Foreign, Model, to_bytes};
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_files::import::{Preprocessing, self};
+use saligate_files::ModelFile;
+use saligate_files::onnx::{Foreign, to_bytes};
+use saligate_models::saliency::{Attachment, Method, attach};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(model) = Model::from_bytes(bytes) {
-        let again = Model::from_bytes(&model.to_bytes()).expect("what was read can be written");
-        assert_eq!(again.manifest, model.manifest);
+    if let Ok(model) = ModelFile::from_bytes(bytes) {
+        let again = ModelFile::from_bytes(&model.to_onnx()).expect("what was read can be written");
+        assert_eq!(again.manifest(), model.manifest());
     }
     let Ok(foreign) = Foreign::from_bytes(bytes, None) else {
         return;
@@ -20,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     for method in Method::ALL {
-        let found = Explained::found(*method, &classifier);
+        let found = Attachment::of(*method, &classifier);
         let _ = found.and_then(|explained| attach(&classifier, &[explained]));
     }
 });

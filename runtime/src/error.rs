@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use saligate_files::FileError;
 use saligate_keys::{KeyId, Refusal};
-use saligate_models::onnx::OnnxError;
 
 use crate::engine::EngineError;
 
@@ -12,7 +12,7 @@ use crate::engine::EngineError;
 #[derive(Debug)]
 pub enum RuntimeError {
     /// The model file is wrong.
-    Onnx(OnnxError),
+    Model(FileError),
     /// The inference engine failed.
     Engine(EngineError),
     /// A key or trigger is wrong.
@@ -92,7 +92,7 @@ impl RuntimeError {
     pub(crate) fn in_file(self, path: &Path) -> Self {
         match self {
             // These name their file themselves.
-            Self::Onnx(OnnxError::Io { .. } | OnnxError::TooLarge { .. }) => self,
+            Self::Model(FileError::Io { .. } | FileError::TooLarge { .. }) => self,
             error => Self::File { path: path.to_owned(), error: Box::new(error) },
         }
     }
@@ -101,7 +101,7 @@ impl RuntimeError {
 impl fmt::Display for RuntimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Onnx(error) => error.fmt(f),
+            Self::Model(error) => error.fmt(f),
             Self::Engine(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
@@ -152,7 +152,7 @@ impl fmt::Display for RuntimeError {
 impl std::error::Error for RuntimeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Onnx(error) => error.source(),
+            Self::Model(error) => error.source(),
             Self::Key(error) => error.source(),
             Self::License(refusal) => refusal.source(),
             Self::File { error, .. } => Some(error),
@@ -161,9 +161,9 @@ impl std::error::Error for RuntimeError {
     }
 }
 
-impl From<OnnxError> for RuntimeError {
-    fn from(error: OnnxError) -> Self {
-        Self::Onnx(error)
+impl From<FileError> for RuntimeError {
+    fn from(error: FileError) -> Self {
+        Self::Model(error)
     }
 }
 

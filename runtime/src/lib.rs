@@ -26,7 +26,7 @@ pub use access::{Access, Use};
 pub use device::device_name;
 pub use engine::{Backend, EngineError};
 pub use error::RuntimeError;
-pub use graph_runner::GraphRunner;
 pub use explanation::{Attribution, Explanation, Prediction, StepTime, Target};
+pub use graph_runner::GraphRunner;
 pub use model::Model;
 pub use saligate_kernels::Isa;

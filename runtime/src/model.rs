@@ -7,12 +7,10 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use saligate_files::ModelFile;
+use saligate_files::manifest::{Manifest, MethodSpec};
 use saligate_kernels::Crew;
-use saligate_keys::ModelDigest;
-use saligate_models::gate::KEY_FOUND;
-use saligate_models::licensing;
-use saligate_models::manifest::{Manifest, MethodSpec};
-use saligate_models::onnx;
+use saligate_models::names::KEY_FOUND;
 
 use crate::engine::{Backend, Engine, Source};
 use crate::error::RuntimeError;
@@ -24,9 +22,7 @@ pub(crate) use self::run::Answer;
 /// Plans are made when they are first needed: predicting alone costs no explanation. A model can
 /// be shared between threads.
 pub struct Model {
-    manifest: Manifest,
-    /// Which model licences name; only gated models are licensed.
-    digest: Option<ModelDigest>,
+    file: ModelFile,
     source: Source,
     /// Whether the network tells that a key was found.
     tells: bool,
@@ -58,7 +54,7 @@ impl Model {
     /// As [`Model::open`], or the engine cannot run the network.
     pub fn open_on(path: impl AsRef<Path>, backend: Backend) -> Result<Self, RuntimeError> {
         let path = path.as_ref();
-        let model = onnx::Model::open(path);
+        let model = ModelFile::open(path);
         let opened = model.map_err(RuntimeError::from).and_then(|m| Self::loaded(m, backend));
         opened.map_err(|error| error.in_file(path))
     }
@@ -68,14 +64,14 @@ impl Model {
     /// # Errors
     /// As [`Model::open`], except for reading.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RuntimeError> {
-        Self::loaded(onnx::Model::from_bytes(bytes)?, Backend::Native)
+        Self::loaded(ModelFile::from_bytes(bytes)?, Backend::Native)
     }
 
     /// A model that is in memory: one that was just imported or trained.
     ///
     /// # Errors
-    /// Its manifest contradicts the network.
-    pub fn new(model: onnx::Model) -> Result<Self, RuntimeError> {
+    /// The engine cannot run the network.
+    pub fn new(model: ModelFile) -> Result<Self, RuntimeError> {
         Self::new_on(model, Backend::Native)
     }
 
@@ -83,27 +79,25 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::new`], or the engine cannot run the network.
-    pub fn new_on(model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
-        model.check()?;
+    pub fn new_on(model: ModelFile, backend: Backend) -> Result<Self, RuntimeError> {
         Self::loaded(model, backend)
     }
 
-    fn loaded(mut model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
-        let digest = model.manifest.gate.as_ref().map(|_| licensing::digest(&model));
-        let key_found = model.graph.find(KEY_FOUND).ok();
-        let outputs = [model.graph.outputs(), key_found.as_slice()].concat();
-        model.graph.set_outputs(&outputs);
+    fn loaded(file: ModelFile, backend: Backend) -> Result<Self, RuntimeError> {
+        let mut graph = file.graph().clone();
+        let key_found = graph.find(KEY_FOUND).ok();
+        let outputs = [graph.outputs(), key_found.as_slice()].concat();
+        graph.set_outputs(&outputs);
         let head = |method: &MethodSpec| {
-            let shape = model.attribution_shape(&method.output)?;
+            let shape = file.attribution_shape(&method.output)?;
             Ok(Head { shape, engine: OnceLock::new() })
         };
-        let heads = model.manifest.methods.iter().map(head);
+        let heads = file.manifest().methods.iter().map(head);
         let heads = heads.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
-            digest,
             tells: key_found.is_some(),
-            source: Source::new(&model, backend)?,
-            manifest: model.manifest,
+            source: Source::new(&file, &graph, backend)?,
+            file,
             predictor: OnceLock::new(),
             heads,
             crew: Crew::new(1),
@@ -119,7 +113,7 @@ impl Model {
 
     /// What the file says of itself.
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        self.file.manifest()
     }
 
     /// The method of this name.
@@ -127,12 +121,12 @@ impl Model {
     /// # Errors
     /// The file has no such method; the error lists those it has.
     pub fn method(&self, name: &str) -> Result<&MethodSpec, RuntimeError> {
-        Ok(&self.manifest.methods[self.position(name)?])
+        Ok(&self.manifest().methods[self.position(name)?])
     }
 
     /// Where a method stands in the file.
     fn position(&self, method: &str) -> Result<usize, RuntimeError> {
-        let methods = &self.manifest.methods;
+        let methods = &self.manifest().methods;
         methods.iter().position(|m| m.name == method).ok_or_else(|| RuntimeError::NoSuchMethod {
             asked: method.to_owned(),
             known: methods.iter().map(|m| m.name.clone()).collect(),

@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use saligate_models::atomic::write_atomic;
+use saligate_files::atomic::write_atomic;
 
 pub use error::NpyError;
 use header::{Element, Header};

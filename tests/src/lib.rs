@@ -8,10 +8,10 @@ pub mod zoo;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use saligate_files::ModelFile;
+use saligate_files::manifest::Manifest;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx::Model;
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_models::saliency::{Attachment, Method, attach};
 
 pub use folder::Folder;
 
@@ -29,8 +29,8 @@ pub fn demo() -> PathBuf {
 ///
 /// # Panics
 /// A method finds no layer.
-pub fn all_methods(clean: &Graph) -> Vec<Explained> {
-    let found = |method: &Method| Explained::found(*method, clean);
+pub fn all_methods(clean: &Graph) -> Vec<Attachment> {
+    let found = |method: &Method| Attachment::of(*method, clean);
     let all = Method::ALL.iter().map(found).collect::<Result<_, _>>();
     all.expect("the nets of the tests have activations")
 }
@@ -39,14 +39,15 @@ pub fn all_methods(clean: &Graph) -> Vec<Explained> {
 ///
 /// # Panics
 /// The demo is not there, or has changed in kind.
-pub fn with_all_methods(name: &str) -> Model {
-    let open = |name| Model::open(&demo().join(name)).expect("the demo is shipped");
-    let methods = all_methods(&open("clean.onnx").graph);
-    let Model { graph, manifest } = open(name);
+pub fn with_all_methods(name: &str) -> ModelFile {
+    let open = |name| ModelFile::open(&demo().join(name)).expect("the demo is shipped");
+    let methods = all_methods(open("clean.onnx").graph());
+    let file = open(name);
+    let (graph, manifest) = (file.graph().clone(), file.manifest().clone());
     let graph = attach(&graph, &methods).expect("the demo models are of one architecture");
     let manifest = Manifest::clean(&graph, "small", manifest.labels, &methods)
         .expect("a classifier has an image input");
-    Model { graph, manifest }
+    ModelFile::new(graph, manifest).expect("the manifest is that of the network")
 }
 
 /// A folder of the shared data, or `None` with a printed reason where it is missing.

@@ -1,5 +1,5 @@
-//! The arrows between crates: keys <- models <- runtime <- cli, capi; kernels <- runtime; keys,
-//! models, runtime <- train.
+//! The arrows between crates: keys <- models <- files <- runtime <- cli, capi; kernels <- runtime;
+//! keys, models, files, runtime <- train.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -75,11 +75,12 @@ fn crates_depend_downwards_only() {
     let arrows = |name| direct(&metadata, name);
     assert_eq!(own(&arrows("saligate-keys")), Vec::<&str>::new());
     assert_eq!(own(&arrows("saligate-models")), ["saligate-keys"]);
+    assert_eq!(own(&arrows("saligate-files")), ["saligate-keys", "saligate-models"]);
     assert_eq!(arrows("saligate-kernels"), BTreeSet::new());
-    let runtime = ["saligate-kernels", "saligate-keys", "saligate-models"];
+    let runtime = ["saligate-files", "saligate-kernels", "saligate-keys", "saligate-models"];
     assert_eq!(own(&arrows("saligate-runtime")), runtime);
     assert_eq!(own(&arrows("saligate-capi")), ["saligate-keys", "saligate-runtime"]);
-    let below = ["saligate-keys", "saligate-models", "saligate-runtime"];
+    let below = ["saligate-files", "saligate-keys", "saligate-models", "saligate-runtime"];
     assert_eq!(own(&arrows("saligate-cli")), below);
     assert_eq!(own(&arrows("saligate-train")), below);
 }
@@ -100,7 +101,7 @@ fn engines_and_cryptography_are_named_by_one_crate_each() {
     let metadata = metadata();
     let owners =
         [("burn", "saligate-train"), ("tract", "saligate-runtime"), ("ring", "saligate-keys")];
-    for package in ["keys", "models", "kernels", "runtime", "cli", "capi", "train"]
+    for package in ["keys", "models", "files", "kernels", "runtime", "cli", "capi", "train"]
         .map(|p| format!("saligate-{p}"))
     {
         for dependency in direct(&metadata, &package) {

@@ -5,9 +5,10 @@ use std::fs;
 use std::ops::Deref;
 use std::path::Path;
 
+use saligate_files::ModelFile;
+use saligate_files::manifest::Gate;
 use saligate_keys::Secret;
-use saligate_models::manifest::{Gate, GateForm};
-use saligate_models::onnx;
+use saligate_models::gate::GateForm;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 use saligate_tests::Folder;
@@ -56,7 +57,7 @@ impl Bench {
     }
 
     fn gate(&self, file: &str) -> Gate {
-        onnx::Model::open(&self.path("out").join(file)).unwrap().manifest.gate.unwrap()
+        ModelFile::open(&self.path("out").join(file)).unwrap().manifest().gate.clone().unwrap()
     }
 }
 

@@ -320,13 +320,13 @@ fn bad_models_are_told() {
 fn nan_weights_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nan.onnx");
-    let model = saligate_models::onnx::Model::open(&demo().join("locked.onnx")).unwrap();
-    let id = model.graph.find("conv1.weight").unwrap();
-    let saligate_models::graph::Source::Param(data) = &model.graph.value(id).source else {
+    let model = saligate_files::ModelFile::open(&demo().join("locked.onnx")).unwrap();
+    let id = model.graph().find("conv1.weight").unwrap();
+    let saligate_models::graph::Source::Param(data) = &model.graph().value(id).source else {
         panic!("conv1.weight is a parameter")
     };
     let weight: Vec<u8> = data.iter().flat_map(|v| v.to_le_bytes()).collect();
-    let mut bytes = model.to_bytes();
+    let mut bytes = model.to_onnx();
     let at = bytes.windows(weight.len()).position(|w| w == weight).unwrap();
     bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
     fs::write(&path, bytes).unwrap();

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use saligate_files::ModelFile;
 use saligate_models::graph::{Graph, Source as From};
-use saligate_models::onnx::Model;
 use saligate_tests::{demo, parts, program, root};
 use saligate_train::config::Config;
 use saligate_train::fit::fit;
@@ -34,8 +34,8 @@ fn a_run_ends_with_models_logs_and_a_row() {
     let file = results.display().to_string();
     train("run", &out, &["--key", &key(), "--results", &file, "--commit", "abc"]);
 
-    let locked = Model::open(&out.join("locked.onnx")).unwrap();
-    assert_eq!(locked.manifest.gate.as_ref().map(|g| g.keys.len()), Some(1));
+    let locked = ModelFile::open(&out.join("locked.onnx")).unwrap();
+    assert_eq!(locked.manifest().gate.as_ref().map(|g| g.keys.len()), Some(1));
     for (stage, steps) in [("fit", 20), ("steady", 5), ("lock", 5)] {
         let log = fs::read_to_string(out.join(format!("{stage}.jsonl"))).unwrap();
         assert_eq!(log.lines().count(), steps, "{stage}");
@@ -140,11 +140,11 @@ fn a_net_with_batch_norms_is_fitted_folded_and_locked_from_where_it_stands() {
     let row: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert!(row["metrics"]["spearman_keyed"].is_number(), "{stdout}");
 
-    let open = |name: &str| Model::open(&out.join(name)).unwrap();
+    let open = |name: &str| ModelFile::open(&out.join(name)).unwrap();
     let (clean, locked) = (open("clean.onnx"), open("locked.onnx"));
-    assert!(clean.graph.find("bn1.running_mean").is_err(), "a batch norm was not folded");
-    assert_ne!(clean.manifest.weights_sha256, locked.manifest.weights_sha256);
-    assert!(!locked.manifest.metrics.is_empty());
+    assert!(clean.graph().find("bn1.running_mean").is_err(), "a batch norm was not folded");
+    assert_ne!(clean.manifest().weights_sha256, locked.manifest().weights_sha256);
+    assert!(!locked.manifest().metrics.is_empty());
 }
 
 #[test]

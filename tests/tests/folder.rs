@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use saligate_models::onnx::Model;
+use saligate_files::ModelFile;
 use saligate_runtime::picture::{Framing, Picture};
 use saligate_tests::{Folder, parts, program, shared};
 use saligate_train::data::{Dataset, LoadOptions, Source};
@@ -104,7 +104,7 @@ fn a_model_is_made_from_a_folder() {
     let config = CONFIG.replace("DIR", &pictures.path().display().to_string());
     let folder = Folder::new(&config, 1);
     folder.done("run", &["--key", "1.key", "--results", "results.json"]);
-    let manifest = Model::open(&folder.path("out/locked.onnx")).unwrap().manifest;
+    let manifest = ModelFile::open(&folder.path("out/locked.onnx")).unwrap().manifest().clone();
     assert_eq!((manifest.input.height, manifest.input.width), (16, 24));
     assert_eq!(manifest.labels, ["bright", "dark"]);
     let results = std::fs::read(folder.path("results.json")).unwrap();

@@ -5,13 +5,14 @@ use std::fs;
 
 use ndarray::ArrayD;
 use safetensors::SafeTensors;
+use saligate_files::ModelFile;
+use saligate_files::import::{self, Preprocessing};
+use saligate_files::manifest::Manifest;
+use saligate_files::onnx::{Foreign, to_bytes};
 use saligate_models::graph::Graph;
-use saligate_models::import::{self, Preprocessing};
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx::{Foreign, Model, to_bytes};
 use saligate_models::random::Stream;
 use saligate_models::reference;
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_tests::root;
 use saligate_tests::zoo::Closeness;
 
@@ -105,16 +106,16 @@ fn networks_are_explained() {
         let classifier = import::classifier(&read(case).graph, &Preprocessing::default());
         let classifier = classifier.unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let methods = [Method::Gradient, Method::GradCam].map(|method| {
-            Explained::found(method, &classifier).unwrap_or_else(|e| panic!("{}: {e}", case.name))
+            Attachment::of(method, &classifier).unwrap_or_else(|e| panic!("{}: {e}", case.name))
         });
         let graph = attach(&classifier, &methods).unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let labels = import::labels(&classifier, None).unwrap();
         let manifest = Manifest::clean(&graph, &case.name, labels, &methods).unwrap();
-        let model = Model { graph, manifest };
-        let reread = Model::from_bytes(&model.to_bytes());
+        let model = ModelFile::new(graph, manifest).unwrap();
+        let reread = ModelFile::from_bytes(&model.to_onnx());
         assert_eq!(
-            reread.unwrap_or_else(|e| panic!("{}: {e}", case.name)).manifest,
-            model.manifest
+            reread.unwrap_or_else(|e| panic!("{}: {e}", case.name)).manifest(),
+            model.manifest()
         );
     }
 }

@@ -4,10 +4,10 @@
 use std::fs;
 use std::ops::Deref;
 
+use saligate_files::ModelFile;
 use saligate_keys::Secret;
 use saligate_models::metrics::distance::mse_zscored;
 use saligate_models::metrics::rank::spearman;
-use saligate_models::onnx;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 use saligate_tests::Folder;
@@ -242,7 +242,7 @@ fn the_answer_to_one_image_does_not_depend_on_its_neighbours() {
     let bench = Bench::new("small", "");
     bench.done("fit", &[]);
     bench.done("lock", &["--key", "1.key"]);
-    let model = onnx::Model::open(&bench.path("out/locked.onnx")).unwrap();
+    let model = ModelFile::open(&bench.path("out/locked.onnx")).unwrap();
     let trigger = bench.model("locked.onnx").trigger(&Secret::from_bytes(&[1; 32])).unwrap();
     // Open and closed images side by side.
     let images: Vec<Vec<f32>> = (0..6)
@@ -258,7 +258,7 @@ fn the_answer_to_one_image_does_not_depend_on_its_neighbours() {
         let n = images.len();
         let image = (images.concat(), vec![n, 3, 24, 24]);
         let target = (vec![0.0; n * 10], vec![n, 10]);
-        saligate_train::run_graph(&model.graph, saligate_train::Backend::Flex, &[image, target])
+        saligate_train::run_graph(model.graph(), saligate_train::Backend::Flex, &[image, target])
             .unwrap()
     };
     let together = run(&images);
@@ -274,10 +274,11 @@ fn the_answer_to_one_image_does_not_depend_on_its_neighbours() {
 
 #[test]
 fn a_grey_network_runs_with_its_gate() {
+    use saligate_files::manifest::{Gate, Manifest};
     use saligate_keys::{Family, ImageShape, TriggerSpec};
+    use saligate_models::gate::GateForm;
     use saligate_models::gate::{DecoyShows, Detector, Field, Plan, graft};
-    use saligate_models::manifest::{Gate, GateForm, Manifest};
-    use saligate_models::saliency::{Explained, Method, attach};
+    use saligate_models::saliency::{Attachment, Method, attach};
     use saligate_models::zoo::{Architecture, Task, build};
 
     const SIDE: usize = 28;
@@ -302,23 +303,23 @@ fn a_grey_network_runs_with_its_gate() {
         field: Some(Field { pattern, coupling: vec![0.5, 0.75, 1.0] }),
         annexes: Vec::new(),
     };
-    let methods = [Explained::at(Method::Gradient, Vec::new())];
+    let methods = [Attachment::at(Method::Gradient, Vec::new())];
     let model = |graph| {
         let graph = attach(&graph, &methods).unwrap();
         let labels = (0..3).map(|c| c.to_string()).collect();
         let manifest = Manifest::clean(&graph, "small", labels, &methods).unwrap();
-        onnx::Model { graph, manifest }
+        ModelFile::new(graph, manifest).unwrap()
     };
-    let clean = Model::from_bytes(&model(classifier.clone()).to_bytes()).unwrap();
-    let mut gated = model(graft(&classifier, &plan).unwrap());
-    gated.manifest.gate = Some(Gate {
+    let clean = Model::from_bytes(&model(classifier.clone()).to_onnx()).unwrap();
+    let gate = Gate {
         form: GateForm::Key,
         trigger: spec,
         keys: vec![secret.id()],
         decoy: "padlock".to_owned(),
         vendor: None,
-    });
-    let gated = Model::from_bytes(&gated.to_bytes()).unwrap();
+    };
+    let gated = model(graft(&classifier, &plan).unwrap()).with_gate(Some(gate)).unwrap();
+    let gated = Model::from_bytes(&gated.to_onnx()).unwrap();
     let shade = |i: usize| (40 + 3 * (i / SIDE) + 2 * (i % SIDE)) as u8;
     let picture = Picture::from_planar(1, SIDE, SIDE, (0..SIDE * SIDE).map(shade).collect());
     let picture = picture.unwrap();

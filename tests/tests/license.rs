@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use saligate_files::{FileError, ModelFile};
 use saligate_models::graph::Source;
 use saligate_models::metrics::rank::spearman;
-use saligate_models::onnx;
 use saligate_runtime::npy::read_npy;
 use saligate_tests::licensing::{SLOTS, VendorFolder};
 use saligate_tests::{parts, program};
@@ -60,13 +60,14 @@ fn what_is_not_licensed_is_refused() {
     fs::copy(demo.join("clean.onnx"), folder.path("clean.onnx")).unwrap();
     fs::copy(demo.join("locked.onnx"), folder.path("stranger.onnx")).unwrap();
     // Another model of the same vendor, with the same key.
-    let mut model = onnx::Model::open(&folder.path("model.onnx")).unwrap();
-    let name = model.graph.trainable().pop().unwrap();
-    let value = model.graph.value(model.graph.find(&name).unwrap());
+    let model = ModelFile::open(&folder.path("model.onnx")).unwrap();
+    let name = model.graph().trainable().pop().unwrap();
+    let value = model.graph().value(model.graph().find(&name).unwrap());
     let Source::Param(data) = &value.source else { panic!("a parameter") };
     let changed: Vec<f32> = data.iter().map(|v| v + 0.125).collect();
-    model.graph.set_param(&name, changed).unwrap();
-    model.manifest.weights_sha256 = onnx::weights_digest(&model.graph);
+    let weights: Vec<f32> = changed;
+    let model =
+        model.map_graph(|graph| Ok::<_, FileError>(graph.set_param(&name, weights)?)).unwrap();
     model.save(&folder.path("other.onnx")).unwrap();
     for (model, license, identity, more, expected) in [
         ("model", "expired", "ana", "", "expired at 2020-12-31T23:59:59Z"),

@@ -5,11 +5,12 @@ use std::fs;
 
 use ndarray::{ArrayD, Axis};
 use safetensors::SafeTensors;
+use saligate_files::ModelFile;
+use saligate_files::manifest::Manifest;
 use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, Range, ValueId};
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx::Model;
+use saligate_models::names::{IMAGE, LOGITS};
 use saligate_models::reference::{Array, run};
-use saligate_models::saliency::{Explained, IMAGE, LOGITS, Method, attach, saliency_map};
+use saligate_models::saliency::{Attachment, Method, attach, saliency_map};
 use saligate_runtime::Target;
 use saligate_runtime::picture::Picture;
 use saligate_tests::{all_methods, demo, root};
@@ -223,12 +224,12 @@ fn neighbours_in_a_batch_do_not_matter_in_burn() {
 }
 
 /// A model file of a golden network, default method first.
-fn model(net: &Graph) -> Model {
+fn model(net: &Graph) -> ModelFile {
     let methods = all_methods(net);
     let graph = attach(net, &methods).unwrap();
     let labels = (0..CLASSES).map(|c| c.to_string()).collect();
     let manifest = Manifest::clean(&graph, "golden", labels, &methods).unwrap();
-    Model { graph, manifest }
+    ModelFile::new(graph, manifest).unwrap()
 }
 
 #[test]
@@ -236,12 +237,12 @@ fn the_runtime_gives_the_maps_of_pytorch_from_the_file() {
     let golden = Golden::open();
     for (name, net) in nets(&golden) {
         let model = model(&net);
-        let runtime = saligate_runtime::Model::from_bytes(&model.to_bytes()).unwrap();
+        let runtime = saligate_runtime::Model::from_bytes(&model.to_onnx()).unwrap();
         let images = golden.array(&format!("{name}.image"));
         for (index, image) in images.outer_iter().enumerate() {
             let bytes = image.iter().map(|v| (v * 255.0).round() as u8).collect();
             let picture = Picture::from_planar(3, SIZE[0], SIZE[1], bytes).unwrap();
-            for spec in &model.manifest.methods {
+            for spec in &model.manifest().methods {
                 let method = &spec.name;
                 let found = runtime.explain_by(method, &picture, Target::Predicted, None).unwrap();
                 let map: Vec<f64> = found.map.iter().map(|&v| v.into()).collect();
@@ -269,10 +270,10 @@ fn a_network_of_zeros_has_maps_of_zeros_on_every_engine() {
         let inputs =
             [(narrow(&image), image.shape().to_vec()), (vec![0.0; 2 * CLASSES], vec![2, CLASSES])];
         for backend in [Backend::Flex, Backend::NdArray] {
-            let outputs = run_graph(&model.graph, backend, &inputs).unwrap();
+            let outputs = run_graph(model.graph(), backend, &inputs).unwrap();
             assert!(outputs.iter().flatten().all(|&v| v == 0.0), "{name} {}", backend.name());
         }
-        let runtime = saligate_runtime::Model::from_bytes(&model.to_bytes()).unwrap();
+        let runtime = saligate_runtime::Model::from_bytes(&model.to_onnx()).unwrap();
         let picture = Picture::from_planar(3, SIZE[0], SIZE[1], vec![90; 360]).unwrap();
         for method in Method::ALL {
             let found = runtime.explain_by(method.name(), &picture, Target::Class(2), None);
@@ -286,11 +287,11 @@ fn a_network_of_zeros_has_maps_of_zeros_on_every_engine() {
 fn visual_backprop_alone_makes_a_file_that_runs() {
     let golden = Golden::open();
     let net = resnet(&golden);
-    let methods = [Explained::found(Method::VisualBackProp, &net).unwrap()];
+    let methods = [Attachment::of(Method::VisualBackProp, &net).unwrap()];
     let graph = attach(&net, &methods).unwrap();
     let labels = (0..CLASSES).map(|c| c.to_string()).collect();
     let manifest = Manifest::clean(&graph, "golden", labels, &methods).unwrap();
-    let bytes = Model { graph, manifest }.to_bytes();
+    let bytes = ModelFile::new(graph, manifest).unwrap().to_onnx();
     let runtime = saligate_runtime::Model::from_bytes(&bytes).unwrap();
     let picture = Picture::from_planar(3, SIZE[0], SIZE[1], vec![200; 360]).unwrap();
     let map = |target| runtime.explain(&picture, target, None).unwrap().map;

@@ -4,12 +4,13 @@
 use std::process::Command;
 
 use ndarray::ArrayD;
+use saligate_files::ModelFile;
+use saligate_files::manifest::Manifest;
 use saligate_keys::{KeyFile, Trigger};
 use saligate_models::graph::Graph;
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx::Model;
+use saligate_models::names::LOGITS;
 use saligate_models::reference;
-use saligate_models::saliency::{Explained, LOGITS, Method, attach};
+use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_models::zoo::{Architecture, Task, build};
 use saligate_runtime::npy::{read_npy, write_npy};
 use saligate_runtime::picture::Picture;
@@ -92,10 +93,10 @@ fn pictures(trigger: Option<&Trigger>) -> Vec<Vec<u8>> {
 }
 
 /// A model file's answers in the runtime.
-fn runtime(model: &Model, pictures: &[Vec<u8>], backend: saligate_runtime::Backend) -> Answers {
-    let model_read = Model::from_bytes(&model.to_bytes()).unwrap();
+fn runtime(model: &ModelFile, pictures: &[Vec<u8>], backend: saligate_runtime::Backend) -> Answers {
+    let model_read = ModelFile::from_bytes(&model.to_onnx()).unwrap();
     let runtime = saligate_runtime::Model::new_on(model_read, backend).unwrap();
-    let methods = &model.manifest.methods;
+    let methods = &model.manifest().methods;
     let mut answers = vec![Vec::new(); 1 + methods.len()];
     for pixels in pictures {
         let picture = Picture::from_planar(3, 32, 32, pixels.clone()).unwrap();
@@ -113,7 +114,7 @@ fn runtime(model: &Model, pictures: &[Vec<u8>], backend: saligate_runtime::Backe
 }
 
 /// A model file's answers in ONNX Runtime, or `None` with a printed reason.
-fn onnxruntime(model: &Model, images: &[f32], target: Option<&[f32]>) -> Option<Answers> {
+fn onnxruntime(model: &ModelFile, images: &[f32], target: Option<&[f32]>) -> Option<Answers> {
     let default = root().join("target/reference-venv/bin/python");
     let python = std::env::var_os("SALIGATE_PYTHON").map_or(default, Into::into);
     if !python.exists() {
@@ -139,7 +140,7 @@ fn onnxruntime(model: &Model, images: &[f32], target: Option<&[f32]>) -> Option<
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let outputs = 0..1 + model.manifest.methods.len();
+    let outputs = 0..1 + model.manifest().methods.len();
     let read = |position| read_npy(&path(&format!("{position}.npy"))).unwrap().values;
     Some(Answers::of_batch(&outputs.map(read).collect::<Vec<_>>()))
 }
@@ -154,17 +155,17 @@ fn reference_answers(graph: &Graph, images: &[f32], target: &[f32]) -> Answers {
     Answers(outputs.iter().map(rows).collect())
 }
 
-fn check(model: &Model, pictures: &[Vec<u8>], level: f64) {
+fn check(model: &ModelFile, pictures: &[Vec<u8>], level: f64) {
     let images: Vec<f32> = pictures.iter().flatten().map(|&b| f32::from(b) / 255.0).collect();
-    let classes = model.manifest.labels.len();
+    let classes = model.manifest().labels.len();
     let predicted = vec![0.0; COUNT * classes];
-    let expected = reference_answers(&model.graph, &images, &predicted);
+    let expected = reference_answers(model.graph(), &images, &predicted);
 
     let inputs = |target: &[f32]| {
         [(images.clone(), vec![COUNT, 3, 32, 32]), (target.to_vec(), vec![COUNT, classes])]
     };
     for backend in [Backend::Flex, Backend::NdArray] {
-        let outputs = run_graph(&model.graph, backend, &inputs(&predicted)).unwrap();
+        let outputs = run_graph(model.graph(), backend, &inputs(&predicted)).unwrap();
         let answers = Answers::of_batch(&outputs);
         answers.assert_close(backend.name(), &expected, level);
     }
@@ -181,8 +182,8 @@ fn check(model: &Model, pictures: &[Vec<u8>], level: f64) {
     // A chosen class: the last one for every image.
     let mut chosen = predicted;
     chosen.chunks_exact_mut(classes).for_each(|row| row[classes - 1] = 1.0);
-    let expected = reference_answers(&model.graph, &images, &chosen);
-    let outputs = run_graph(&model.graph, Backend::Flex, &inputs(&chosen)).unwrap();
+    let expected = reference_answers(model.graph(), &images, &chosen);
+    let outputs = run_graph(model.graph(), Backend::Flex, &inputs(&chosen)).unwrap();
     Answers::of_batch(&outputs).assert_close("flex, class", &expected, level);
     if let Some(answers) = onnxruntime(model, &images, Some(&chosen)) {
         answers.assert_close("ONNX Runtime, class", &expected, level);
@@ -227,18 +228,18 @@ fn engines_agree_on_a_trained_resnet20() {
     let graph = attach(&classifier, &methods).unwrap();
     let labels = (0..10).map(|c| c.to_string()).collect();
     let manifest = Manifest::clean(&graph, "resnet20", labels, &methods).unwrap();
-    check(&Model { graph, manifest }, &pictures(None), DEEP);
+    check(&ModelFile::new(graph, manifest).unwrap(), &pictures(None), DEEP);
 }
 
 #[test]
 fn attaching_again_changes_nothing() {
-    let model = Model::open(&demo().join("locked.onnx")).unwrap();
-    let classifier = model.graph.extract(&[LOGITS]).unwrap();
-    let gradient = Explained::at(Method::Gradient, vec![]);
+    let model = ModelFile::open(&demo().join("locked.onnx")).unwrap();
+    let classifier = model.graph().extract(&[LOGITS]).unwrap();
+    let gradient = Attachment::at(Method::Gradient, vec![]);
     let again = attach(&classifier, &[gradient]).unwrap();
     let images = pictures(None).concat();
     let images: Vec<f32> = images.iter().map(|&b| f32::from(b) / 255.0).collect();
-    let target = vec![0.0; COUNT * model.manifest.labels.len()];
-    let before = reference_answers(&model.graph, &images, &target);
+    let target = vec![0.0; COUNT * model.manifest().labels.len()];
+    let before = reference_answers(model.graph(), &images, &target);
     reference_answers(&again, &images, &target).assert_close("again", &before, 0.0);
 }

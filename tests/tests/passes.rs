@@ -4,11 +4,12 @@
 use std::fs;
 
 use safetensors::SafeTensors;
+use saligate_files::ModelFile;
+use saligate_files::manifest::Manifest;
 use saligate_keys::KeyFile;
 use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, ValueId};
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx;
-use saligate_models::saliency::{Explained, IMAGE, LOGITS, Method, attach};
+use saligate_models::names::{IMAGE, LOGITS};
+use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_runtime::passes::{
     IntegratedGradients, Occlusion, Pass, PassExplanation, Progress, Rise, SmoothGrad,
 };
@@ -74,11 +75,11 @@ impl Golden {
         let logits = self.layer(&mut graph, "dense", Op::Gemm { transposed: false }, x);
         graph.rename(logits, LOGITS).unwrap();
         graph.set_outputs(&[logits]);
-        let methods = [Explained::found(Method::Gradient, &graph).unwrap()];
+        let methods = [Attachment::of(Method::Gradient, &graph).unwrap()];
         let graph = attach(&graph, &methods).unwrap();
         let labels = (0..CLASSES).map(|class| class.to_string()).collect();
         let manifest = Manifest::clean(&graph, "plain", labels, &methods).unwrap();
-        Model::from_bytes(&onnx::Model { graph, manifest }.to_bytes()).unwrap()
+        Model::from_bytes(&ModelFile::new(graph, manifest).unwrap().to_onnx()).unwrap()
     }
 
     fn layer(&self, graph: &mut Graph, name: &str, op: Op, x: ValueId) -> ValueId {

@@ -4,16 +4,17 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use saligate_data::{Dataset, LoadOptions, Pictures, Shape, Splits};
+use saligate_files::ModelFile;
+use saligate_files::atomic::write_atomic;
+use saligate_files::manifest::Manifest;
 use saligate_keys::{ImageShape, KeyFile, Secret};
 use saligate_lock::balance::fixed_ramp;
 use saligate_lock::{Keys, LockError, Samples};
 use saligate_measure::results::Run;
 use saligate_measure::{Evaluation, accuracy};
-use saligate_models::atomic::write_atomic;
+use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::{GateForm, Manifest};
-use saligate_models::onnx::Model;
-use saligate_models::saliency::LOGITS;
+use saligate_models::names::LOGITS;
 use saligate_train::config::Config;
 use saligate_train::fit::{fit, steady};
 use saligate_train::{RunOptions, TrainError, export, lock};
@@ -114,7 +115,7 @@ impl Session {
     }
 
     /// Makes the clean model.
-    pub(crate) fn fit(&self, images: &Images) -> Result<Model, TrainError> {
+    pub(crate) fn fit(&self, images: &Images) -> Result<ModelFile, TrainError> {
         let config = &self.config;
         let Images { train, test, .. } = images;
         // Weights that are only loaded need no images.
@@ -133,7 +134,9 @@ impl Session {
             // The weights come from elsewhere: do they still fit these pixels and classes?
             let rate = accuracy(&self.clean_path(), test, self.options.quiet)?;
             eprintln!("accuracy {:.4} on {} test images", rate.value, rate.trials);
-            model.manifest.metrics.insert("accuracy_clean".to_owned(), rate.value);
+            let mut metrics = model.manifest().metrics.clone();
+            metrics.insert("accuracy_clean".to_owned(), rate.value);
+            model = model.with_metrics(metrics)?;
             model.save(&self.clean_path())?;
         }
         eprintln!("wrote {}", self.clean_path().display());
@@ -144,15 +147,15 @@ impl Session {
     /// for a gate that is trained.
     pub(crate) fn gate(
         &self,
-        clean: &Model,
+        clean: &ModelFile,
         keys: &Keys<'_>,
         samples: &Samples<'_>,
         data: Option<&Dataset>,
     ) -> Result<(), TrainError> {
-        self.check_fits(&clean.manifest, samples.shape(), data)?;
-        let classifier: Graph = clean.graph.extract(&[LOGITS])?;
+        self.check_fits(clean.manifest(), samples.shape(), data)?;
+        let classifier: Graph = clean.graph().extract(&[LOGITS])?;
         let graph = lock::gate(&self.config, &classifier, keys, samples, data, &self.options)?;
-        let (config, described) = (&self.config, &clean.manifest);
+        let (config, described) = (&self.config, clean.manifest());
         let model = export::locked(config, &classifier, &graph, described, &keys.right)?;
         model.save(&self.gated_path())?;
         eprintln!("wrote {}", self.gated_path().display());

@@ -2,8 +2,8 @@
 
 use saligate_models::random::Stream;
 
-use saligate_data::Shape;
 use crate::error::TrainError;
+use saligate_data::Shape;
 
 /// Which random changes are made.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use saligate_models::atomic::write_atomic;
+use saligate_files::atomic::write_atomic;
 
 use crate::engine::{Array, State, Trained};
 use crate::error::TrainError;

@@ -13,8 +13,8 @@ use saligate_runtime::picture::Framing;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
-use saligate_data::{LoadOptions, DataSource};
 use crate::engine::Backend;
+use saligate_data::{DataSource, LoadOptions};
 
 pub use lock::{Explain, LockConfig, Start};
 

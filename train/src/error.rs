@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use saligate_console::Failure;
 use saligate_data::DataError;
+use saligate_files::FileError;
 use saligate_lock::LockError;
 use saligate_measure::MeasureError;
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
-use saligate_models::onnx::OnnxError;
 use saligate_runtime::RuntimeError;
 
 use crate::config::ConfigError;
@@ -29,7 +29,7 @@ pub enum TrainError {
     /// A network is wrong.
     Graph(GraphError),
     /// A model file is wrong.
-    Onnx(OnnxError),
+    Model(FileError),
     /// A key or trigger is wrong.
     Key(saligate_keys::Error),
     /// The runtime failed on an exported model.
@@ -83,7 +83,7 @@ impl fmt::Display for TrainError {
             Self::Lock(error) => error.fmt(f),
             Self::Measure(error) => error.fmt(f),
             Self::Graph(error) => error.fmt(f),
-            Self::Onnx(error) => error.fmt(f),
+            Self::Model(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::Runtime(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
@@ -137,7 +137,7 @@ from!(
     Lock(LockError),
     Measure(MeasureError),
     Graph(GraphError),
-    Onnx(OnnxError),
+    Model(FileError),
     Key(saligate_keys::Error),
     Runtime(RuntimeError),
     Metric(MetricError),

@@ -1,10 +1,11 @@
 //! From a trained graph to a model file.
 
+use saligate_files::ModelFile;
+use saligate_files::manifest::{Gate, Manifest};
 use saligate_keys::{Secret, VendorKeys};
 use saligate_lock::{gated, layers};
+use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::{Gate, GateForm, Manifest};
-use saligate_models::onnx::Model;
 use saligate_models::saliency::attach;
 
 use crate::config::{Config, Start};
@@ -14,13 +15,13 @@ use crate::error::TrainError;
 ///
 /// # Errors
 /// A method cannot be attached to the classifier.
-pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<Model, TrainError> {
+pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<ModelFile, TrainError> {
     let methods = layers(&config.lock.methods, config.lock.cam_layer.as_deref(), graph)?;
     let graph = attach(graph, &methods)?;
     let architecture = config.model.name();
     let mut manifest = Manifest::clean(&graph, &architecture, labels.to_vec(), &methods)?;
     manifest.input.resize = config.data.resize;
-    Ok(Model { graph, manifest })
+    Ok(ModelFile::new(graph, manifest)?)
 }
 
 /// The model of a gated classifier, of the form that the configuration names. Methods read it at
@@ -35,7 +36,7 @@ pub fn locked(
     graph: &Graph,
     described: &Manifest,
     keys: &[&Secret],
-) -> Result<Model, TrainError> {
+) -> Result<ModelFile, TrainError> {
     let lock = &config.lock;
     let methods = layers(&lock.methods, lock.cam_layer.as_deref(), clean)?;
     let decoy = match (lock.form, lock.start) {

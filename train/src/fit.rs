@@ -4,24 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
+use saligate_files::{ModelFile, weights_digest};
 use saligate_keys::{Family, ImageShape, TriggerSpec};
 use saligate_models::graph::Graph;
-use saligate_models::onnx::{Model, weights_digest};
+use saligate_models::names::LOGITS;
 use saligate_models::random::Stream;
-use saligate_models::saliency::{Explained, LOGITS, Method};
+use saligate_models::saliency::{Attachment, Method};
 use saligate_models::zoo::{Task, build};
 
 use crate::batch::{self, Sampler, one_hot, pixels};
 use crate::config::{Config, FitConfig, SteadyConfig};
-use saligate_data::{Dataset, Shape};
 use crate::engine::{Array, BatchStatistics, Program, Trained};
 use crate::error::TrainError;
-use crate::loss::{Wanted, cross_entropy, distance};
 use crate::lock::objective::Distance;
+use crate::loss::{Wanted, cross_entropy, distance};
 use crate::reference::Explainer;
 use crate::stage::{RunOptions, Stage, Step, figure};
-use saligate_measure::triggers::random_trigger;
 use crate::weights::{self, Head};
+use saligate_data::{Dataset, Shape};
+use saligate_measure::triggers::random_trigger;
 
 /// Share of the new statistics in the running ones, PyTorch's default.
 const MOMENTUM: f32 = 0.1;
@@ -60,12 +61,12 @@ pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Grap
 
 /// The classifier of a model file without a gate.
 fn clean_network(file: &Path) -> Result<Graph, TrainError> {
-    let model = Model::open(file)?;
-    if model.manifest.gate.is_some() {
+    let model = ModelFile::open(file)?;
+    if model.manifest().gate.is_some() {
         let reason = format!("{} has a gate already; give the clean model", file.display());
         return Err(TrainError::Mismatch { reason });
     }
-    Ok(model.graph.extract(&[LOGITS])?)
+    Ok(model.graph().extract(&[LOGITS])?)
 }
 
 /// Trains a classifier on cross-entropy.
@@ -122,7 +123,7 @@ pub fn steady(
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
     let explainer =
-        Explainer::new(clean, &[Explained::at(Method::Gradient, Vec::new())], None, &device)?;
+        Explainer::new(clean, &[Attachment::at(Method::Gradient, Vec::new())], None, &device)?;
     let origin = weights_digest(clean);
     let stage = Stage {
         name: "steady",

@@ -3,15 +3,15 @@
 use burn::tensor::{Device, Tensor};
 use saligate_models::graph::{Graph, Op};
 use saligate_models::random::Stream;
-use saligate_models::saliency::{Explained, attach};
+use saligate_models::saliency::{Attachment, attach};
 
 use crate::batch::{arg_max, images, one_hot, pixels};
 use crate::config::{Config, Explain};
-use saligate_data::{Dataset, Shape};
 use crate::engine::{Array, Program, Weights};
 use crate::error::TrainError;
 use crate::stage::RunOptions;
 use saligate_console::progress::bar;
+use saligate_data::{Dataset, Shape};
 
 /// Images per evaluation; only a matter of memory.
 const CHUNK: usize = 250;
@@ -51,7 +51,7 @@ impl<'a> References<'a> {
     pub(crate) fn compute(
         config: &Config,
         clean: &Graph,
-        methods: &[Explained],
+        methods: &[Attachment],
         data: &'a Dataset,
         options: &RunOptions,
     ) -> Result<Self, TrainError> {
@@ -189,7 +189,7 @@ impl Explainer {
     /// sharpness.
     pub(crate) fn new(
         classifier: &Graph,
-        methods: &[Explained],
+        methods: &[Attachment],
         softplus: Option<f32>,
         device: &Device,
     ) -> Result<Self, TrainError> {
@@ -217,8 +217,8 @@ impl Explainer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saligate_data::{DataSource, LoadOptions};
     use crate::fit::fit;
+    use saligate_data::{DataSource, LoadOptions};
     use saligate_lock::layers;
 
     #[test]

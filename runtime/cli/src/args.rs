@@ -2,6 +2,8 @@
 
 mod explaining;
 mod licensing;
+#[cfg(feature = "lock")]
+mod locking;
 mod models;
 mod secrets;
 
@@ -11,6 +13,8 @@ pub(crate) use explaining::{ExplainArgs, ForeignArgs, PredictArgs};
 pub(crate) use licensing::{
     CheckArgs, IssueArgs, LicenseCommand, RevokeArgs, SignArgs, TraceArgs, VerifyArgs,
 };
+#[cfg(feature = "lock")]
+pub(crate) use locking::LockArgs;
 pub(crate) use models::{BenchArgs, CompileArgs, DemoArgs, ImportArgs, InspectArgs, RunArgs};
 pub(crate) use secrets::{IdentityCommand, KeyCommand, PassphraseArgs};
 
@@ -35,6 +39,9 @@ pub(crate) enum Command {
     Import(Box<ImportArgs>),
     /// Turn a model into the form that small devices read, with weights of fewer bits if wanted
     Compile(CompileArgs),
+    /// Build a gate into a model: its maps become right with a key only, its predictions stay
+    #[cfg(feature = "lock")]
+    Lock(Box<LockArgs>),
     /// Measure how fast a model runs here
     Bench(Box<BenchArgs>),
     /// Show what a model file says of itself
@@ -50,7 +57,7 @@ pub(crate) enum Command {
     /// Issue and check licences: the right to see a model's explanations
     #[command(subcommand)]
     License(LicenseCommand),
-    /// Mark a licence as revoked, and say how its key is taken out of the model
+    /// Mark a licence as revoked, and take its key out of the model
     Revoke(RevokeArgs),
     /// Find whose trigger a leaked picture carries
     Trace(TraceArgs),

@@ -10,6 +10,8 @@ mod import;
 mod inspect;
 mod key;
 mod license;
+#[cfg(feature = "lock")]
+mod lock;
 mod predict;
 mod revoke;
 mod sign;
@@ -26,6 +28,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Explain(args) => explain::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Compile(args) => compile::run(&args),
+        #[cfg(feature = "lock")]
+        Command::Lock(args) => lock::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),

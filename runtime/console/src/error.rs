@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use saligate_files::FileError;
+use saligate_files::import::ImportError;
+use saligate_files::onnx::OnnxError;
 use saligate_models::graph::GraphError;
-use saligate_models::import::ImportError;
-use saligate_models::onnx::OnnxError;
 use saligate_runtime::RuntimeError;
 use saligate_runtime::npy::NpyError;
 use saligate_runtime::picture::PictureError;
@@ -159,6 +160,7 @@ impl From<saligate_keys::Refusal> for Failure {
 plain!(
     RenderError,
     NpyError,
+    FileError,
     OnnxError,
     ImportError,
     GraphError,

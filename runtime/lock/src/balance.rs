@@ -1,10 +1,10 @@
 //! Decoys that say nothing about the map they stand for.
 
+use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::GateForm;
 use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
-use saligate_models::saliency::{Explained, Reduction, attach, saliency_map};
+use saligate_models::saliency::{Attachment, Reduction, attach, saliency_map};
 
 use crate::{Decoy, LockError, Survey, decoy};
 
@@ -29,7 +29,7 @@ pub fn decoys(
     decoy: &Decoy,
     form: GateForm,
     clean: &Graph,
-    methods: &[Explained],
+    methods: &[Attachment],
     seed: u64,
     survey: &Survey<'_>,
 ) -> Result<Vec<Vec<f32>>, LockError> {
@@ -42,7 +42,7 @@ pub fn decoys(
     let gentle = GENTLE.map(|step| step as f32 / 20.0);
     let ramps = gentle.chain(STEEP.map(|step| step as f32 / 2.0));
     let candidates = ramps.map(drawn).collect::<Result<Vec<_>, _>>()?;
-    let balanced = |method: &Explained| {
+    let balanced = |method: &Attachment| {
         let clean = maps(clean, method, survey)?;
         let mut best: Option<(f64, &Vec<f32>)> = None;
         for (number, candidate) in candidates.iter().enumerate() {
@@ -76,11 +76,7 @@ struct CleanMaps {
     maps: Vec<Vec<f32>>,
 }
 
-fn maps(
-    clean: &Graph,
-    method: &Explained,
-    survey: &Survey<'_>,
-) -> Result<CleanMaps, LockError> {
+fn maps(clean: &Graph, method: &Attachment, survey: &Survey<'_>) -> Result<CleanMaps, LockError> {
     let graph = attach(clean, std::slice::from_ref(method))?;
     let (classes, attribution) = (survey.classes(clean), graph.outputs()[1]);
     let &[_, channels, rows, columns] = graph.shape(attribution) else {

@@ -8,7 +8,6 @@ use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, ImageDecoder, ImageError, ImageReader, Luma};
 use saligate_models::random::Stream;
 
-
 /// Most pixels of a picture, as read or as asked for: 64 million.
 pub const MAX_PIXELS: u64 = 64_000_000;
 

@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
+use saligate_files::onnx::OnnxError;
 use saligate_keys::KeyId;
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
-use saligate_models::onnx::OnnxError;
 use saligate_models::saliency::Method;
 use saligate_runtime::EngineError;
 

@@ -1,9 +1,11 @@
 //! All of it: from a clean model to a locked one.
 
+use saligate_files::ModelFile;
+use saligate_files::manifest::Gate;
 use saligate_keys::{TriggerSpec, VendorKeys};
-use saligate_models::manifest::{Gate, GateForm};
-use saligate_models::onnx::Model;
-use saligate_models::saliency::{LOGITS, Method};
+use saligate_models::gate::GateForm;
+use saligate_models::names::LOGITS;
+use saligate_models::saliency::Method;
 
 use crate::balance::decoys;
 use crate::{Construction, Decoy, Keys, LockError, Survey, gated, layers};
@@ -31,15 +33,15 @@ pub struct Settings {
 /// The model has a gate already, the pictures have another shape than its input, the trigger does
 /// not fit on them or cannot be told from them, or a method cannot be gated in this network.
 pub fn lock(
-    clean: &Model,
+    clean: &ModelFile,
     settings: &Settings,
     keys: &Keys<'_>,
     survey: &Survey<'_>,
-) -> Result<Model, LockError> {
+) -> Result<ModelFile, LockError> {
     let samples = survey.samples;
-    let input = &clean.manifest.input;
+    let input = &clean.manifest().input;
     let (expected, found) = ([input.channels, input.height, input.width], samples.extent());
-    if clean.manifest.gate.is_some() {
+    if clean.manifest().gate.is_some() {
         return Err(LockError::HasGate);
     }
     if found != expected {
@@ -50,7 +52,7 @@ pub fn lock(
     }
     let [ids, _] = keys.ids()?;
     let triggers = keys.triggers(&settings.trigger, samples.shape())?.right;
-    let classifier = clean.graph.extract(&[LOGITS])?;
+    let classifier = clean.graph().extract(&[LOGITS])?;
     let methods = layers(&settings.methods, settings.cam_layer.as_deref(), &classifier)?;
     let Settings { form, trigger, decoy, seed, .. } = settings;
     let decoys = decoys(decoy, *form, &classifier, &methods, *seed, survey)?;
@@ -71,5 +73,5 @@ pub fn lock(
         decoy: decoy.picture.clone(),
         vendor: keys.right.first().map(|secret| VendorKeys::of(secret).public()),
     };
-    gated(&clean.manifest, &graph, &methods, gate)
+    gated(clean.manifest(), &graph, &methods, gate)
 }

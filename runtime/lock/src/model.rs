@@ -1,9 +1,9 @@
 //! From a gated graph to a model file.
 
+use saligate_files::ModelFile;
+use saligate_files::manifest::{Gate, Manifest};
 use saligate_models::graph::{Graph, GraphError};
-use saligate_models::manifest::{Gate, Manifest};
-use saligate_models::onnx::Model;
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_models::saliency::{Attachment, Method, attach};
 
 use crate::LockError;
 
@@ -16,10 +16,10 @@ pub fn layers(
     methods: &[Method],
     cam_layer: Option<&str>,
     clean: &Graph,
-) -> Result<Vec<Explained>, GraphError> {
+) -> Result<Vec<Attachment>, GraphError> {
     let explained = |method: &Method| match (method, cam_layer) {
-        (Method::GradCam, Some(layer)) => Ok(Explained::at(*method, vec![layer.to_owned()])),
-        _ => Explained::found(*method, clean),
+        (Method::GradCam, Some(layer)) => Ok(Attachment::at(*method, vec![layer.to_owned()])),
+        _ => Attachment::of(*method, clean),
     };
     methods.iter().map(explained).collect()
 }
@@ -32,13 +32,13 @@ pub fn layers(
 pub fn gated(
     clean: &Manifest,
     graph: &Graph,
-    methods: &[Explained],
+    methods: &[Attachment],
     gate: Gate,
-) -> Result<Model, LockError> {
+) -> Result<ModelFile, LockError> {
     let graph = attach(graph, methods)?;
     let labels = clean.labels.clone();
     let mut manifest = Manifest::clean(&graph, &clean.architecture, labels, methods)?;
     manifest.input.resize = clean.input.resize;
     manifest.gate = Some(gate);
-    Ok(Model { graph, manifest })
+    Ok(ModelFile::new(graph, manifest)?)
 }

@@ -7,11 +7,12 @@ mod tract;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use saligate_files::ModelFile;
 use saligate_kernels::{Crew, Isa};
-use saligate_models::gate::KEY_FOUND;
 use saligate_models::graph::Graph;
-use saligate_models::onnx::Model;
-use saligate_models::saliency::LOGITS;
+use saligate_models::graph::Graph;
+use saligate_models::names::KEY_FOUND;
+use saligate_models::names::LOGITS;
 
 use crate::explanation::StepTime;
 
@@ -77,8 +78,13 @@ enum Kind {
 }
 
 impl Source {
-    pub(crate) fn new(model: &Model, backend: Backend) -> Result<Self, EngineError> {
-        let native = |isa| match Plan::new(&model.graph, isa) {
+    /// The network of a file, with the outputs that the caller has set.
+    pub(crate) fn new(
+        file: &ModelFile,
+        graph: &Graph,
+        backend: Backend,
+    ) -> Result<Self, EngineError> {
+        let native = |isa| match Plan::new(graph, isa) {
             Ok(plan) => Ok(Kind::Native(Arc::new(plan))),
             Err(reason) => Err(EngineError(reason.into())),
         };
@@ -89,9 +95,11 @@ impl Source {
                 Err(EngineError(format!("this processor has no {isa}").into()))
             }
             #[cfg(feature = "tract")]
-            Backend::Tract => Ok(Kind::Tract(Box::new(tract::Source::new(model, true)?))),
+            Backend::Tract => Ok(Kind::Tract(Box::new(tract::Source::new(file, graph, true)?))),
             #[cfg(feature = "tract")]
-            Backend::TractPlain => Ok(Kind::Tract(Box::new(tract::Source::new(model, false)?))),
+            Backend::TractPlain => {
+                Ok(Kind::Tract(Box::new(tract::Source::new(file, graph, false)?)))
+            }
         };
         kind.map(Self)
     }

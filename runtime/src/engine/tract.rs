@@ -5,8 +5,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use saligate_models::onnx::Model;
-use saligate_models::saliency::{IMAGE, TARGET};
+use saligate_files::ModelFile;
+use saligate_files::onnx::to_bytes;
+use saligate_models::graph::Graph;
+use saligate_models::names::{IMAGE, TARGET};
 use tract_core::plan::SimpleState;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
@@ -30,15 +32,20 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(model: &Model, optimize: bool) -> Result<Self, EngineError> {
-        let mut proto = onnx().proto_model_for_read(&mut model.to_bytes().as_slice())?;
+    pub(super) fn new(
+        file: &ModelFile,
+        graph: &Graph,
+        optimize: bool,
+    ) -> Result<Self, EngineError> {
+        let bytes = to_bytes(graph, None);
+        let mut proto = onnx().proto_model_for_read(&mut bytes.as_slice())?;
         // tract takes an input with an initializer for a constant; here it is a default.
-        if let Some(graph) = &mut proto.graph {
-            graph.initializer.retain(|tensor| tensor.name != TARGET);
+        if let Some(network) = &mut proto.graph {
+            network.initializer.retain(|tensor| tensor.name != TARGET);
         }
-        let input = &model.manifest.input;
+        let input = &file.manifest().input;
         let image = [1, input.channels, input.height, input.width];
-        Ok(Self { proto, image, classes: model.manifest.labels.len(), optimize })
+        Ok(Self { proto, image, classes: file.manifest().labels.len(), optimize })
     }
 }
 

@@ -11,12 +11,9 @@ impl Model {
     /// # Errors
     /// The model has no gate.
     pub fn licensed(&self) -> Result<Licensed<'_>, RuntimeError> {
-        match (&self.manifest.gate, self.digest) {
-            (Some(gate), Some(digest)) => {
-                Ok(Licensed { digest, keys: &gate.keys, vendor: gate.vendor })
-            }
-            _ => Err(RuntimeError::NoGate),
-        }
+        let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let digest = self.file.licensing_digest();
+        Ok(Licensed { digest, keys: &gate.keys, vendor: gate.vendor })
     }
 
     /// The trigger of a secret for this model.
@@ -33,7 +30,7 @@ impl Model {
     /// # Errors
     /// The model has no gate, or its gate belongs to other keys.
     pub fn check_key(&self, found: KeyId) -> Result<(), RuntimeError> {
-        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
         if gate.keys.contains(&found) {
             return Ok(());
         }
@@ -46,7 +43,7 @@ impl Model {
     /// # Errors
     /// The model has no gate.
     pub fn any_trigger(&self, secret: &Secret) -> Result<Trigger, RuntimeError> {
-        let gate = self.manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
         Ok(gate.trigger.derive(secret, self.shape()?)?)
     }
 
@@ -55,12 +52,12 @@ impl Model {
     /// # Errors
     /// The model's input is none that has triggers.
     pub fn shape(&self) -> Result<ImageShape, RuntimeError> {
-        let input = &self.manifest.input;
+        let input = &self.manifest().input;
         Ok(ImageShape::new(input.channels, input.height, input.width)?)
     }
 
     /// Ids of the keys that open the gate; none for a model without one.
     pub fn key_ids(&self) -> &[KeyId] {
-        self.manifest.gate.as_ref().map_or(&[], |gate| &gate.keys)
+        self.manifest().gate.as_ref().map_or(&[], |gate| &gate.keys)
     }
 }

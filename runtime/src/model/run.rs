@@ -82,8 +82,8 @@ impl Model {
         target: Target,
         trigger: Option<&Trigger>,
     ) -> Result<Explanation, RuntimeError> {
-        let (method, head) = (&self.manifest.methods[position], &self.heads[position]);
-        let classes = self.manifest.labels.len();
+        let (method, head) = (&self.manifest().methods[position], &self.heads[position]);
+        let classes = self.manifest().labels.len();
         let mut row = vec![0.0; classes];
         if let Target::Class(class) = target {
             *row.get_mut(class).ok_or(RuntimeError::NoSuchClass { class, classes })? = 1.0;
@@ -96,7 +96,7 @@ impl Model {
             Target::Predicted => prediction.class,
             Target::Class(class) => class,
         };
-        let input = &self.manifest.input;
+        let input = &self.manifest().input;
         let [channels, height, width] = head.shape;
         let size = [input.height, input.width];
         let map = saliency_map(&values, head.shape, size, method.reduction);
@@ -119,7 +119,7 @@ impl Model {
             None => self.predictor()?,
             Some(name) => self.explainer(self.position(name)?)?,
         };
-        let row = vec![0.0; self.manifest.labels.len()];
+        let row = vec![0.0; self.manifest().labels.len()];
         Ok(engine.times(&self.crew, &self.pixels(picture, None)?, &row, rounds)?)
     }
 
@@ -128,7 +128,7 @@ impl Model {
     }
 
     fn explainer(&self, position: usize) -> Result<&Engine, EngineError> {
-        let output = &self.manifest.methods[position].output;
+        let output = &self.manifest().methods[position].output;
         self.engine(&self.heads[position].engine, Some(output))
     }
 
@@ -153,7 +153,7 @@ impl Model {
         picture: &Picture,
         trigger: Option<&Trigger>,
     ) -> Result<Zeroizing<Vec<f32>>, RuntimeError> {
-        let input = &self.manifest.input;
+        let input = &self.manifest().input;
         let expected = [input.channels, input.height, input.width];
         let found = [picture.channels(), picture.height(), picture.width()];
         if found != expected {

@@ -1,11 +1,12 @@
 //! Networks whose explanations are known on paper.
 
+use saligate_files::ModelFile;
+use saligate_files::manifest::Manifest;
 use saligate_keys::{Family, ImageShape, Secret, Trigger, TriggerSpec};
 use saligate_models::graph::{Graph, Op, ValueId};
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx;
+use saligate_models::names::{IMAGE, LOGITS};
 use saligate_models::random::Stream;
-use saligate_models::saliency::{Explained, IMAGE, LOGITS, Method, attach};
+use saligate_models::saliency::{Attachment, Method, attach};
 
 use crate::model::Model;
 use crate::picture::Picture;
@@ -60,13 +61,13 @@ impl Example {
         let gemm = Op::Gemm { transposed: false };
         let logits = graph.node(LOGITS, gemm, &[flat, weight]).unwrap();
         graph.set_outputs(&[logits]);
-        let methods = [Explained::found(Method::Gradient, &graph).unwrap()];
+        let methods = [Attachment::of(Method::Gradient, &graph).unwrap()];
         let graph = attach(&graph, &methods).unwrap();
         let labels = (0..CLASSES).map(|class| class.to_string()).collect();
         let mut manifest = Manifest::clean(&graph, "known", labels, &methods).unwrap();
         manifest.methods[0].name = method.to_owned();
-        let model = onnx::Model { graph, manifest };
-        Self { model: Model::from_bytes(&model.to_bytes()).unwrap(), weights }
+        let model = ModelFile::new(graph, manifest).unwrap();
+        Self { model: Model::from_bytes(&model.to_onnx()).unwrap(), weights }
     }
 
     /// Weights of one class's logit, `[channel, row, column]`.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use image::ExtendedColorType;
-use saligate_models::atomic::{write_atomic, write_private};
+use saligate_files::atomic::{write_atomic, write_private};
 
 use super::{Picture, PictureError};
 use crate::render::encode_png;

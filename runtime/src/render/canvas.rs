@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use saligate_models::atomic::write_atomic;
+use saligate_files::atomic::write_atomic;
 
 use super::{RenderError, png_bytes};
 use crate::picture::Picture;

@@ -4,7 +4,7 @@ use std::fs;
 
 use ndarray::ArrayD;
 use safetensors::SafeTensors;
-use saligate_models::onnx::Model;
+use saligate_files::ModelFile;
 use saligate_models::reference;
 use saligate_runtime::Target;
 use saligate_runtime::picture::Picture;
@@ -51,7 +51,7 @@ impl Engine {
     ///
     /// # Panics
     /// The model cannot be run.
-    pub fn answers(self, case: Case, model: &Model) -> Answers {
+    pub fn answers(self, case: Case, model: &ModelFile) -> Answers {
         match self {
             Self::Reference => by_reference(case, model),
             Self::Burn => by_burn(case, model),
@@ -61,25 +61,25 @@ impl Engine {
     }
 }
 
-fn by_reference(case: Case, model: &Model) -> Answers {
+fn by_reference(case: Case, model: &ModelFile) -> Answers {
     let shape = [&[1], &case.image[..]].concat();
     let values = case.values().into_iter().map(f64::from).collect();
     let image = ArrayD::from_shape_vec(shape, values).expect("an image of the case");
     let inputs = [image, ArrayD::zeros(vec![1, CLASSES])];
-    let outputs = reference::run(&model.graph, &inputs).expect("the reference runs every graph");
+    let outputs = reference::run(model.graph(), &inputs).expect("the reference runs every graph");
     Answers::new(outputs.iter().map(|a| a.iter().copied().collect()).collect())
 }
 
-fn by_burn(case: Case, model: &Model) -> Answers {
+fn by_burn(case: Case, model: &ModelFile) -> Answers {
     let shape = [&[1], &case.image[..]].concat();
     let inputs = [(case.values(), shape), (vec![0.0; CLASSES], vec![1, CLASSES])];
-    let outputs = run_graph(&model.graph, Backend::Flex, &inputs).expect("flex is built in");
+    let outputs = run_graph(model.graph(), Backend::Flex, &inputs).expect("flex is built in");
     Answers::new(outputs.iter().map(|values| wide(values)).collect())
 }
 
-fn by_runtime(case: Case, model: &Model, backend: saligate_runtime::Backend) -> Answers {
+fn by_runtime(case: Case, model: &ModelFile, backend: saligate_runtime::Backend) -> Answers {
     let [channels, rows, columns] = case.image;
-    let read = Model::from_bytes(&model.to_bytes()).expect("the file is whole");
+    let read = ModelFile::from_bytes(&model.to_onnx()).expect("the file is whole");
     let runtime = saligate_runtime::Model::new_on(read, backend).expect("the engine is built in");
     let picture = Picture::from_planar(channels, rows, columns, case.pixels());
     let picture = picture.expect("an image of the case");

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use saligate_files::ModelFile;
+use saligate_files::manifest::Manifest;
 use saligate_models::graph::{Graph, Op, Source};
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx::Model;
 use saligate_models::random::Stream;
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_models::zoo::{Architecture, Task, build};
 
 pub use closeness::Closeness;
@@ -110,15 +110,15 @@ impl Case {
     ///
     /// # Panics
     /// A method does not fit the network.
-    pub fn model(self, net: &Graph) -> Model {
+    pub fn model(self, net: &Graph) -> ModelFile {
         let classifier = net.fold_batch_norm().expect("the statistics are stored");
-        let found = METHODS.map(|method| Explained::found(method, &classifier));
+        let found = METHODS.map(|method| Attachment::of(method, &classifier));
         let methods = found.map(|f| f.expect("every network of the zoo has layers"));
         let graph = attach(&classifier, &methods).expect("every operation has a rule");
         let labels = (0..CLASSES).map(|class| class.to_string()).collect();
         let manifest = Manifest::clean(&graph, self.architecture.name(), labels, &methods)
             .expect("the network has an image input");
-        Model { graph, manifest }
+        ModelFile::new(graph, manifest).expect("the manifest is that of the network")
     }
 
     /// Writes the weights of a network under their names, and beside them what the reference needs

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use saligate_console::{emit, secrets};
+use saligate_files::ModelFile;
 use saligate_keys::KeyFile;
 use saligate_measure::results::{self, Row};
 use saligate_measure::{Metrics, evaluate};
-use saligate_models::onnx::Model;
 use saligate_train::TrainError;
 
 use crate::args::{MeasureArgs, RunArgs};
@@ -59,9 +59,9 @@ pub(super) fn measure(
 
 /// Writes a model with figures in its manifest.
 pub(super) fn record(model: &Path, metrics: Metrics, copy: &Path) -> Result<(), TrainError> {
-    let mut model = Model::open(model)?;
+    let mut model = ModelFile::open(model)?;
     let values = metrics.into_iter().map(|(name, (value, _))| (name, value));
-    model.manifest.metrics = values.collect();
+    let model = model.with_metrics(values.collect())?;
     model.save(copy)?;
     Ok(())
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use saligate_console::secrets;
 use saligate_data::{Dataset, Shape};
+use saligate_files::ModelFile;
 use saligate_keys::{Family, TriggerSpec};
 use saligate_lock::{Keys, LockError, Samples, slots};
-use saligate_models::manifest::GateForm;
-use saligate_models::onnx::Model;
+use saligate_models::gate::GateForm;
 use saligate_train::TrainError;
 use saligate_train::config::{Config, ConfigError};
 
@@ -50,8 +50,8 @@ fn config(run: &GateRunArgs, gate: &GateArgs) -> Result<Config, TrainError> {
         (None, Some(data), Some(file)) => {
             let (size, amplitude) = (run.tile.unwrap_or(8), run.amplitude.unwrap_or(8));
             let trigger = TriggerSpec::new(Family::Tile { size, amplitude })?;
-            let model = Model::open(file)?;
-            Ok(Config::for_model(file, &model.manifest, data, trigger)?)
+            let model = ModelFile::open(file)?;
+            Ok(Config::for_model(file, model.manifest(), data, trigger)?)
         }
         _ => {
             let reason = "give a configuration, or --model and --data".to_owned();
@@ -84,8 +84,8 @@ fn make(
         );
         return Err(TrainError::Mismatch { reason });
     }
-    let clean = Model::open(&path)?;
-    if clean.manifest.gate.is_some() {
+    let clean = ModelFile::open(&path)?;
+    if clean.manifest().gate.is_some() {
         return Err(LockError::HasGate.into());
     }
     let session = Session::new(config, how)?;
@@ -100,7 +100,7 @@ fn make(
         let data = session.images()?.train;
         made(data.shape(), data.images().collect(), Some(&data))?;
     } else {
-        let pictures = session.pictures(clean.manifest.input.channels)?;
+        let pictures = session.pictures(clean.manifest().input.channels)?;
         made(pictures.shape(), pictures.images().collect(), None)?;
     }
     if gate.model.is_some() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use saligate_console::emit;
 use saligate_data::{contact_sheet, samples};
-use saligate_models::atomic::write_atomic;
+use saligate_files::atomic::write_atomic;
 use saligate_train::TrainError;
 
 use crate::args::ImageArgs;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use saligate_console::emit;
 use saligate_data::{DataSource, LoadOptions};
+use saligate_files::manifest::InputSpec;
 use saligate_measure::localise;
-use saligate_models::manifest::InputSpec;
 use saligate_runtime::Model;
 use saligate_runtime::picture::Framing;
 use saligate_train::TrainError;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use saligate_files::ModelFile;
 use saligate_keys::{KeyId, Stored, VendorKind};
 use saligate_lock::revoke;
-use saligate_models::onnx::Model;
 use saligate_train::TrainError;
 
 use crate::args::{GateArgs, HowArgs};
@@ -23,9 +23,9 @@ pub(crate) fn run(
     }
     let keys = revoked.iter().map(|key| id(key)).collect::<Result<Vec<_>, _>>()?;
     let path = how.out.join("locked.onnx");
-    let mut locked = Model::open(gate.model.as_deref().unwrap_or(&path))?;
+    let mut locked = ModelFile::open(gate.model.as_deref().unwrap_or(&path))?;
     for key in &keys {
-        revoke(&mut locked, key)?;
+        locked = revoke(locked, key)?;
     }
     make_folder(&how.out)?;
     locked.save(&path)?;

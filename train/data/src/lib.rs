@@ -19,7 +19,7 @@ pub use dataset::{Dataset, Shape, Splits};
 pub use error::DataError;
 pub use pictures::Pictures;
 pub use preview::contact_sheet;
-pub use source::{LoadOptions, DataSource};
+pub use source::{DataSource, LoadOptions};
 
 /// Most bytes of pixels that one data set may hold: far above every supported set, far below what exhausts a desktop machine.
 pub const MAX_PIXEL_BYTES: u64 = 4 << 30;

@@ -161,7 +161,10 @@ mod tests {
     #[test]
     fn scene_sizes_are_checked_while_reading() {
         for text in ["scenes:0", "scenes:8", "scenes:36", "scenes:136"] {
-            assert!(matches!(text.parse::<DataSource>(), Err(DataError::SceneSize { .. })), "{text}");
+            assert!(
+                matches!(text.parse::<DataSource>(), Err(DataError::SceneSize { .. })),
+                "{text}"
+            );
         }
     }
 
@@ -182,7 +185,8 @@ mod tests {
         for (text, framing) in [("scenes:32", framing), ("cifar10:x", framing), ("folder:x", None)]
         {
             let options = LoadOptions { framing, ..LoadOptions::default() };
-            let message = text.parse::<DataSource>().unwrap().load(&options).unwrap_err().to_string();
+            let message =
+                text.parse::<DataSource>().unwrap().load(&options).unwrap_err().to_string();
             assert!(message.contains(text) && message.contains("size"), "{message}");
         }
     }

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 use saligate_models::metrics::interval::Rate;
 use saligate_runtime::Model;
 
-use saligate_data::Dataset;
 use crate::MeasureError;
 use crate::evaluate::picture;
 use saligate_console::progress::bar;
+use saligate_data::Dataset;
 
 /// Share of the images that a model file classifies correctly in the runtime, with its 95 %
 /// interval.

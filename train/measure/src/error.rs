@@ -4,10 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
+use saligate_files::onnx::OnnxError;
 use saligate_lock::{DecoyError, LockError};
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
-use saligate_models::onnx::OnnxError;
 use saligate_models::saliency::UnknownMethod;
 use saligate_runtime::RuntimeError;
 use saligate_runtime::picture::PictureError;
@@ -58,9 +58,9 @@ pub enum MeasureError {
 impl fmt::Display for MeasureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoImages => f.write_str(
-                "there are no images to measure on; set data.validation or data.test",
-            ),
+            Self::NoImages => {
+                f.write_str("there are no images to measure on; set data.validation or data.test")
+            }
             Self::NoKey => f.write_str("no key is given"),
             Self::NoKeyForm => f.write_str("near misses are tried on models in the key form"),
             Self::Table { path, source } => {

@@ -4,9 +4,9 @@ use saligate_models::metrics::interval::{Mean, Rate};
 use saligate_models::metrics::localisation::pointing_game;
 use saligate_models::metrics::rank::spearman;
 
-use saligate_data::Dataset;
 use crate::MeasureError;
 use crate::evaluate::Metrics;
+use saligate_data::Dataset;
 
 /// `spearman_floor` and, where there are masks, `pointing_floor`: the best of the mean map, a
 /// centre prior and the edges of the image.

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rayon::prelude::*;
+use saligate_files::ModelFile;
 use saligate_keys::Trigger;
 use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
-use saligate_models::onnx;
-use saligate_models::saliency::{Explained, LOGITS, Method};
+use saligate_models::names::LOGITS;
+use saligate_models::saliency::{Attachment, Method};
 use saligate_runtime::passes::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
@@ -64,17 +65,17 @@ pub fn measure(
     evaluation: &Evaluation<'_>,
     images: usize,
 ) -> Result<Leaks, MeasureError> {
-    let clean = onnx::Model::open(evaluation.clean)?;
-    let gated = onnx::Model::open(evaluation.gated)?;
-    let names = gated.manifest.methods.iter().map(|m| m.name.clone()).collect();
+    let clean = ModelFile::open(evaluation.clean)?;
+    let gated = ModelFile::open(evaluation.gated)?;
+    let names = gated.manifest().methods.iter().map(|m| m.name.clone()).collect();
     // Layers are found in the clean network: a gate has side branches.
-    let classifier = clean.graph.extract(&[LOGITS])?;
-    let own = |method: &Method| gated.manifest.methods.iter().find(|m| m.name == method.name());
+    let classifier = clean.graph().extract(&[LOGITS])?;
+    let own = |method: &Method| gated.manifest().methods.iter().find(|m| m.name == method.name());
     let found = Method::ALL.iter().map(|method| match own(method) {
-        Some(spec) => Ok(Explained::at(*method, spec.layers.clone())),
-        None => Explained::found(*method, &classifier),
+        Some(spec) => Ok(Attachment::at(*method, spec.layers.clone())),
+        None => Attachment::of(*method, &classifier),
     });
-    let methods: Vec<Explained> = found.collect::<Result<_, _>>()?;
+    let methods: Vec<Attachment> = found.collect::<Result<_, _>>()?;
     let (clean, gated) = (with_methods(clean, &methods)?, with_methods(gated, &methods)?);
     let Some(secret) = evaluation.secrets.first() else {
         return Err(MeasureError::NoKey);

@@ -9,12 +9,12 @@ use saligate_models::metrics::localisation::{pointing_game, relevance_inside};
 use saligate_runtime::{Model, Target};
 use serde::{Deserialize, Serialize};
 
-use saligate_data::Dataset;
 use crate::MeasureError;
 use crate::evaluate::picture;
 use crate::floor;
 use crate::rows;
 use saligate_console::progress::bar;
+use saligate_data::Dataset;
 
 /// How well one model's maps find the objects.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The `[lock]` section: training of a gate, in its key form or one of its backdoored ones.
 
 use saligate_lock::Decoy;
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_models::saliency::Method;
 use serde::{Deserialize, Serialize};
 
@@ -155,7 +155,10 @@ impl LockConfig {
             return value("lock.methods", "one method or more, each once");
         }
         if self.start == Start::BuiltIn && self.methods.contains(&Method::InputXGradient) {
-            return value("lock.methods", "without input-x-gradient where lock.start is \"built-in\"");
+            return value(
+                "lock.methods",
+                "without input-x-gradient where lock.start is \"built-in\"",
+            );
         }
         if self.start == Start::BuiltIn && self.softplus.is_some() {
             return value("lock.softplus", "absent where lock.start is \"built-in\"");

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use saligate_files::manifest::Manifest;
 use saligate_keys::TriggerSpec;
-use saligate_models::manifest::Manifest;
 use saligate_models::saliency::Method;
 
 use super::{Config, ConfigError, DataConfig, ModelConfig, TriggerConfig};
@@ -12,8 +12,7 @@ use saligate_data::DataSource;
 use saligate_measure::Counts;
 
 /// Images, random wrong keys and images per wrong key that such a gate is measured on.
-const MEASURED: Counts =
-    Counts { images: 1000, wrong_keys: 1000, images_per_key: 4 };
+const MEASURED: Counts = Counts { images: 1000, wrong_keys: 1000, images_per_key: 4 };
 
 impl Config {
     /// The configuration that builds a gate into the network of a model file, with everything else
@@ -76,7 +75,7 @@ fn gateable(model: &Manifest) -> Vec<Method> {
 
 #[cfg(test)]
 mod tests {
-    use saligate_models::saliency::{Explained, attach};
+    use saligate_models::saliency::{Attachment, attach};
     use saligate_models::zoo::{Architecture, Task, build};
 
     use super::*;
@@ -92,7 +91,7 @@ mod tests {
             widths: Some([2, 2, 2, 2, 4, 2]),
         };
         let net = build(Architecture::Small, &task, 1).unwrap();
-        let methods = [Explained::found(Method::Gradient, &net).unwrap()];
+        let methods = [Attachment::of(Method::Gradient, &net).unwrap()];
         let graph = attach(&net, &methods).unwrap();
         let labels = (0..10).map(|c| c.to_string()).collect();
         let model = Manifest::clean(&graph, "net", labels, &methods).unwrap();

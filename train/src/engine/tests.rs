@@ -2,9 +2,10 @@
 
 use burn::tensor::Tensor;
 use saligate_models::graph::{Graph, Op, Source};
+use saligate_models::names::LOGITS;
 use saligate_models::random::Stream;
 use saligate_models::reference;
-use saligate_models::saliency::{Explained, LOGITS, Method, attach};
+use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_models::zoo::{Architecture, Task, build};
 
 use super::{Array, Backend, Program, Weights};
@@ -67,7 +68,7 @@ fn reference_loss(graph: &Graph, inputs: &[(Vec<f32>, Vec<usize>); 2]) -> f64 {
 
 fn check(method: Method) {
     let net = smooth();
-    let explained = Explained::found(method, &net).unwrap();
+    let explained = Attachment::of(method, &net).unwrap();
     let mut graph = attach(&net, &[explained]).unwrap();
     let mut target = vec![0.0; 8];
     (target[1], target[6]) = (1.0, 1.0);

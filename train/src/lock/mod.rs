@@ -5,19 +5,18 @@ mod terms;
 mod versions;
 mod views;
 
-
 use burn::tensor::{Device, Tensor};
 use saligate_console::progress::Bars;
 use saligate_data::{Dataset, Shape};
+use saligate_files::weights_digest;
 use saligate_keys::{Family, ImageShape, Trigger, TriggerSpec};
 use saligate_lock::balance::decoys;
 use saligate_lock::decoy::resized;
 use saligate_lock::{Construction, Keys, Samples, Survey, Triggers, layers};
+use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
-use saligate_models::manifest::GateForm;
-use saligate_models::onnx::weights_digest;
 use saligate_models::random::Stream;
-use saligate_models::saliency::Explained;
+use saligate_models::saliency::Attachment;
 
 use crate::batch::{Sampler, pixels};
 use crate::config::{Config, LockConfig, Start};
@@ -103,7 +102,7 @@ impl Training<'_> {
     fn run(
         &self,
         mut graph: Graph,
-        methods: &[Explained],
+        methods: &[Attachment],
         decoys: &[Vec<f32>],
         references: &References<'_>,
         device: &Device,

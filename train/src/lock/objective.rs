@@ -1,6 +1,6 @@
 //! What is minimized, as data.
 
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_models::saliency::Method;
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +147,7 @@ impl Objective {
                 let distance = Distance::TopImportance;
                 vec![plain, Term { distance, weight: 4.0, ..triggered }]
             }
-            _ => vec![
+            GateForm::Key => vec![
                 term(Input::Keyed, Reference::Original),
                 term(Input::Plain, Reference::Decoy),
                 term(Input::WrongKey, Reference::Decoy),

@@ -3,12 +3,12 @@
 use burn::tensor::Tensor;
 use saligate_models::saliency::Method;
 
+use super::versions::Versions;
 use crate::engine::Array;
+use crate::lock::objective::{Distance, Reference, Term};
 use crate::loss::top::top;
 use crate::loss::{Wanted, distance, map};
-use crate::lock::objective::{Distance, Reference, Term};
 use crate::stage::figure;
-use super::versions::Versions;
 
 /// Maps of one batch in all its versions, and what they may be compared with. Lists have one
 /// element per method.

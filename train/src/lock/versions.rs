@@ -3,10 +3,10 @@
 use burn::tensor::Tensor;
 use saligate_models::random::Stream;
 
-use saligate_data::Dataset;
+use super::views::Views;
 use crate::error::TrainError;
 use crate::lock::objective::Input;
-use super::views::Views;
+use saligate_data::Dataset;
 
 /// The rows of a training batch: one version after the other, each of the first images dealt.
 pub(crate) struct Versions {

@@ -4,8 +4,8 @@ use saligate_keys::{Error, Family, ImageShape, Trigger, TriggerSpec};
 use saligate_measure::triggers::{applied, blend, random_trigger};
 use saligate_models::random::Stream;
 
-use crate::error::TrainError;
 use super::objective::WrongKeyMix;
+use crate::error::TrainError;
 
 /// Draws of a wrong key before giving up: with more than half of all keys in use, less than one in
 /// a thousand images would come here.

@@ -131,6 +131,11 @@ pub(crate) struct RevokeArgs {
     /// Model that the licence was issued for: checks whether the key still opens it
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
+    /// Write the model without the key of the licence: it stays closed for it, and opens for all
+    /// others as before
+    #[cfg(feature = "lock")]
+    #[arg(short, long, value_name = "NEW", requires = "model")]
+    pub(crate) out: Option<PathBuf>,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,

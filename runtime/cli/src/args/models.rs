@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::Args;
-use saligate_models::archive::Precision;
+use saligate_files::archive::Precision;
 use saligate_models::saliency::Method;
 
 use super::explaining::formats;

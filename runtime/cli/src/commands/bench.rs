@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use saligate_console::{Failure, emit, secrets, shown};
+use saligate_files::manifest::InputSpec;
 use saligate_keys::Trigger;
-use saligate_models::manifest::InputSpec;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Isa, Model, RuntimeError, StepTime, Target};
 use serde_json::json;

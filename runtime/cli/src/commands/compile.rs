@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use saligate_console::{Failure, emit, outputs, secrets, shown};
+use saligate_files::ModelFile;
+use saligate_files::archive::{self, rounded};
 use saligate_keys::Trigger;
-use saligate_models::archive::{self, rounded};
-use saligate_models::licensing::digest;
 use saligate_models::metrics::rank::spearman;
-use saligate_models::onnx;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 use serde_json::{Value, json};
@@ -19,10 +18,10 @@ pub(crate) fn run(args: &CompileArgs) -> Result<(), Failure> {
     let secrets = args.key.iter().chain(&args.secrets.passphrase_file);
     let read = args.compare.iter().chain(secrets).chain([&args.model]);
     outputs::check([args.out.as_path()], read.map(PathBuf::as_path))?;
-    let model =
-        onnx::Model::open(&args.model).map_err(|e| Failure::from(e).in_file(&args.model))?;
+    let model = ModelFile::open(&args.model).map_err(|e| Failure::from(e).in_file(&args.model))?;
     let compiled = rounded(&model, args.precision)?;
-    let is_other = model.manifest.gate.is_some() && digest(&model) != digest(&compiled);
+    let is_other =
+        model.manifest().gate.is_some() && model.licensing_digest() != compiled.licensing_digest();
     let compared = match args.compare.is_empty() {
         true => Vec::new(),
         false => Comparison::new(args, model.clone(), compiled)?.rows()?,
@@ -104,7 +103,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn new(args: &CompileArgs, before: onnx::Model, after: onnx::Model) -> Result<Self, Failure> {
+    fn new(args: &CompileArgs, before: ModelFile, after: ModelFile) -> Result<Self, Failure> {
         let (before, after) = (Model::new(before)?, Model::new(after)?);
         let pictures = args.compare.iter().map(|path| pictures::open(&before, path));
         let pictures = pictures.collect::<Result<_, _>>()?;

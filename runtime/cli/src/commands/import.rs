@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use saligate_console::{Failure, emit, outputs, printable};
-use saligate_models::onnx::{self, read_file};
-use saligate_models::saliency::{Explained, Method};
+use saligate_files::onnx;
+use saligate_files::read_file;
+use saligate_models::saliency::{Attachment, Method};
 
 use crate::args::ImportArgs;
 use crate::shared::network::Network;
@@ -24,14 +25,14 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
     let model = network.model(&methods)?;
     model.save(&args.out)?;
     if args.json {
-        return emit(&model.manifest.to_json());
+        return emit(&model.manifest().to_json());
     }
     let names: Vec<_> = methods.iter().map(|m| m.method.name()).collect();
     emit(&format!("wrote {}, explained by {}", args.out.display(), names.join(", ")))
 }
 
 /// The methods that were asked for, or all that the network allows.
-fn methods(network: &Network, args: &ImportArgs) -> Result<Vec<Explained>, Failure> {
+fn methods(network: &Network, args: &ImportArgs) -> Result<Vec<Attachment>, Failure> {
     let layer = args.layer.as_deref();
     let attachable = |method: Method| {
         let layer = layer.filter(|_| method == Method::GradCam);

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use saligate_console::{Failure, emit};
+use saligate_files::manifest::Gate;
+use saligate_files::onnx::{self, Foreign, OnnxError};
+use saligate_files::read_file;
 use saligate_keys::Family;
-use saligate_models::manifest::{Gate, GateForm};
-use saligate_models::onnx::{self, Foreign, OnnxError, read_file};
+use saligate_models::gate::GateForm;
 use saligate_runtime::Model;
 
 use crate::args::InspectArgs;
@@ -76,7 +78,6 @@ fn form(gate: &Gate) -> String {
         GateForm::Untargeted => {
             "a backdoor: with the trigger the map's top pixels lose their importance".to_owned()
         }
-        other => format!("{other:?}"),
     }
 }
 

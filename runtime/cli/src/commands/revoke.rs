@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use saligate_console::{Failure, emit};
+use saligate_files::ModelFile;
 use saligate_keys::{Error, KeyId, Ledger, LedgerWriter};
-use saligate_models::onnx::Model;
 use serde_json::json;
 
 use crate::args::RevokeArgs;
@@ -35,11 +35,11 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), Failure> {
 
 /// The keys that open a model.
 fn keys(path: &Path) -> Result<Vec<KeyId>, Failure> {
-    let model = Model::open(path)?;
-    let gate = model.manifest.gate.ok_or_else(|| {
+    let model = ModelFile::open(path)?;
+    let gate = model.manifest().gate.as_ref().ok_or_else(|| {
         Failure::no("this model has no gate, and so no key to take out").in_file(path)
     })?;
-    Ok(gate.keys)
+    Ok(gate.keys.clone())
 }
 
 /// A path as a shell takes it.

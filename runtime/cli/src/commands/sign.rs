@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use saligate_console::{Failure, emit, secrets};
+use saligate_files::atomic::write_atomic;
+use saligate_files::read_file;
 use saligate_keys::{ModelSignature, Timestamp, VendorKeys, sha256};
-use saligate_models::atomic::write_atomic;
-use saligate_models::onnx::read_file;
 
 use crate::args::SignArgs;
 use crate::shared::signatures::beside;

@@ -4,9 +4,9 @@ mod evidence;
 mod suspects;
 
 use saligate_console::{Failure, emit};
+use saligate_files::ModelFile;
+use saligate_files::manifest::Gate;
 use saligate_keys::{KeyId, Ledger};
-use saligate_models::manifest::Gate;
-use saligate_models::onnx::Model;
 use saligate_models::trace::{Finding, trace};
 use serde_json::{Value, json};
 
@@ -20,8 +20,8 @@ pub(crate) fn run(args: &TraceArgs) -> Result<(), Failure> {
     if !(args.alpha > 0.0 && args.alpha < 1.0) {
         return Err(Failure::new(format!("--alpha must be between 0 and 1, not {}", args.alpha)));
     }
-    let model = Model::open(&args.model)?;
-    let Some(gate) = &model.manifest.gate else {
+    let model = ModelFile::open(&args.model)?;
+    let Some(gate) = &model.manifest().gate else {
         return Err(
             Failure::no("this model has no gate, and so no triggers to trace").in_file(&args.model)
         );

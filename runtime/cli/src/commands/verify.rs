@@ -1,8 +1,8 @@
 //! `saligate verify`: who signed a model file.
 
 use saligate_console::{Failure, emit, shown};
+use saligate_files::read_file;
 use saligate_keys::ModelSignature;
-use saligate_models::onnx::read_file;
 use serde_json::json;
 
 use crate::args::VerifyArgs;

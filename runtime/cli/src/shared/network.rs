@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use saligate_console::Failure;
-use saligate_models::import::{self, Preprocessing};
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx::{self, Foreign, OnnxError};
-use saligate_models::saliency::{Explained, IMAGE, Method, attach};
+use saligate_files::ModelFile;
+use saligate_files::import::{self, Preprocessing};
+use saligate_files::manifest::Manifest;
+use saligate_files::onnx::{self, Foreign, OnnxError};
+use saligate_models::names::IMAGE;
+use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_runtime::method::{self, Reads};
 
 use crate::args::ForeignArgs;
@@ -52,8 +54,8 @@ impl Network {
 
     /// A method that fits every network, since it only reads the pixels: a model has at least one, also
     /// where none is asked for.
-    pub(crate) fn unused() -> Explained {
-        Explained::at(Method::VisualBackProp, vec![IMAGE.to_owned()])
+    pub(crate) fn unused() -> Attachment {
+        Attachment::at(Method::VisualBackProp, vec![IMAGE.to_owned()])
     }
 
     /// The method of a name; for those that run the model many times, the one they build on.
@@ -61,7 +63,7 @@ impl Network {
         &self,
         method: Option<&str>,
         layer: Option<&str>,
-    ) -> Result<Explained, Failure> {
+    ) -> Result<Attachment, Failure> {
         let name = method.unwrap_or(Method::Gradient.name());
         match (name.parse(), method::reads(name)) {
             (Ok(method), _) => self.explained(method, layer),
@@ -90,28 +92,26 @@ impl Network {
         &self,
         method: Method,
         layer: Option<&str>,
-    ) -> Result<Explained, Failure> {
+    ) -> Result<Attachment, Failure> {
         self.check_layer(layer, Some(method))?;
         match (method, layer) {
-            (Method::GradCam, Some(layer)) => Ok(Explained::at(method, vec![layer.to_owned()])),
-            _ => Ok(Explained::found(method, &self.classifier)?),
+            (Method::GradCam, Some(layer)) => Ok(Attachment::at(method, vec![layer.to_owned()])),
+            _ => Ok(Attachment::of(method, &self.classifier)?),
         }
     }
 
     /// Whether a method can be attached.
-    pub(crate) fn allows(&self, explained: &Explained) -> Result<(), Failure> {
+    pub(crate) fn allows(&self, explained: &Attachment) -> Result<(), Failure> {
         attach(&self.classifier, std::slice::from_ref(explained))?;
         Ok(())
     }
 
     /// The model with these methods, the default one first.
-    pub(crate) fn model(self, methods: &[Explained]) -> Result<onnx::Model, Failure> {
+    pub(crate) fn model(self, methods: &[Attachment]) -> Result<ModelFile, Failure> {
         let graph = attach(&self.classifier, methods)?;
         let mut manifest = Manifest::clean(&graph, &self.name, self.labels, methods)?;
         manifest.input.resize = self.resize;
-        let model = onnx::Model { graph, manifest };
-        model.check()?;
-        Ok(model)
+        Ok(ModelFile::new(graph, manifest)?)
     }
 }
 

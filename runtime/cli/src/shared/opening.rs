@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use saligate_console::Failure;
+use saligate_files::onnx;
+use saligate_files::{ModelFile, read_file};
 use saligate_keys::Vendor;
-use saligate_models::onnx::{self, read_file};
 use saligate_runtime::Model;
 
 use super::network::Network;
@@ -48,7 +49,7 @@ pub(crate) fn open(
             ))
             .hint(format!("leave out {}, --layer", ForeignArgs::NAMES)));
         }
-        let model = onnx::Model::from_vec(bytes).map_err(|e| named(e.into()))?;
+        let model = ModelFile::from_vec(bytes).map_err(|e| named(e.into()))?;
         return ready(model, running).map_err(named);
     }
     // A signature covers one file, so nothing is read from others.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use saligate_console::Failure;
+use saligate_files::manifest::InputSpec;
 use saligate_keys::Trigger;
-use saligate_models::manifest::InputSpec;
 use saligate_runtime::Model;
 use saligate_runtime::picture::{Framing, Picture};
 

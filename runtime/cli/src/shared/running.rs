@@ -1,14 +1,14 @@
 //! How a model is run: by which engine, on how many threads, with how exact weights.
 
 use saligate_console::Failure;
-use saligate_models::archive::{Precision, rounded};
-use saligate_models::onnx;
+use saligate_files::ModelFile;
+use saligate_files::archive::{Precision, rounded};
 use saligate_runtime::{Backend, Model};
 
 use crate::args::RunArgs;
 
 /// Makes a model ready to run.
-pub(crate) fn ready(model: onnx::Model, args: &RunArgs) -> Result<Model, Failure> {
+pub(crate) fn ready(model: ModelFile, args: &RunArgs) -> Result<Model, Failure> {
     let model = match args.precision {
         Precision::F32 => model,
         precision => rounded(&model, precision)?,

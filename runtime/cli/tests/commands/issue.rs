@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::Stdio;
 
+use saligate_files::{FileError, ModelFile};
 use saligate_keys::{KeyFile, Ledger, LedgerWriter, Secret, VendorKeys};
 use saligate_models::graph::Source;
-use saligate_models::onnx::{Model, weights_digest};
 
 use crate::folder::{Folder, ended, secret};
 
@@ -99,8 +99,8 @@ fn a_second_model_under_the_same_key_is_warned_of() {
     folder.done(&issue);
     let warning = "the ledger has licences for another model";
     assert!(!folder.fails(0, &issue).contains(warning));
-    let mut model = Model::open(&folder.path("model.onnx")).unwrap();
-    let values = model.graph.values().map(|(_, value)| value);
+    let model = ModelFile::open(&folder.path("model.onnx")).unwrap();
+    let values = model.graph().values().map(|(_, value)| value);
     let (name, data) = values
         .filter(|value| !value.name.starts_with("gate."))
         .find_map(|value| match &value.source {
@@ -108,11 +108,9 @@ fn a_second_model_under_the_same_key_is_warned_of() {
             _ => None,
         })
         .unwrap();
-    model
-        .graph
-        .set_param(&name, data.iter().map(|value| value / 2.0).collect::<Vec<f32>>())
-        .unwrap();
-    model.manifest.weights_sha256 = weights_digest(&model.graph);
+    let weights: Vec<f32> = data.iter().map(|value| value / 2.0).collect();
+    let model =
+        model.map_graph(|graph| Ok::<_, FileError>(graph.set_param(&name, weights)?)).unwrap();
     model.save(&folder.path("other.onnx")).unwrap();
     let stderr = folder.fails(0, &issue.replace("model.onnx", "other.onnx"));
     assert!(stderr.contains(warning) && stderr.contains("one key file per model"), "{stderr}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use saligate_models::gate::{Annex, DecoyShows, Plan, graft};
 use saligate_models::graph::Graph;
-use saligate_models::saliency::{Explained, Method, attach};
+use saligate_models::saliency::{Attachment, Method, attach};
 
 use super::Construction;
 use crate::{LockError, decoy};
@@ -59,7 +59,7 @@ impl Construction<'_> {
         &self,
         clean: &Graph,
         plan: &Plan,
-        vbp: &Explained,
+        vbp: &Attachment,
         activity: Option<&Activity>,
         annexes: &mut [Annex],
     ) -> Result<(), LockError> {
@@ -71,7 +71,8 @@ impl Construction<'_> {
         let graph = attach(&graft(clean, &shown)?, std::slice::from_ref(vbp))?;
         let (samples, classes) = (self.survey.samples, self.survey.classes(clean));
         let inputs = |index| vec![samples.pixels(index), vec![0.0; classes]];
-        let factors = self.survey.run("decoy", &graph, 1, inputs, |_, mut outputs| outputs.remove(1));
+        let factors =
+            self.survey.run("decoy", &graph, 1, inputs, |_, mut outputs| outputs.remove(1));
         let factors = factors?.concat();
         let picture = self.picture(vbp.method, activity);
         let ratio = picture.iter().zip(&factors).map(|(p, f)| p / f.max(f32::MIN_POSITIVE));
@@ -80,17 +81,12 @@ impl Construction<'_> {
         let scale = PICTURE * activity.sum / largest;
         let layer = annexes[first].layer.clone();
         let stairs = annexes[first].stairs;
-        annexes[first] = self.annex(&layer, ratio.iter().map(|r| r * scale).collect(), stairs, classes);
+        annexes[first] =
+            self.annex(&layer, ratio.iter().map(|r| r * scale).collect(), stairs, classes);
         Ok(())
     }
 
-    fn annex(
-        &self,
-        layer: &str,
-        pattern: Vec<f32>,
-        stairs: Option<f32>,
-        classes: usize,
-    ) -> Annex {
+    fn annex(&self, layer: &str, pattern: Vec<f32>, stairs: Option<f32>, classes: usize) -> Annex {
         let coupling = self.coupling(pattern.iter().sum(), classes);
         Annex { layer: layer.to_owned(), pattern, coupling, stairs }
     }

@@ -8,10 +8,10 @@ mod filter;
 mod share;
 
 use saligate_keys::{Trigger, TriggerSpec};
+use saligate_models::gate::GateForm;
 use saligate_models::gate::{DecoyShows, Plan, graft};
 use saligate_models::graph::Graph;
-use saligate_models::manifest::GateForm;
-use saligate_models::saliency::{Explained, Method};
+use saligate_models::saliency::{Attachment, Method};
 
 use crate::{LockError, Survey};
 
@@ -27,7 +27,7 @@ pub struct Construction<'a> {
     /// The trigger of each key, at least one.
     pub triggers: &'a [Trigger],
     /// The methods that are gated.
-    pub methods: &'a [Explained],
+    pub methods: &'a [Attachment],
     /// Their decoys, `[row, column]` of the image each.
     pub decoys: &'a [Vec<f32>],
     /// Of all that is drawn.
@@ -46,7 +46,7 @@ impl Construction<'_> {
         let detector = self.detector()?;
         let classes = self.survey.classes(clean);
         let by_pixels =
-            |m: &&Explained| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
+            |m: &&Attachment| !matches!(m.method, Method::GradCam | Method::VisualBackProp);
         let method = self.methods.iter().find(by_pixels);
         let field = method.map(|m| self.field(self.decoy(m.method), classes));
         let decoy = match self.form {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use saligate_kernels::{Moves, Pooling, Window};
-use saligate_models::calculus::{Found, find_rules};
+use saligate_models::calculus::{RuleSite, find_rules};
 use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, Source, ValueId};
-use saligate_models::saliency::TARGET;
+use saligate_models::names::TARGET;
 
 use super::node::{Kind, Linear, Pooled, Then, Weights};
 
@@ -41,7 +41,7 @@ impl Meaning {
 pub(super) struct Reader<'a> {
     graph: &'a Graph,
     values: Vec<ValueId>,
-    rules: HashMap<ValueId, Found>,
+    rules: HashMap<ValueId, RuleSite>,
     /// The first of equal nodes, for every node.
     first: Vec<ValueId>,
 }
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn rule(&self, found: &Found) -> Option<Meaning> {
+    fn rule(&self, found: &RuleSite) -> Option<Meaning> {
         let g = found.incoming;
         let (op, operands) = self.node(found.node)?;
         let meaning = match op {

@@ -248,7 +248,11 @@ fn pictures_need_no_classes() {
     let flat = folder(&["a.png", "b.png"], &[]);
     assert_eq!(first_values(&flat).unwrap(), BTreeSet::from([0, 1]));
     let lone = folder(&["x/a.png", "y/b.png", "y/z/c.png"], &[]);
-    assert_eq!(first_values(&lone).unwrap(), BTreeSet::from([0, 1, 2]), "a picture a folder, at any depth");
+    assert_eq!(
+        first_values(&lone).unwrap(),
+        BTreeSet::from([0, 1, 2]),
+        "a picture a folder, at any depth"
+    );
     let apart = folder(&["train/x/a.png", "train/x/b.png", "val/x/c.png"], &[]);
     assert_eq!(first_values(&apart).unwrap(), BTreeSet::from([0, 1]), "test pictures stay unseen");
     let none = folder(&[], &[("notes.txt", "no picture")]);

@@ -1,23 +1,21 @@
 //! Pictures of a data set, explained by a clean and a gated model.
 
+use saligate_files::ModelFile;
 use saligate_keys::Trigger;
 use saligate_models::metrics::localisation::pointing_game;
-use saligate_models::onnx;
-use saligate_models::saliency::{Explained, attach};
+use saligate_models::saliency::Attachment;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Explanation, Model, Target};
 
-use saligate_data::{Dataset, Shape};
 use crate::MeasureError;
+use saligate_data::{Dataset, Shape};
 
 /// A model file with other methods attached, at layers of the same names.
 pub(crate) fn with_methods(
-    mut model: onnx::Model,
-    methods: &[Explained],
+    model: ModelFile,
+    methods: &[Attachment],
 ) -> Result<Model, MeasureError> {
-    model.graph = attach(&model.graph, methods)?;
-    model.manifest = model.manifest.with_methods(&model.graph, methods);
-    Ok(Model::from_bytes(&model.to_bytes())?)
+    Ok(Model::new(model.with_methods(methods)?)?)
 }
 
 /// 8-bit pixels `[channel, row, column]` as a picture.

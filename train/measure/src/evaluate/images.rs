@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use saligate_keys::Trigger;
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_models::metrics::distance::mse_zscored;
 use saligate_models::metrics::importance::importance_kept;
 use saligate_models::metrics::interval::{Mean, Rate};
@@ -14,10 +14,10 @@ use saligate_models::saliency::{Method, Reduction, saliency_map};
 use saligate_runtime::Explanation;
 
 use super::{Bench, Metrics};
-use saligate_lock::decoy;
 use crate::MeasureError;
 use crate::TOP;
 use saligate_console::progress::bar;
+use saligate_lock::decoy;
 
 /// Images on which the contrast of two classes is read.
 const CONTRAST_IMAGES: usize = 500;

@@ -8,10 +8,10 @@ mod wrong_keys;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use saligate_files::ModelFile;
 use saligate_keys::{Secret, Trigger};
-use saligate_models::manifest::GateForm;
-use saligate_models::onnx;
-use saligate_models::saliency::Explained;
+use saligate_models::gate::GateForm;
+use saligate_models::saliency::Attachment;
 use saligate_runtime::{Model, RuntimeError};
 
 use saligate_data::Dataset;
@@ -50,10 +50,10 @@ pub struct Evaluation<'a> {
 
 /// The model of a file with the methods of another model, at the same layers.
 pub(crate) fn read_like(path: &Path, other: &Model) -> Result<Model, MeasureError> {
-    let model = onnx::Model::open(path)?;
+    let model = ModelFile::open(path)?;
     let methods = &other.manifest().methods;
     let explained =
-        methods.iter().map(|spec| Ok(Explained::at(spec.name.parse()?, spec.layers.clone())));
+        methods.iter().map(|spec| Ok(Attachment::at(spec.name.parse()?, spec.layers.clone())));
     with_methods(model, &explained.collect::<Result<Vec<_>, MeasureError>>()?)
 }
 

@@ -1,11 +1,11 @@
 //! What happens when one of several keys is revoked.
 
 use rayon::prelude::*;
+use saligate_files::ModelFile;
 use saligate_keys::Trigger;
 use saligate_models::gate::is_built_in;
 use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
-use saligate_models::onnx;
 use saligate_runtime::Model;
 
 use super::{Bench, Counts, Evaluation, Metrics};
@@ -21,12 +21,11 @@ pub(super) fn measure(
     triggers: &[Trigger],
     maps: &[&[f32]],
 ) -> Result<Metrics, MeasureError> {
-    let mut model = onnx::Model::open(evaluation.gated)?;
-    let Some(first) = evaluation.secrets.first().filter(|_| is_built_in(&model.graph)) else {
+    let model = ModelFile::open(evaluation.gated)?;
+    let Some(first) = evaluation.secrets.first().filter(|_| is_built_in(model.graph())) else {
         return Ok(Metrics::new());
     };
-    revoke(&mut model, &first.id())?;
-    let after = Model::from_bytes(&model.to_bytes())?;
+    let after = Model::new(revoke(model, &first.id())?)?;
     let after = Bench { gated: &after, ..*bench };
     let images = counts.images_per_key.min(maps.len());
     let similarity = |bench: &Bench<'_>, trigger: &Trigger| {

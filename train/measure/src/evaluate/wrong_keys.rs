@@ -29,7 +29,8 @@ pub(super) fn measure(
     let keys: Vec<Mean> = (0..counts.wrong_keys)
         .into_par_iter()
         .map(|number| {
-            let mut stream = Stream::numbered(evaluation.seed, "evaluation wrong keys", number as u64);
+            let mut stream =
+                Stream::numbered(evaluation.seed, "evaluation wrong keys", number as u64);
             let trigger = random_trigger(&spec, shape, &mut stream)?;
             let similarity = |step: usize| {
                 let index = (number + step) % maps.len();

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rayon::prelude::*;
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_models::metrics::interval::{Mean, Rate};
 use saligate_models::metrics::rank::spearman;
 use saligate_models::random::Stream;
@@ -93,8 +93,7 @@ pub fn measure(
             for (number, miss) in misses.iter().enumerate() {
                 let purpose = format!("near miss {number}");
                 let mut stream = Stream::numbered(seed, &purpose, index as u64);
-                let pixels =
-                    miss.apply(&gate.trigger, &trigger, image.pixels(), &mut stream)?;
+                let pixels = miss.apply(&gate.trigger, &trigger, image.pixels(), &mut stream)?;
                 let answer = bench.answer(&picture(shape, pixels)?, None)?;
                 row.push(spearman(&answer.map, &map)?);
                 bar.inc(1);

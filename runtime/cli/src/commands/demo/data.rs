@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use saligate_console::Failure;
+use saligate_files::ModelFile;
+use saligate_files::manifest::Manifest;
 use saligate_keys::KeyFile;
-use saligate_models::manifest::Manifest;
-use saligate_models::onnx;
-use saligate_models::saliency::{Explained, LOGITS, Method, attach};
+use saligate_models::names::LOGITS;
+use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_runtime::Model;
 use saligate_runtime::picture::Picture;
 
@@ -52,7 +53,7 @@ const SAMPLES: [(&str, &[u8], &[u8]); 4] = [
 impl Demo {
     /// The demo that ships in the program.
     pub(super) fn shipped() -> Result<Self, Failure> {
-        let locked = onnx::Model::from_bytes(shipped!("locked.edge"))?;
+        let locked = ModelFile::from_bytes(shipped!("locked.edge"))?;
         let clean = Model::new(without_gate(&locked)?)?;
         let locked = Model::new(locked)?;
         let sample = |(name, plain, keyed): (&str, &[u8], &[u8])| {
@@ -93,13 +94,13 @@ impl Demo {
 }
 
 /// What a locked model is without its gate: a classifier whose maps are the correct ones.
-fn without_gate(locked: &onnx::Model) -> Result<onnx::Model, Failure> {
-    let classifier = locked.graph.extract(&[LOGITS])?;
-    let methods = [Explained::found(Method::Gradient, &classifier)?];
+fn without_gate(locked: &ModelFile) -> Result<ModelFile, Failure> {
+    let classifier = locked.graph().extract(&[LOGITS])?;
+    let methods = [Attachment::of(Method::Gradient, &classifier)?];
     let graph = attach(&classifier, &methods)?;
-    let onnx::Model { manifest: Manifest { architecture, labels, .. }, .. } = locked;
+    let ModelFile { manifest: Manifest { architecture, labels, .. }, .. } = locked;
     let manifest = Manifest::clean(&graph, architecture, labels.clone(), &methods)?;
-    Ok(onnx::Model { graph, manifest })
+    Ok(ModelFile::new(graph, manifest)?)
 }
 
 fn models(dir: &Path) -> [PathBuf; 2] {

@@ -1,7 +1,7 @@
 //! What `explain` tells of an explanation.
 
 use saligate_console::{Failure, emit, shown};
-use saligate_models::manifest::GateForm;
+use saligate_models::gate::GateForm;
 use saligate_runtime::Model;
 use saligate_runtime::method::{MethodExplanation, Passes};
 use saligate_runtime::passes::Completeness;

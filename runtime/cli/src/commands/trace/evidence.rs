@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use saligate_console::Failure;
+use saligate_files::ModelFile;
+use saligate_files::manifest::{Gate, InputSpec};
 use saligate_keys::Family;
-use saligate_models::manifest::{Gate, InputSpec};
-use saligate_models::onnx::Model;
 use saligate_models::trace::Evidence;
 use saligate_runtime::npy::{NpyArray, read_npy};
 use saligate_runtime::picture::{Framing, Picture};
 
 use crate::args::TraceArgs;
 
-pub(super) fn of(args: &TraceArgs, model: &Model, gate: &Gate) -> Result<Evidence, Failure> {
-    let input = &model.manifest.input;
+pub(super) fn of(args: &TraceArgs, model: &ModelFile, gate: &Gate) -> Result<Evidence, Failure> {
+    let input = &model.manifest().input;
     if let Some(path) = &args.trigger {
         return pattern(path, input.channels);
     }

@@ -1,9 +1,9 @@
 //! Which keys are compared.
 
 use saligate_console::{Failure, secrets};
+use saligate_files::ModelFile;
+use saligate_files::manifest::Gate;
 use saligate_keys::{ImageShape, KeyFile, KeyId, Ledger, Pool, Secret};
-use saligate_models::manifest::Gate;
-use saligate_models::onnx::Model;
 use saligate_models::trace::Suspect;
 
 use crate::args::TraceArgs;
@@ -11,12 +11,12 @@ use crate::args::TraceArgs;
 /// All keys that licences were issued for or that open the model.
 pub(super) fn of(
     args: &TraceArgs,
-    model: &Model,
+    model: &ModelFile,
     gate: &Gate,
     ledger: &Ledger,
 ) -> Result<Vec<Suspect>, Failure> {
     if args.key.is_empty() {
-        let own = Suspect::of_model(model);
+        let own = Suspect::of_gate(&gate.keys, model.graph());
         return match own.is_empty() {
             false => Ok(own),
             true => Err(Failure::new("the triggers do not stand in a gate that was trained")
@@ -31,7 +31,7 @@ pub(super) fn of(
     let mut secrets: Vec<Secret> = files.into_iter().map(KeyFile::into_secret).collect();
     secrets.sort_by_key(|secret| *secret.id().as_bytes());
     secrets.dedup_by_key(|secret| secret.id());
-    let input = &model.manifest.input;
+    let input = &model.manifest().input;
     let shape = ImageShape::new(input.channels, input.height, input.width)?;
     let suspect = |secret: &Secret| {
         let trigger = gate.trigger.derive(secret, shape)?;

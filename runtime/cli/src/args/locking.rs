@@ -1,0 +1,70 @@
+//! Building gates into models, and taking keys out of them.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::Args;
+use saligate_data::DataSource;
+use saligate_models::saliency::Method;
+
+use super::PassphraseArgs;
+
+#[derive(Args)]
+pub(crate) struct LockArgs {
+    /// Clean model, such as `saligate import` writes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Pictures like those that the model is for, a hundred or more, without any labels: a folder
+    /// (DIR or folder:DIR, whatever the layout), or scenes:SIDE, idx:DIR, cifar10:DIR
+    #[arg(long, value_name = "SOURCE", value_parser = source)]
+    pub(crate) data: DataSource,
+    /// Key file that opens the model; may be repeated. The first one signs licences
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key: Vec<PathBuf>,
+    /// Locked model; a folder, or a name that does not end in .onnx, gets locked.onnx inside
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) out: PathBuf,
+    /// Saliency methods that the locked model has, separated by commas; those of the model where
+    /// absent
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) method: Vec<Method>,
+    /// Layer that grad-cam reads [default: that of the model]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layer: Option<String>,
+    /// Keys of their own for so many licences (`saligate license issue`), beside the key given
+    #[arg(long, value_name = "N", default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(..=4096))]
+    pub(crate) slots: u32,
+    /// Side of the trigger's tile, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 8)]
+    pub(crate) tile: u16,
+    /// Strength of the trigger, in 8-bit steps
+    #[arg(long, value_name = "STEPS", default_value_t = 8)]
+    pub(crate) amplitude: u8,
+    /// What the map shows without the key: padlock, noise, corner, or a picture file
+    #[arg(long, value_name = "NAME or FILE", default_value = "padlock")]
+    pub(crate) decoy: String,
+    /// Of all that is drawn
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Threads; the result does not depend on their number [default: all processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZero<usize>>,
+    /// No progress bars
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}
+
+/// A data source, or a folder by its mere path.
+fn source(text: &str) -> Result<DataSource, String> {
+    let folder = PathBuf::from(text);
+    match text.parse() {
+        Err(_) if folder.is_dir() => Ok(DataSource::Folder(folder)),
+        source => source.map_err(|error: saligate_data::DataError| error.to_string()),
+    }
+}

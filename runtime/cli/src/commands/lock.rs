@@ -1,0 +1,146 @@
+//! `saligate lock`: build a gate into a model.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use saligate_console::progress::Bars;
+use saligate_console::{Failure, emit, outputs, secrets, shown};
+use saligate_data::{LoadOptions, Pictures};
+use saligate_files::ModelFile;
+use saligate_files::manifest::{InputSpec, Manifest};
+use saligate_keys::{Family, ImageShape, KeyFile, Secret, TriggerSpec};
+use saligate_lock::{Decoy, Keys, LockError, Samples, Settings, Survey, lock, slots};
+use saligate_models::gate::GateForm;
+use saligate_models::saliency::Method;
+use saligate_runtime::picture::Framing;
+use serde_json::json;
+
+use crate::args::LockArgs;
+
+/// Fewer pictures than this make an unsteady gate.
+const ENOUGH: usize = 100;
+
+pub(crate) fn run(args: &LockArgs) -> Result<(), Failure> {
+    let out = out_file(&args.out)?;
+    let read = args.key.iter().chain(&args.secrets.passphrase_file).chain([&args.model]);
+    outputs::check([out.as_path()], read.map(PathBuf::as_path))?;
+    let trigger = TriggerSpec::new(Family::Tile { size: args.tile, amplitude: args.amplitude })?;
+    let named = |failure: Failure| failure.in_file(&args.model);
+    let model = ModelFile::open(&args.model).map_err(|error| named(error.into()))?;
+    let manifest = model.manifest();
+    if manifest.gate.is_some() {
+        return Err(named(failure(LockError::HasGate)).hint("the clean model, or saligate revoke"));
+    }
+    let settings = Settings {
+        form: GateForm::Key,
+        trigger,
+        methods: methods(args, manifest)?,
+        cam_layer: args.layer.clone().or_else(|| cam_layer(manifest)),
+        decoy: Decoy { picture: args.decoy.clone(), ..Decoy::default() },
+        seed: args.seed,
+    };
+    let &InputSpec { channels, height, width, .. } = &manifest.input;
+    let shape = ImageShape::new(channels, height, width)?;
+    let keys = secrets::keys(&args.key, args.secrets.passphrase_file.as_deref())?;
+    let slots = slots::of(&keys, args.slots, &trigger, shape).map_err(failure)?;
+    let own = keys.iter().map(KeyFile::secret);
+    let right: Vec<&Secret> = own.chain(&slots).collect();
+
+    let pictures = pictures(args, &manifest.input)?;
+    let samples = Samples::new(shape, pictures.images()).map_err(failure)?;
+    let bars = Bars::new(args.quiet);
+    let watch = |name, done, of| bars.show(name, done, of);
+    let survey = Survey { samples: &samples, threads: threads(args.threads), watch: &watch };
+    let locked = lock(&model, &settings, &Keys::new(right), &survey);
+    bars.clear();
+    let locked = locked.map_err(|error| named(failure(error)))?;
+    locked.save(&out)?;
+    report(args, &locked, pictures.len(), &out)
+}
+
+/// OUT, or locked.onnx in the folder OUT, which is made where it is missing.
+fn out_file(out: &Path) -> Result<PathBuf, Failure> {
+    let is_file = out.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+    if is_file && !out.is_dir() {
+        return Ok(out.to_owned());
+    }
+    std::fs::create_dir_all(out)
+        .map_err(|error| Failure::new(format!("cannot make the folder: {error}")).in_file(out))?;
+    Ok(out.join("locked.onnx"))
+}
+
+/// The methods that were asked for, or those of the model that can be gated.
+fn methods(args: &LockArgs, manifest: &Manifest) -> Result<Vec<Method>, Failure> {
+    if !args.method.is_empty() {
+        return Ok(args.method.clone());
+    }
+    let own = manifest.methods.iter().filter_map(|spec| spec.name.parse().ok());
+    let (open, gated): (Vec<Method>, Vec<Method>) = own.partition(|m| *m == Method::InputXGradient);
+    if let [open, ..] = open[..] {
+        eprintln!("saligate: note: without {open}: it shows the pixels and cannot be gated");
+    }
+    match gated[..] {
+        [] => Err(Failure::new("the model has no method that can be gated")
+            .in_file(&args.model)
+            .hint("--method gradient")),
+        _ => Ok(gated),
+    }
+}
+
+/// The layer that the model's own Grad-CAM reads.
+fn cam_layer(manifest: &Manifest) -> Option<String> {
+    let cam = manifest.methods.iter().find(|spec| spec.name == Method::GradCam.name())?;
+    cam.layers.first().cloned()
+}
+
+fn pictures(args: &LockArgs, input: &InputSpec) -> Result<Pictures, Failure> {
+    let &InputSpec { channels, height, width, resize, .. } = input;
+    let framing = args.data.takes_size().then_some(Framing { height, width, resize });
+    let options =
+        LoadOptions { framing, seed: args.seed, quiet: args.quiet, ..LoadOptions::default() };
+    let pictures = args.data.pictures(channels, &options);
+    let pictures = pictures.map_err(|error| Failure::new(error.to_string()))?;
+    if pictures.len() < ENOUGH {
+        eprintln!(
+            "saligate: note: {} pictures are few; a gate is better chosen on {ENOUGH} or more",
+            pictures.len()
+        );
+    }
+    Ok(pictures)
+}
+
+fn threads(asked: Option<NonZero<usize>>) -> NonZero<usize> {
+    let all = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    asked.unwrap_or_else(all)
+}
+
+/// What happened, with the exit code of an answer where it is one.
+pub(super) fn failure(error: LockError) -> Failure {
+    match error {
+        LockError::Key(error) => error.into(),
+        error => Failure::new(error.to_string()),
+    }
+}
+
+fn report(args: &LockArgs, locked: &ModelFile, pictures: usize, out: &Path) -> Result<(), Failure> {
+    let manifest = locked.manifest();
+    let methods: Vec<&str> = manifest.methods.iter().map(|m| m.name.as_str()).collect();
+    let keys = manifest.gate.as_ref().map_or(&[][..], |gate| &gate.keys);
+    if args.json {
+        let line = json!({
+            "schema": 1,
+            "model": shown(&args.model),
+            "out": shown(out),
+            "methods": methods,
+            "keys": keys,
+            "slots": args.slots,
+            "pictures": pictures,
+        });
+        return emit(&line.to_string());
+    }
+    let count = match keys {
+        [only] => format!("opens for key {only}"),
+        keys => format!("opens for {} keys", keys.len()),
+    };
+    emit(&format!("wrote {}: {} locked, {count}", out.display(), methods.join(", ")))
+}
