@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use saligate_keys::{Issued, Ledger, Timestamp};
+use saligate_keys::{IssuedLicense, Ledger, Timestamp};
 use serde_json::{Value, json};
 
 use crate::error::CliError;
@@ -37,7 +37,7 @@ pub(super) fn run(path: &Path, as_json: bool) -> Result<(), CliError> {
     })
 }
 
-fn state(issued: &Issued, now: Timestamp) -> &'static str {
+fn state(issued: &IssuedLicense, now: Timestamp) -> &'static str {
     let claims = issued.claims();
     match issued.revoked {
         Some(_) => "revoked",
@@ -47,7 +47,7 @@ fn state(issued: &Issued, now: Timestamp) -> &'static str {
     }
 }
 
-fn row(issued: &Issued, now: Timestamp) -> Value {
+fn row(issued: &IssuedLicense, now: Timestamp) -> Value {
     json!({
         "state": state(issued, now),
         "revoked": issued.revoked,
