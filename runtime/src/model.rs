@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use saligate_kernels::Crew;
-use saligate_keys::{ImageShape, KeyId, Licensed, ModelDigest, Secret, Trigger};
+use saligate_keys::{ImageShape, KeyId, LicensedModel, ModelDigest, Secret, Trigger};
 use saligate_models::gate::KEY_FOUND;
 use saligate_models::licensing;
 use saligate_models::manifest::{Manifest, MethodSpec};
@@ -162,10 +162,10 @@ impl Model {
     ///
     /// # Errors
     /// The model has no gate.
-    pub fn licensed(&self) -> Result<Licensed<'_>, RuntimeError> {
+    pub fn licensed(&self) -> Result<LicensedModel<'_>, RuntimeError> {
         match (&self.manifest.gate, self.digest) {
             (Some(gate), Some(digest)) => {
-                Ok(Licensed { digest, keys: &gate.keys, vendor: gate.vendor })
+                Ok(LicensedModel { digest, keys: &gate.keys, vendor: gate.vendor })
             }
             _ => Err(RuntimeError::NoGate),
         }

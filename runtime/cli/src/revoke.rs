@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use saligate_keys::{Error, KeyId, Ledger, LedgerWriter};
+use saligate_keys::{Error, KeyId, Ledger, LedgerError, LedgerWriter};
 use saligate_models::onnx::Model;
 use serde_json::json;
 
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), CliError> {
     let model = model.transpose()?;
     let mut writer = LedgerWriter::open_existing(&args.ledger)?;
     let serial = args.serial;
-    let issued = writer.ledger().get(serial).ok_or(Error::Serial { serial })?;
+    let issued = writer.ledger().get(serial).ok_or(LedgerError::Serial { serial })?;
     issued.verify().map_err(|error| CliError::from(error).in_file(&args.ledger))?;
     let key = issued.claims().key;
     match writer.revoke(serial) {
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), CliError> {
             report(args, model, writer.ledger(), key, true)
         }
         // Whoever asks again may have lost the command.
-        Err(error @ Error::AlreadyRevoked { .. }) => {
+        Err(error @ Error::Ledger(LedgerError::AlreadyRevoked { .. })) => {
             report(args, model, writer.ledger(), key, false)?;
             Err(error.into())
         }
