@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use saligate_keys::{Family, KeyFile, KeyId, Passphrase, Secret, Stored, TriggerSpec, VendorKind};
+use saligate_keys::{
+    Family, KeyFile, KeyId, Passphrase, Secret, StoredSecret, TriggerSpec, VendorKind,
+};
 use saligate_models::graph::Graph;
 use saligate_models::manifest::{GateForm, InputSpec};
 use saligate_models::onnx::Model;
@@ -437,7 +439,7 @@ fn revoked_id(key: &Path) -> Result<KeyId, TrainError> {
     let id = key.to_str().and_then(|text| text.parse().ok());
     match id {
         Some(id) if !key.exists() => Ok(id),
-        _ => Ok(Stored::<VendorKind>::read(key)?.about().public),
+        _ => Ok(StoredSecret::<VendorKind>::read(key)?.about().public),
     }
 }
 
@@ -666,13 +668,13 @@ fn secrets(keys: &[KeyFile]) -> Vec<&Secret> {
 
 fn read_key(path: &Path, args: &PassphraseArgs) -> Result<KeyFile, TrainError> {
     let io = |path: &Path, source| TrainError::Io { path: path.to_owned(), source };
-    let stored = Stored::read(path)?;
+    let stored = StoredSecret::read(path)?;
     if stored.permissions_too_open() {
         eprintln!("warning: others can read {}; try chmod 600", path.display());
     }
     let sealed = match stored {
-        Stored::Open(key) => return Ok(key),
-        Stored::Sealed(sealed) => sealed,
+        StoredSecret::Open(key) => return Ok(key),
+        StoredSecret::Sealed(sealed) => sealed,
     };
     let passphrase = match &args.passphrase_file {
         Some(file) => Passphrase::read_from(File::open(file).map_err(|e| io(file, e))?)?,

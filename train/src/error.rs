@@ -126,3 +126,15 @@ from!(
     Metric(MetricError),
     Backend(UnknownBackend),
 );
+
+impl From<saligate_keys::SecretFileError> for TrainError {
+    fn from(error: saligate_keys::SecretFileError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+impl From<saligate_keys::TriggerError> for TrainError {
+    fn from(error: saligate_keys::TriggerError) -> Self {
+        Self::Key(error.into())
+    }
+}

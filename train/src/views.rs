@@ -1,6 +1,6 @@
 //! Versions of an image that a gate is trained on.
 
-use saligate_keys::{Error, Family, ImageShape, Secret, Trigger, TriggerSpec};
+use saligate_keys::{Family, ImageShape, Secret, Trigger, TriggerError, TriggerSpec};
 use saligate_models::random::Stream;
 
 use crate::error::TrainError;
@@ -42,7 +42,7 @@ impl Views<'_> {
         Err(TrainError::Mismatch { reason: reason.to_owned() })
     }
 
-    fn drawn(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn drawn(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, TriggerError> {
         let mix = &self.mix;
         // A patch replaces pixels: it has no signs to flip, and its place is fixed.
         let signs = f32::from(u8::from(!matches!(self.spec.family(), Family::Patch { .. })));
@@ -64,11 +64,16 @@ impl Views<'_> {
         }
     }
 
-    fn random(&self, stream: &mut Stream) -> Result<Trigger, Error> {
+    fn random(&self, stream: &mut Stream) -> Result<Trigger, TriggerError> {
         random_trigger(self.spec, self.shape, stream)
     }
 
-    fn flipped(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn flipped(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let cells = near.cells();
         let least = ((cells as f32 * self.mix.least_flipped) as usize).max(1);
         let count = least + stream.below((cells / 2).saturating_sub(least) + 1);
@@ -77,7 +82,12 @@ impl Views<'_> {
         applied(&near.flip(&order)?, image)
     }
 
-    fn shifted(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn shifted(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let (rows, columns) = (self.shape.height(), self.shape.width());
         let (down, right) = loop {
             let shift = (stream.below(rows), stream.below(columns));
@@ -88,12 +98,22 @@ impl Views<'_> {
         applied(&near.shifted(down as isize, right as isize)?, image)
     }
 
-    fn weaker(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn weaker(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let share = stream.uniform(0.0, 0.5);
         Ok(blend(image, &applied(near, image)?, share))
     }
 
-    fn partial(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn partial(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let keyed = applied(near, image)?;
         let (height, width) = (self.shape.height(), self.shape.width());
         let side = stream.uniform(0.25, 0.6).sqrt();
@@ -109,7 +129,12 @@ impl Views<'_> {
         Ok(pasted)
     }
 
-    fn blended(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn blended(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let other = applied(&self.random(stream)?, image)?;
         Ok(blend(&other, &applied(near, image)?, stream.uniform(0.3, 0.6)))
     }
@@ -120,7 +145,7 @@ pub(crate) fn random_trigger(
     spec: &TriggerSpec,
     shape: ImageShape,
     stream: &mut Stream,
-) -> Result<Trigger, Error> {
+) -> Result<Trigger, TriggerError> {
     let mut secret = [0; Secret::LEN];
     stream.fill(&mut secret);
     spec.derive(&Secret::from_bytes(&secret), shape)
@@ -134,7 +159,7 @@ fn one_of<'a>(triggers: &'a [Trigger], stream: &mut Stream) -> &'a Trigger {
     }
 }
 
-pub(crate) fn applied(trigger: &Trigger, image: &[u8]) -> Result<Vec<u8>, Error> {
+pub(crate) fn applied(trigger: &Trigger, image: &[u8]) -> Result<Vec<u8>, TriggerError> {
     let mut triggered = image.to_vec();
     trigger.apply(&mut triggered)?;
     Ok(triggered)
