@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use saligate_keys::{IdentityKind, Kind, ModelSignature, Stored, VendorKind};
+use saligate_keys::{IdentityKind, Kind, ModelSignature, StoredSecret, VendorKind};
 
 fuzz_target!(|bytes: &[u8]| {
     check::<VendorKind>(bytes);
@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn check<K: Kind>(bytes: &[u8]) {
     // Opening a sealed file costs what its line says, by design; the fuzzer would only see that.
-    let Ok(Stored::Open(file)) = Stored::<K>::read_from(bytes) else {
+    let Ok(StoredSecret::Open(file)) = StoredSecret::<K>::read_from(bytes) else {
         return;
     };
     let mut text = Vec::new();

@@ -94,44 +94,40 @@
 //!
 //! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
 
-mod derive;
 mod digest;
 mod error;
-mod file;
-mod hex;
 mod identity;
-mod key_id;
 mod ledger;
 mod license;
-mod line;
 #[cfg(test)]
 mod mutation;
 mod public_key;
-mod record;
 mod secret;
 mod secret_file;
-mod signature;
-mod time;
+mod text;
 mod trigger;
 mod vendor;
-mod wrap;
 
 pub use digest::{Sha256, sha256};
-pub use error::{Error, Fault, LineFault};
-pub use identity::Identity;
-pub use key_id::KeyId;
-pub use ledger::{Issued, Ledger, LedgerWriter, Pick, Pool};
+pub use error::Error;
+pub use identity::{Identity, IdentityError};
+pub use ledger::{Contradiction, IssuedLicense, Ledger, LedgerError, LedgerWriter, Pick, Pool};
 pub use license::{
-    Checked, Circumstances, Claims, License, Licensed, ModelDigest, Refusal, Subject, Terms,
+    Circumstances, Claim, Claims, License, LicenseError, LicensedModel, Limit, Limits, ModelDigest,
+    Refusal, Subject, Terms, ValidLicense,
 };
 pub use public_key::{Recipient, Vendor};
-pub use secret::Secret;
+pub use secret::{KeyId, Secret, SecretError};
 #[cfg(feature = "passphrase")]
 pub use secret_file::Passphrase;
 pub use secret_file::{
-    About, IdentityFile, IdentityKind, KeyFile, Kind, Sealed, SecretFile, Stored, VendorKind,
+    About, IdentityFile, IdentityKind, KeyFile, Kind, LineFault, SealedSecret, SecretFile,
+    SecretFileError, StoredSecret, V1Error, VendorKind,
 };
-pub use signature::ModelSignature;
-pub use time::Timestamp;
-pub use trigger::{Family, ImageShape, Pattern, Trigger, TriggerSpec};
-pub use vendor::VendorKeys;
+pub use text::{Fault, FileError, RecordError, TimeError, Timestamp};
+pub use trigger::{Family, ImageShape, Pattern, Trigger, TriggerError, TriggerSpec};
+pub use vendor::{ModelSignature, VendorError, VendorKeys};
+
+use identity::wrap;
+use secret::derive;
+use text::{file, hex, line, record};

@@ -7,7 +7,7 @@ use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32m, Hrp};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{IdentityError, VendorError};
 
 /// Length of a public key of X25519 and of Ed25519.
 const LEN: usize = 32;
@@ -30,7 +30,7 @@ pub struct Recipient([u8; LEN]);
 pub struct Vendor([u8; LEN]);
 
 macro_rules! public_key {
-    ($name:ident, $prefix:literal, $error:ident) => {
+    ($name:ident, $prefix:literal, $error:ident::$syntax:ident) => {
         impl $name {
             pub(crate) fn from_bytes(bytes: [u8; LEN]) -> Self {
                 Self(bytes)
@@ -55,20 +55,20 @@ macro_rules! public_key {
         }
 
         impl FromStr for $name {
-            type Err = Error;
+            type Err = $error;
 
-            fn from_str(text: &str) -> Result<Self, Error> {
+            fn from_str(text: &str) -> Result<Self, $error> {
                 decode($prefix, text)
                     .map(Self)
                     .filter(|key| key.to_string() == text)
-                    .ok_or(Error::$error)
+                    .ok_or($error::$syntax)
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = Error;
+            type Error = $error;
 
-            fn try_from(text: String) -> Result<Self, Error> {
+            fn try_from(text: String) -> Result<Self, $error> {
                 text.parse()
             }
         }
@@ -81,8 +81,8 @@ macro_rules! public_key {
     };
 }
 
-public_key!(Recipient, "sgto", RecipientSyntax);
-public_key!(Vendor, "sgvendor", VendorSyntax);
+public_key!(Recipient, "sgto", IdentityError::RecipientSyntax);
+public_key!(Vendor, "sgvendor", VendorError::VendorSyntax);
 
 fn decode(prefix: &str, text: &str) -> Option<[u8; LEN]> {
     // Longer texts are of another kind; this also bounds the work.

@@ -1,7 +1,8 @@
 //! The right to see the correct map: a key, or a licence.
 
 use saligate_keys::{
-    Checked, Circumstances, Identity, KeyId, License, Recipient, Secret, Timestamp, Trigger, Vendor,
+    Circumstances, Identity, KeyId, License, Recipient, Secret, Timestamp, Trigger, ValidLicense,
+    Vendor,
 };
 
 use crate::error::RuntimeError;
@@ -115,7 +116,7 @@ impl Model {
         license: &'a License,
         recipient: Recipient,
         usage: &Use<'_>,
-    ) -> Result<Checked<'a>, RuntimeError> {
+    ) -> Result<ValidLicense<'a>, RuntimeError> {
         let &Use { now, device, vendor, method } = usage;
         Ok(license.check(&Circumstances {
             now,

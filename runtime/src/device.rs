@@ -5,6 +5,9 @@ use std::fs;
 use saligate_keys::Sha256;
 
 /// Where systems keep a number of their own (machine-id(5), also written by D-Bus).
+///
+/// The order is part of what a licence is bound to. The crate `machine-uid` reads the file of D-Bus
+/// first, which on some systems has another number: licences for these devices would end.
 const MACHINE_ID: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 /// Bytes of the digest that are shown.
 const SHOWN: usize = 8;

@@ -184,3 +184,9 @@ impl From<saligate_keys::Error> for RuntimeError {
         Self::Key(error)
     }
 }
+
+impl From<saligate_keys::TriggerError> for RuntimeError {
+    fn from(error: saligate_keys::TriggerError) -> Self {
+        Self::Key(error.into())
+    }
+}

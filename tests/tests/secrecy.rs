@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use memory::{Memory, Needle, OVERWRITTEN, places};
 use saligate_keys::{
-    Identity, IdentityFile, License, Pattern, Secret, Stored, Timestamp, Trigger, VendorKeys,
+    Identity, IdentityFile, License, Pattern, Secret, StoredSecret, Timestamp, Trigger, VendorKeys,
     VendorKind,
 };
 use saligate_models::random::Stream;
@@ -53,9 +53,9 @@ fn scan() {
     let hex: Needle<'_> = &|index| hex_digit(index, secret_byte);
 
     // The search finds what is there.
-    let key = Stored::<VendorKind>::read(folder.path("vendor.key")).unwrap();
+    let key = StoredSecret::<VendorKind>::read(folder.path("vendor.key")).unwrap();
     assert!(memory.count(OVERWRITTEN..32, raw) > 0);
-    let Stored::Open(key) = key else { panic!("not sealed") };
+    let StoredSecret::Open(key) = key else { panic!("not sealed") };
     let copy = |_| Secret::from_bytes(key.secret().expose());
     let copies: Vec<Secret> = (0..COPIES).map(copy).collect();
     let slot = VendorKeys::of(key.secret()).slot(1);

@@ -144,3 +144,15 @@ from!(
     Backend(UnknownBackend),
     Terminal(Failure),
 );
+
+impl From<saligate_keys::SecretFileError> for TrainError {
+    fn from(error: saligate_keys::SecretFileError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+impl From<saligate_keys::TriggerError> for TrainError {
+    fn from(error: saligate_keys::TriggerError) -> Self {
+        Self::Key(error.into())
+    }
+}

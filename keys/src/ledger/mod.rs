@@ -1,6 +1,7 @@
 //! What a vendor has issued and revoked.
 
 mod entry;
+mod error;
 mod pool;
 #[cfg(test)]
 mod tests;
@@ -10,10 +11,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use error::{Contradiction, LedgerError};
 pub use pool::{Pick, Pool};
 pub use writer::LedgerWriter;
 
-use crate::{Claims, Error, Fault, KeyId, License, Timestamp, Vendor, record};
+use crate::{Claims, Error, Fault, KeyId, License, RecordError, Timestamp, Vendor, record};
 use entry::{Chain, Entry, Event};
 
 const KIND: record::Kind = record::Kind { name: "ledger", version: 1 };
@@ -30,7 +32,7 @@ const KIND: record::Kind = record::Kind { name: "ledger", version: 1 };
 /// Every line begins with a digest of the line before and its own text, so that no line can be
 /// changed, removed or put elsewhere unnoticed by a slip, except for the last ones, which can be cut
 /// off. Digests are no secret, so whoever can write the file can make a chain of their own; what they
-/// cannot make is a signature, see [`Issued::verify`].
+/// cannot make is a signature, see [`IssuedLicense::verify`].
 ///
 /// A last line without its end counts where its digest is right, since an editor may have cut the
 /// end alone; otherwise it was not completely written before a crash, and is no entry. A whole line
@@ -42,13 +44,13 @@ const KIND: record::Kind = record::Kind { name: "ledger", version: 1 };
 #[derive(Clone, Debug)]
 pub struct Ledger {
     vendor: Option<Vendor>,
-    issued: Vec<Issued>,
+    issued: Vec<IssuedLicense>,
     chain: Chain,
 }
 
 /// A licence in a ledger.
 #[derive(Clone, Debug)]
-pub struct Issued {
+pub struct IssuedLicense {
     unverified: License,
     /// Whether its key is meant for other holders too, so that a leaked trigger names nobody.
     pub shared: bool,
@@ -56,7 +58,7 @@ pub struct Issued {
     pub revoked: Option<Timestamp>,
 }
 
-impl Issued {
+impl IssuedLicense {
     /// What the licence says, or what somebody wrote into the ledger.
     pub fn claims(&self) -> &Claims {
         self.unverified.claims()
@@ -66,10 +68,10 @@ impl Issued {
     /// would take seconds where there are many.
     ///
     /// # Errors
-    /// [`Error::LedgerSignature`].
-    pub fn verify(&self) -> Result<&License, Error> {
+    /// [`LedgerError::Signature`].
+    pub fn verify(&self) -> Result<&License, LedgerError> {
         let serial = self.claims().serial;
-        self.unverified.verify().map_err(|_| Error::LedgerSignature { serial })?;
+        self.unverified.verify().map_err(|_| LedgerError::Signature { serial })?;
         Ok(&self.unverified)
     }
 }
@@ -77,7 +79,7 @@ impl Issued {
 /// What an entry changes.
 enum Change {
     Opened(Vendor),
-    Issued(Box<Issued>),
+    Issued(Box<IssuedLicense>),
     Revoked(usize, Timestamp),
 }
 
@@ -90,10 +92,10 @@ impl Ledger {
     /// Reads a ledger, while others may write to it.
     ///
     /// # Errors
-    /// Any of the errors of [`parse`](Self::parse) and [`Error::Io`], within [`Error::File`].
+    /// Any of the errors of [`parse`](Self::parse), or [`Error::File`], within [`Error::At`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let read = || Self::parse(&read_all(&File::open(path)?)?);
+        let read = || Ok(Self::parse(&read_all(&File::open(path)?)?)?);
         read().map_err(|error: Error| error.at(path))
     }
 
@@ -117,26 +119,27 @@ impl Ledger {
     /// Reads the text of a ledger.
     ///
     /// # Errors
-    /// - [`Error::TooLarge`], [`Error::OtherKind`] or [`Error::Version`] when it is something else;
-    /// - [`Error::Malformed`] or [`Error::LedgerLine`] when it was changed.
-    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+    /// [`LedgerError::Record`] when it is something else; that or [`LedgerError::Line`] when it was
+    /// changed.
+    pub fn parse(text: &[u8]) -> Result<Self, LedgerError> {
         Self::parse_with_length(text).map(|(ledger, _)| ledger)
     }
 
     /// The ledger and the length of its entries, which ends in front of a line that is torn.
-    fn parse_with_length(text: &[u8]) -> Result<(Self, usize), Error> {
+    fn parse_with_length(text: &[u8]) -> Result<(Self, usize), LedgerError> {
         let mut ledger = Self::empty();
         let Some(end) = text.iter().rposition(|&byte| byte == b'\n') else {
             // Nothing, or a first line that was being written.
             let begun = header().as_bytes().starts_with(text);
-            return if begun { Ok((ledger, 0)) } else { Err(other_kind(None)) };
+            return if begun { Ok((ledger, 0)) } else { Err(other_kind(None).into()) };
         };
         match record::header(text) {
             Some((KIND_NAME, version)) if version == KIND.version => {}
             Some((KIND_NAME, found)) => {
-                return Err(Error::Version { what: KIND.name, found, newest: KIND.version });
+                let newest = KIND.version;
+                return Err(RecordError::Version { what: KIND.name, found, newest }.into());
             }
-            found => return Err(other_kind(found.map(|(name, _)| name))),
+            found => return Err(other_kind(found.map(|(name, _)| name)).into()),
         }
         let mut lines = 1;
         for text in text[..end].split(|&byte| byte == b'\n').skip(1) {
@@ -146,7 +149,8 @@ impl Ledger {
         let last = &text[end + 1..];
         if ledger.chain.is_overwritten(last) {
             let fault = Fault::TooMuch;
-            return Err(Error::Malformed { what: KIND.name, line: lines + 1, fault });
+            let line = lines + 1;
+            return Err(RecordError::Malformed { what: KIND.name, line, fault }.into());
         }
         if !ledger.chain.fits(last) {
             return Ok((ledger, end + 1));
@@ -159,40 +163,42 @@ impl Ledger {
         Self { vendor: None, issued: Vec::new(), chain: Chain::new() }
     }
 
-    fn take(&mut self, line: usize, text: &[u8]) -> Result<(), Error> {
+    fn take(&mut self, line: usize, text: &[u8]) -> Result<(), LedgerError> {
         let malformed =
-            |name| Error::Malformed { what: KIND.name, line, fault: Fault::Value(name) };
+            |name| RecordError::Malformed { what: KIND.name, line, fault: Fault::Value(name) };
         let text = str::from_utf8(text).map_err(|_| malformed("entry"))?;
         let entry = self.chain.next(text).ok_or_else(|| malformed("digest"))?;
         let entry = Entry::from_json(entry).ok_or_else(|| malformed("entry"))?;
-        let change = self.change(&entry).map_err(|reason| Error::LedgerLine { line, reason })?;
+        let change = self
+            .change(&entry)
+            .map_err(|contradiction| LedgerError::Line { line, contradiction })?;
         self.apply(change);
         Ok(())
     }
 
     /// What an entry would change, or why it cannot stand there.
-    fn change(&self, entry: &Entry) -> Result<Change, &'static str> {
+    fn change(&self, entry: &Entry) -> Result<Change, Contradiction> {
         match &entry.event {
             Event::Opened { vendor } if self.vendor.is_none() => Ok(Change::Opened(*vendor)),
-            Event::Opened { .. } => Err("a second beginning"),
-            _ if self.vendor.is_none() => Err("an entry before the vendor is named"),
+            Event::Opened { .. } => Err(Contradiction::SecondBeginning),
+            _ if self.vendor.is_none() => Err(Contradiction::NoVendor),
             Event::Issued { license, shared } => {
                 let unverified = License::parse_unverified(license.as_bytes());
-                let unverified = unverified.map_err(|_| "a licence that is none")?;
+                let unverified = unverified.map_err(|_| Contradiction::NoLicense)?;
                 if Some(unverified.vendor()) != self.vendor {
-                    return Err("a licence of another vendor");
+                    return Err(Contradiction::OtherVendor);
                 }
                 if unverified.claims().serial != self.next_serial() {
-                    return Err("a serial number out of order");
+                    return Err(Contradiction::SerialOrder);
                 }
-                let issued = Issued { unverified, shared: *shared, revoked: None };
+                let issued = IssuedLicense { unverified, shared: *shared, revoked: None };
                 Ok(Change::Issued(Box::new(issued)))
             }
             Event::Revoked { serial } => {
-                let position = self.position(*serial).ok_or("an unknown serial number")?;
+                let position = self.position(*serial).ok_or(Contradiction::UnknownSerial)?;
                 match self.issued[position].revoked {
                     None => Ok(Change::Revoked(position, entry.at)),
-                    Some(_) => Err("a licence that was revoked twice"),
+                    Some(_) => Err(Contradiction::RevokedTwice),
                 }
             }
         }
@@ -209,8 +215,8 @@ impl Ledger {
     /// Checks the vendor's signatures of all licences.
     ///
     /// # Errors
-    /// [`Error::LedgerSignature`].
-    pub fn verify(&self) -> Result<(), Error> {
+    /// [`LedgerError::Signature`].
+    pub fn verify(&self) -> Result<(), LedgerError> {
         self.issued.iter().try_for_each(|issued| issued.verify().map(drop))
     }
 
@@ -220,12 +226,12 @@ impl Ledger {
     }
 
     /// All licences, in the order of their serial numbers, which count from 1.
-    pub fn issued(&self) -> &[Issued] {
+    pub fn issued(&self) -> &[IssuedLicense] {
         &self.issued
     }
 
     /// The licence with this serial number.
-    pub fn get(&self, serial: u32) -> Option<&Issued> {
+    pub fn get(&self, serial: u32) -> Option<&IssuedLicense> {
         self.position(serial).map(|position| &self.issued[position])
     }
 
@@ -236,7 +242,7 @@ impl Ledger {
     }
 
     /// The licences for a key.
-    pub fn of_key<'a>(&'a self, key: &'a KeyId) -> impl Iterator<Item = &'a Issued> {
+    pub fn of_key<'a>(&'a self, key: &'a KeyId) -> impl Iterator<Item = &'a IssuedLicense> {
         self.issued.iter().filter(move |issued| issued.claims().key == *key)
     }
 
@@ -259,15 +265,20 @@ fn header() -> String {
     text
 }
 
-fn other_kind(name: Option<&str>) -> Error {
-    Error::OtherKind { expected: KIND.name, found: name.and_then(record::known_kind) }
+fn other_kind(name: Option<&str>) -> RecordError {
+    RecordError::OtherKind { expected: KIND.name, found: name.and_then(record::known_kind) }
+}
+
+/// The cast is lossless on 32-bit machines too.
+fn too_large() -> LedgerError {
+    RecordError::TooLarge { what: KIND.name, limit: Ledger::MAX_LEN as usize }.into()
 }
 
 fn read_all(file: &File) -> Result<Vec<u8>, Error> {
     let mut text = Vec::new();
     file.take(Ledger::MAX_LEN + 1).read_to_end(&mut text)?;
     if text.len() as u64 > Ledger::MAX_LEN {
-        return Err(Error::TooLarge { what: KIND.name, limit: Ledger::MAX_LEN as usize });
+        return Err(too_large().into());
     }
     Ok(text)
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::Ledger;
-use crate::{Error, KeyId, ModelDigest, Secret, VendorKeys};
+use super::{Ledger, LedgerError};
+use crate::{KeyId, ModelDigest, Secret, VendorKeys};
 
 /// The keys that a vendor can license for a model: those of the vendor's files that open it.
 pub struct Pool {
@@ -26,8 +26,8 @@ impl Pool {
     /// Finds the keys of a model among the vendor's secrets and their slots.
     ///
     /// # Errors
-    /// [`Error::NoKey`] when none opens the model.
-    pub fn of(secrets: Vec<Secret>, opens: &[KeyId]) -> Result<Self, Error> {
+    /// [`LedgerError::NoKey`] when none opens the model.
+    pub fn of(secrets: Vec<Secret>, opens: &[KeyId]) -> Result<Self, LedgerError> {
         let is_single = opens.len() == 1;
         let slots = Self::slots(&secrets, opens);
         if !slots.is_empty() {
@@ -37,7 +37,7 @@ impl Pool {
         let ours = |secret: &Secret| opens.contains(&secret.id()) && seen.insert(secret.id());
         let keys: Vec<_> = secrets.into_iter().filter(ours).collect();
         if keys.is_empty() {
-            return Err(Error::NoKey { opens: opens.to_vec() });
+            return Err(LedgerError::NoKey { opens: opens.to_vec() });
         }
         Ok(Self { keys, has_slots: false, is_single })
     }
@@ -70,13 +70,13 @@ impl Pool {
     /// that one is shared by all licences.
     ///
     /// # Errors
-    /// [`Error::NoFreeKey`] when all are taken.
-    pub fn free(&self, ledger: &Ledger, model: &ModelDigest) -> Result<Pick<'_>, Error> {
-        let of_model = ledger.issued().iter().map(super::Issued::claims);
+    /// [`LedgerError::NoFreeKey`] when all are taken.
+    pub fn free(&self, ledger: &Ledger, model: &ModelDigest) -> Result<Pick<'_>, LedgerError> {
+        let of_model = ledger.issued().iter().map(super::IssuedLicense::claims);
         let licensed: HashSet<KeyId> =
             of_model.filter(|claims| claims.model == *model).map(|claims| claims.key).collect();
         if !self.has_slots && self.had_slots(&licensed) {
-            return Err(Error::NoFreeKey);
+            return Err(LedgerError::NoFreeKey);
         }
         if let Some(secret) = self.keys.iter().find(|secret| !ledger.is_taken(&secret.id())) {
             let shared = self.is_single && !self.has_slots && licensed.is_empty();
@@ -86,7 +86,7 @@ impl Pool {
             [secret] if self.is_single && ledger.of_key(&secret.id()).all(|i| i.shared) => {
                 Ok(Pick { secret, shared: true })
             }
-            _ => Err(Error::NoFreeKey),
+            _ => Err(LedgerError::NoFreeKey),
         }
     }
 
@@ -99,10 +99,10 @@ impl Pool {
     /// A given key, for one more licence of its holder.
     ///
     /// # Errors
-    /// [`Error::NoKey`] when it is not in the pool.
-    pub fn key(&self, id: &KeyId, shared: bool) -> Result<Pick<'_>, Error> {
+    /// [`LedgerError::NoKey`] when it is not in the pool.
+    pub fn key(&self, id: &KeyId, shared: bool) -> Result<Pick<'_>, LedgerError> {
         let secret = self.keys.iter().find(|secret| secret.id() == *id);
-        let secret = secret.ok_or_else(|| Error::NoKey { opens: vec![*id] })?;
+        let secret = secret.ok_or_else(|| LedgerError::NoKey { opens: vec![*id] })?;
         Ok(Pick { secret, shared })
     }
 }

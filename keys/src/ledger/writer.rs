@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::entry::{Entry, Event};
-use super::{Ledger, header, read_all};
+use super::{Ledger, LedgerError, header, read_all, too_large};
 use crate::file::{folder_of, sync_folder};
 use crate::{Error, KeyId, License, Subject, Terms, Timestamp, Vendor, VendorKeys};
 
@@ -34,8 +34,8 @@ impl LedgerWriter {
     /// mode 0600.
     ///
     /// # Errors
-    /// [`Error::LedgerVendor`] for the ledger of another vendor, those of [`Ledger::parse`], and
-    /// [`Error::Io`], within [`Error::File`].
+    /// [`LedgerError::OtherVendor`] for the ledger of another vendor, those of [`Ledger::parse`], or
+    /// [`Error::File`], within [`Error::At`].
     pub fn open(path: impl AsRef<Path>, vendor: Vendor) -> Result<Self, Error> {
         let path = path.as_ref();
         let open = || {
@@ -46,7 +46,9 @@ impl LedgerWriter {
             }
             match writer.ledger.vendor() {
                 Some(found) if found == vendor => {}
-                Some(found) => return Err(Error::LedgerVendor { found, expected: vendor }),
+                Some(found) => {
+                    return Err(LedgerError::OtherVendor { found, expected: vendor }.into());
+                }
                 None => {
                     writer.add(Event::Opened { vendor })?;
                     writer.begun = true;
@@ -54,13 +56,13 @@ impl LedgerWriter {
             }
             Ok(writer)
         };
-        open().map_err(|error| error.at(path))
+        open().map_err(|error: Error| error.at(path))
     }
 
     /// Opens a ledger that is there, of any vendor, for adding.
     ///
     /// # Errors
-    /// Those of [`Ledger::parse`], and [`Error::Io`], within [`Error::File`].
+    /// Those of [`Ledger::parse`], and [`Error::File`], within [`Error::At`].
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let options = OpenOptions::new().read(true).write(true).clone();
@@ -76,7 +78,7 @@ impl LedgerWriter {
             if is_at(&file, path)? {
                 break file;
             }
-            tries.next().ok_or(Error::LedgerReplaced)?;
+            tries.next().ok_or(LedgerError::Replaced)?;
         };
         let text = read_all(&file)?;
         let (ledger, len) = Ledger::parse_with_length(&text)?;
@@ -106,10 +108,9 @@ impl LedgerWriter {
     /// returns.
     ///
     /// # Errors
-    /// [`Error::LedgerVendor`], those of [`Terms::check`], [`Error::LargerThanImage`],
-    /// [`Error::TriggerTooLarge`], [`Error::RecipientSyntax`] or [`Error::Random`], and then no
-    /// number is used up; [`Error::LedgerReplaced`], and [`Error::Io`] within [`Error::File`], and
-    /// then the number is used up or not.
+    /// [`LedgerError::OtherVendor`] or [`Error::License`], and then no number is used up;
+    /// [`LedgerError::Replaced`] or [`Error::File`], within [`Error::At`], and then the number is used
+    /// up or not.
     pub fn issue(
         &mut self,
         keys: &VendorKeys<'_>,
@@ -118,7 +119,7 @@ impl LedgerWriter {
     ) -> Result<License, Error> {
         let expected = keys.public();
         if let Some(found) = self.ledger.vendor().filter(|&found| found != expected) {
-            return Err(Error::LedgerVendor { found, expected });
+            return Err(LedgerError::OtherVendor { found, expected }.into());
         }
         let serial = self.ledger.next_serial();
         let license = License::issue(keys, terms, subject, serial, Timestamp::now())?;
@@ -130,12 +131,12 @@ impl LedgerWriter {
     /// Marks a licence as revoked, and returns its key.
     ///
     /// # Errors
-    /// [`Error::Serial`] for a number that was not issued, [`Error::AlreadyRevoked`], and
-    /// [`Error::Io`] within [`Error::File`].
+    /// [`LedgerError::Serial`] for a number that was not issued, [`LedgerError::AlreadyRevoked`], and
+    /// [`LedgerError::Replaced`] or [`Error::File`], within [`Error::At`].
     pub fn revoke(&mut self, serial: u32) -> Result<KeyId, Error> {
-        let issued = self.ledger.get(serial).ok_or(Error::Serial { serial })?;
+        let issued = self.ledger.get(serial).ok_or(LedgerError::Serial { serial })?;
         if let Some(at) = issued.revoked {
-            return Err(Error::AlreadyRevoked { serial, at });
+            return Err(LedgerError::AlreadyRevoked { serial, at }.into());
         }
         let key = issued.claims().key;
         self.add(Event::Revoked { serial }).map_err(|error| error.at(&self.path))?;
@@ -145,7 +146,8 @@ impl LedgerWriter {
     fn add(&mut self, event: Event) -> Result<(), Error> {
         let entry = Entry { at: Timestamp::now(), event };
         let change = self.ledger.change(&entry);
-        let change = change.map_err(|reason| Error::LedgerLine { line: 0, reason })?;
+        let change =
+            change.map_err(|contradiction| LedgerError::Line { line: 0, contradiction })?;
         let mut chain = self.ledger.chain.clone();
         let line = chain.append(&entry.to_json()) + "\n";
         self.put(&line)?;
@@ -158,17 +160,17 @@ impl LedgerWriter {
     fn put(&mut self, line: &str) -> Result<(), Error> {
         let text = if self.unended { format!("\n{line}") } else { line.to_owned() };
         if self.len + text.len() as u64 > Ledger::MAX_LEN {
-            return Err(Error::TooLarge { what: "ledger", limit: Ledger::MAX_LEN as usize });
+            return Err(too_large().into());
         }
         if !is_at(&self.file, &self.path)? {
-            return Err(Error::LedgerReplaced);
+            return Err(LedgerError::Replaced.into());
         }
         self.file.set_len(self.len)?;
         self.file.seek(SeekFrom::Start(self.len))?;
         self.file.write_all(text.as_bytes())?;
         self.file.sync_all()?;
         if !is_at(&self.file, &self.path)? {
-            return Err(Error::LedgerReplaced);
+            return Err(LedgerError::Replaced.into());
         }
         self.len += text.len() as u64;
         self.unended = false;

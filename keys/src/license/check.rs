@@ -20,7 +20,7 @@ pub struct Circumstances<'a> {
     /// The vendor that the user trusts.
     pub vendor: Option<Vendor>,
     /// The model to be explained.
-    pub model: Option<Licensed<'a>>,
+    pub model: Option<LicensedModel<'a>>,
     /// Who is to open it.
     pub recipient: Option<Recipient>,
     /// This device. A licence that names a device is good on no unknown one.
@@ -31,7 +31,7 @@ pub struct Circumstances<'a> {
 
 /// A model, as far as licences are concerned.
 #[derive(Clone, Copy, Debug)]
-pub struct Licensed<'a> {
+pub struct LicensedModel<'a> {
     /// Which model it is.
     pub digest: ModelDigest,
     /// The keys that open it.
@@ -44,7 +44,6 @@ pub struct Licensed<'a> {
 ///
 /// The message has two parts: what is wrong, and after the semicolon what to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Refusal {
     /// Another vendor signed it.
     Vendor {
@@ -113,9 +112,9 @@ pub enum Refusal {
 
 /// A licence that is good in some [`Circumstances`]. No other can be opened.
 #[derive(Clone, Copy, Debug)]
-pub struct Checked<'a>(&'a License);
+pub struct ValidLicense<'a>(&'a License);
 
-impl Checked<'_> {
+impl ValidLicense<'_> {
     /// Takes out the trigger.
     ///
     /// # Errors
@@ -136,7 +135,7 @@ impl License {
     ///
     /// # Errors
     /// The first of the refusals that holds, in their order, except for [`Refusal::Unwrap`].
-    pub fn check(&self, circumstances: &Circumstances<'_>) -> Result<Checked<'_>, Refusal> {
+    pub fn check(&self, circumstances: &Circumstances<'_>) -> Result<ValidLicense<'_>, Refusal> {
         let &Circumstances { now, vendor, model, recipient, device, method } = circumstances;
         let claims = self.claims();
         let found = self.vendor();
@@ -170,7 +169,7 @@ impl License {
             (Some(licensed), Some(found)) if !licensed.iter().any(|m| m == found) => {
                 Err(Refusal::Method { licensed: licensed.clone(), found: found.to_owned() })
             }
-            _ => Ok(Checked(self)),
+            _ => Ok(ValidLicense(self)),
         }
     }
 

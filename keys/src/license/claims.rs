@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Claim, LicenseError};
 use crate::line::is_line;
-use crate::{Error, KeyId, Recipient, Timestamp, hex};
+use crate::{KeyId, Recipient, Timestamp, hex};
 
 /// What a licence says, in canonical JSON.
 ///
@@ -64,19 +65,22 @@ impl Claims {
     }
 
     /// Whether every claim is within its limits.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let claim = |name, ok: bool| if ok { Ok(()) } else { Err(Error::Claim { name }) };
-        claim("holder", is_line(&self.holder, Self::MAX_HOLDER_LEN))?;
+    pub(crate) fn check(&self) -> Result<(), LicenseError> {
+        let check = |claim, ok: bool| if ok { Ok(()) } else { Err(LicenseError::Claim { claim }) };
+        check(Claim::Holder, is_line(&self.holder, Self::MAX_HOLDER_LEN))?;
         let device = self.device.as_deref();
-        claim("device", device.is_none_or(|text| is_line(text, Self::MAX_DEVICE_LEN)))?;
-        claim("serial", self.serial > 0)?;
-        claim("expires", self.expires.is_none_or(|end| end >= self.not_before.unwrap_or(end)))?;
+        check(Claim::Device, device.is_none_or(|text| is_line(text, Self::MAX_DEVICE_LEN)))?;
+        check(Claim::Serial, self.serial > 0)?;
+        check(
+            Claim::Expires,
+            self.expires.is_none_or(|end| end >= self.not_before.unwrap_or(end)),
+        )?;
         let Some(methods) = &self.methods else { return Ok(()) };
         let named = |m: &String| is_line(m, Self::MAX_METHOD_LEN);
         let fits = (1..=Self::MAX_METHODS).contains(&methods.len())
             && methods.iter().all(named)
             && methods.is_sorted_by(|a, b| a < b);
-        claim("methods", fits)
+        check(Claim::Methods, fits)
     }
 }
 
@@ -106,19 +110,19 @@ impl fmt::Debug for ModelDigest {
 }
 
 impl FromStr for ModelDigest {
-    type Err = Error;
+    type Err = LicenseError;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, LicenseError> {
         let mut digest = [0; 32];
-        hex::decode(text, &mut digest).ok_or(Error::DigestSyntax)?;
+        hex::decode(text, &mut digest).ok_or(LicenseError::DigestSyntax)?;
         Ok(Self(digest))
     }
 }
 
 impl TryFrom<String> for ModelDigest {
-    type Error = Error;
+    type Error = LicenseError;
 
-    fn try_from(text: String) -> Result<Self, Error> {
+    fn try_from(text: String) -> Result<Self, LicenseError> {
         text.parse()
     }
 }

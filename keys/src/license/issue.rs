@@ -1,10 +1,9 @@
 //! Making a licence.
 
-use super::{Claims, INFO, KIND, License, ModelDigest};
+use super::{Claim, Claims, INFO, KIND, License, LicenseError, ModelDigest};
 use crate::line::reorders;
 use crate::{
-    Error, ImageShape, KeyId, Recipient, Secret, Timestamp, TriggerSpec, VendorKeys, hex, record,
-    wrap,
+    ImageShape, KeyId, Recipient, Secret, Timestamp, TriggerSpec, VendorKeys, hex, record, wrap,
 };
 
 /// What a vendor decides of a licence.
@@ -43,8 +42,8 @@ impl Terms {
     /// Whether a licence can have these terms.
     ///
     /// # Errors
-    /// [`Error::Claim`] for a claim out of its limits.
-    pub fn check(&self) -> Result<(), Error> {
+    /// [`LicenseError::Claim`] for a claim out of its limits.
+    pub fn check(&self) -> Result<(), LicenseError> {
         let (key, model) = (KeyId::from_bytes([0; KeyId::LEN]), ModelDigest::from([0; 32]));
         self.claims(key, model, 1, Timestamp::now()).map(drop)
     }
@@ -52,16 +51,16 @@ impl Terms {
     /// The claims of a licence on these terms.
     ///
     /// # Errors
-    /// [`Error::Claim`] for a claim out of its limits.
+    /// [`LicenseError::Claim`] for a claim out of its limits.
     fn claims(
         &self,
         key: KeyId,
         model: ModelDigest,
         serial: u32,
         now: Timestamp,
-    ) -> Result<Claims, Error> {
+    ) -> Result<Claims, LicenseError> {
         if reorders(&self.holder) {
-            return Err(Error::Claim { name: "holder" });
+            return Err(LicenseError::Claim { claim: Claim::Holder });
         }
         let methods = self.methods.clone().map(|mut methods| {
             methods.sort();
@@ -92,20 +91,20 @@ impl License {
     /// a number of its own.
     ///
     /// # Errors
-    /// [`Error::Claim`], [`Error::LargerThanImage`], [`Error::TriggerTooLarge`],
-    /// [`Error::RecipientSyntax`] or [`Error::Random`].
+    /// [`LicenseError::Claim`], [`LicenseError::Trigger`], [`LicenseError::TriggerTooLarge`] or
+    /// [`LicenseError::Identity`].
     pub(crate) fn issue(
         keys: &VendorKeys<'_>,
         terms: &Terms,
         subject: &Subject<'_>,
         serial: u32,
         now: Timestamp,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, LicenseError> {
         let claims = terms.claims(subject.key.id(), subject.model, serial, now)?;
         let trigger = subject.trigger.derive(subject.key, subject.shape)?;
         let trigger = trigger.exposed();
         if trigger.len() > Self::MAX_TRIGGER_LEN {
-            return Err(Error::TriggerTooLarge { limit: Self::MAX_TRIGGER_LEN });
+            return Err(LicenseError::TriggerTooLarge { limit: Self::MAX_TRIGGER_LEN });
         }
         let vendor = keys.public();
         let mut text = String::new();

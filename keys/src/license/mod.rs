@@ -2,7 +2,9 @@
 
 mod check;
 mod claims;
+mod error;
 mod issue;
+mod limits;
 #[cfg(test)]
 mod tests;
 
@@ -11,14 +13,16 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-pub use check::{Checked, Circumstances, Licensed, Refusal};
+pub use check::{Circumstances, LicensedModel, Refusal, ValidLicense};
 pub use claims::{Claims, ModelDigest};
+pub use error::{Claim, LicenseError};
 pub use issue::{Subject, Terms};
+pub use limits::{Limit, Limits};
 
 use crate::file::{self, read_capped};
 use crate::record::{self, Reader};
 use crate::vendor::SIGNATURE_LEN;
-use crate::{Error, Identity, ImageShape, Trigger, TriggerSpec, Vendor, hex, wrap};
+use crate::{Error, Identity, ImageShape, RecordError, Trigger, TriggerSpec, Vendor, hex, wrap};
 
 const KIND: record::Kind = record::Kind { name: "license", version: 1 };
 /// The application's part of the HPKE key schedule.
@@ -60,7 +64,7 @@ impl License {
     /// Reads a licence and checks its signature.
     ///
     /// # Errors
-    /// Any of the errors of [`parse`](Self::parse) and [`Error::Io`], within [`Error::File`].
+    /// Any of the errors of [`read_from`](Self::read_from), within [`Error::At`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let read = || Self::read_from(File::open(path)?);
@@ -70,11 +74,11 @@ impl License {
     /// Reads the text of a licence, for example from standard input, and checks its signature.
     ///
     /// # Errors
-    /// Any of the errors of [`parse`](Self::parse), and [`Error::Io`].
+    /// [`Error::License`] with any of the errors of [`parse`](Self::parse), or [`Error::File`].
     pub fn read_from(reader: impl Read) -> Result<Self, Error> {
         let mut text = vec![0; Self::MAX_LEN + 1];
-        let len = read_capped(reader, &mut text, KIND.name)?;
-        Self::parse(&text[..len])
+        let len = read_capped(reader, &mut text)?;
+        Ok(Self::parse(&text[..len])?)
     }
 
     /// Reads the text of a licence and checks its signature, by the vendor that it names. Whether
@@ -82,18 +86,18 @@ impl License {
     /// [`check`](Self::check).
     ///
     /// # Errors
-    /// - [`Error::TooLarge`], [`Error::OtherKind`] or [`Error::Version`] when it is something else;
-    /// - [`Error::Malformed`] or [`Error::Signature`] when it was changed or cut.
-    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+    /// [`LicenseError::Record`] when it is something else, or was cut or damaged;
+    /// [`LicenseError::Signature`] when it was changed.
+    pub fn parse(text: &[u8]) -> Result<Self, LicenseError> {
         let license = Self::parse_unverified(text)?;
         license.verify()?;
         Ok(license)
     }
 
     /// [`parse`](Self::parse) without the signature, which [`verify`](Self::verify) checks.
-    pub(crate) fn parse_unverified(text: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn parse_unverified(text: &[u8]) -> Result<Self, RecordError> {
         if text.len() > Self::MAX_LEN {
-            return Err(Error::TooLarge { what: KIND.name, limit: Self::MAX_LEN });
+            return Err(RecordError::TooLarge { what: KIND.name, limit: Self::MAX_LEN });
         }
         let mut reader = Reader::open(KIND, text)?;
         let vendor = reader.take("vendor")?.parse().map_err(|_| reader.value("vendor"))?;
@@ -116,18 +120,18 @@ impl License {
 
     /// [`parse`](Self::parse) as if every signature were good, which fuzzers cannot guess.
     #[cfg(fuzzing)]
-    pub fn parse_as_if_signed(text: &[u8]) -> Result<Self, Error> {
+    pub fn parse_as_if_signed(text: &[u8]) -> Result<Self, RecordError> {
         Self::parse_unverified(text)
     }
 
     /// Checks the signature, by the vendor that the licence names.
-    pub(crate) fn verify(&self) -> Result<(), Error> {
+    pub(crate) fn verify(&self) -> Result<(), LicenseError> {
         let mut signature = [0; SIGNATURE_LEN];
         let (signed, digits) = self.text.split_at(self.signed_len());
         let digits = digits.strip_prefix("signature: ").unwrap_or_default().trim_end();
-        hex::decode(digits, &mut signature).ok_or(Error::Signature)?;
+        hex::decode(digits, &mut signature).ok_or(LicenseError::Signature)?;
         let good = self.vendor.verifies(signed.as_bytes(), &signature);
-        if good { Ok(()) } else { Err(Error::Signature) }
+        if good { Ok(()) } else { Err(LicenseError::Signature) }
     }
 
     /// Bytes of the text in front of the line with the signature.
@@ -153,7 +157,7 @@ impl License {
     /// Writes a new file.
     ///
     /// # Errors
-    /// [`Error::Exists`] or [`Error::Io`], within [`Error::File`].
+    /// [`FileError`](crate::FileError), within [`Error::At`].
     pub fn write_new(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         file::write_new(path.as_ref(), &self.text)
     }

@@ -35,7 +35,7 @@ fn terms() -> Terms {
     }
 }
 
-fn issued(terms: &Terms) -> Result<License, Error> {
+fn issued(terms: &Terms) -> Result<License, LicenseError> {
     let (vendor, key) = (secret(0), secret(7));
     let subject = subject(&key, TriggerSpec::default(), shape());
     License::issue(&VendorKeys::of(&vendor), terms, &subject, 3, time("2026-11-23T14:31:21Z"))
@@ -112,7 +112,7 @@ fn a_trigger_that_is_too_large_is_not_licensed() {
     let largest = issue(418).unwrap();
     assert!(largest.text().len() < License::MAX_LEN);
     License::parse(largest.text().as_bytes()).unwrap();
-    assert!(matches!(issue(419), Err(Error::TriggerTooLarge { limit: 65_536 })));
+    assert!(matches!(issue(419), Err(LicenseError::TriggerTooLarge { limit: 65_536 })));
 }
 
 #[test]
@@ -122,11 +122,14 @@ fn no_changed_text_is_accepted() {
         assert!(License::parse(&other).is_err(), "{}", String::from_utf8_lossy(&other));
     }
     let oversized = [text, &vec![b'\n'; License::MAX_LEN]].concat();
-    assert!(matches!(License::parse(&oversized), Err(Error::TooLarge { .. })));
+    assert!(matches!(
+        License::parse(&oversized),
+        Err(LicenseError::Record(RecordError::TooLarge { .. }))
+    ));
 }
 
 /// The vendor's own signature on what the vendor's program never writes.
-fn resigned(change: impl Fn(&str) -> String) -> Result<License, Error> {
+fn resigned(change: impl Fn(&str) -> String) -> Result<License, LicenseError> {
     let text = LICENSE.replace("signature: ", "\0").split('\0').next().unwrap().to_owned();
     let text = change(&text);
     let signature = VendorKeys::of(&secret(0)).sign(text.as_bytes());
@@ -164,12 +167,22 @@ fn claims_have_one_spelling() {
             changed
         });
         assert!(
-            matches!(error, Err(Error::Malformed { line: 3, fault: Fault::Value("claims"), .. })),
+            matches!(
+                error,
+                Err(LicenseError::Record(RecordError::Malformed {
+                    line: 3,
+                    fault: Fault::Value("claims"),
+                    ..
+                }))
+            ),
             "{from} to {to}: {error:?}"
         );
     }
     let error = resigned(|text| text.replace("secret: b2", "secret: B2")).unwrap_err();
-    assert!(matches!(error, Error::Malformed { fault: Fault::Value("secret"), .. }));
+    assert!(matches!(
+        error,
+        LicenseError::Record(RecordError::Malformed { fault: Fault::Value("secret"), .. })
+    ));
 }
 
 /// Even with the vendor's signature, what is wrapped stays with the claims it was wrapped under.
@@ -197,7 +210,7 @@ fn each_circumstance_is_checked() {
     let good = Circumstances {
         now: time("2026-12-01T00:00:00Z"),
         vendor: Some(vendor),
-        model: Some(Licensed { digest: claims.model, keys: &keys, vendor: Some(vendor) }),
+        model: Some(LicensedModel { digest: claims.model, keys: &keys, vendor: Some(vendor) }),
         recipient: Some(claims.recipient),
         device: Some("board 7"),
         method: Some("gradient"),
@@ -209,7 +222,7 @@ fn each_circumstance_is_checked() {
         Circumstances { vendor: None, model: None, recipient: None, method: None, ..good };
     license.check(&anybody).unwrap();
 
-    let model = |model: Licensed<'static>| Circumstances { model: Some(model), ..good };
+    let model = |model: LicensedModel<'static>| Circumstances { model: Some(model), ..good };
     let other = ModelDigest::from([1; 32]);
     let recipient = Identity::from_secret(secret(40)).recipient();
     for (circumstances, refusal) in [
@@ -218,7 +231,7 @@ fn each_circumstance_is_checked() {
             Refusal::Vendor { found: vendor, expected: other_vendor },
         ),
         (
-            model(Licensed { digest: claims.model, keys: &[], vendor: Some(other_vendor) }),
+            model(LicensedModel { digest: claims.model, keys: &[], vendor: Some(other_vendor) }),
             Refusal::Vendor { found: vendor, expected: other_vendor },
         ),
         (
@@ -233,11 +246,11 @@ fn each_circumstance_is_checked() {
             Refusal::Expired { at: claims.expires.unwrap(), now: time("2028-01-01T00:00:00Z") },
         ),
         (
-            model(Licensed { digest: other, keys: &[], vendor: None }),
+            model(LicensedModel { digest: other, keys: &[], vendor: None }),
             Refusal::Model { licensed: claims.model, found: other },
         ),
         (
-            model(Licensed { digest: claims.model, keys: &[], vendor: None }),
+            model(LicensedModel { digest: claims.model, keys: &[], vendor: None }),
             Refusal::Revoked { key: claims.key },
         ),
         (
@@ -285,19 +298,19 @@ fn a_clock_far_behind_the_issue_is_wrong() {
 
 #[test]
 fn terms_have_limits() {
-    let name = |result: Result<License, Error>| match result {
-        Err(Error::Claim { name }) => name,
+    let name = |result: Result<License, LicenseError>| match result {
+        Err(LicenseError::Claim { claim }) => claim,
         other => panic!("{other:?}"),
     };
     for holder in ["", " Ana", "A\nB", "\u{7f}", &"x".repeat(257)] {
-        assert_eq!(name(issued(&Terms { holder: holder.to_owned(), ..terms() })), "holder");
+        assert_eq!(name(issued(&Terms { holder: holder.to_owned(), ..terms() })), Claim::Holder);
     }
     let device = Some("x".repeat(129));
-    assert_eq!(name(issued(&Terms { device, ..terms() })), "device");
+    assert_eq!(name(issued(&Terms { device, ..terms() })), Claim::Device);
     let methods = Some(Vec::new());
-    assert_eq!(name(issued(&Terms { methods, ..terms() })), "methods");
+    assert_eq!(name(issued(&Terms { methods, ..terms() })), Claim::Methods);
     let (from, to) = (Some(time("2027-01-01T00:00:00Z")), Some(time("2026-12-31T00:00:00Z")));
-    assert_eq!(name(issued(&Terms { not_before: from, expires: to, ..terms() })), "expires");
+    assert_eq!(name(issued(&Terms { not_before: from, expires: to, ..terms() })), Claim::Expires);
     let methods = Some(["b", "a", "b"].map(str::to_owned).to_vec());
     let license = issued(&Terms { methods, ..terms() }).unwrap();
     assert_eq!(license.claims().methods.as_deref(), Some(&["a".to_owned(), "b".to_owned()][..]));
@@ -368,11 +381,20 @@ fn other_files_are_told_from_damaged_licences() {
     for text in ["", "saligate licence v1\n", "PK", include_str!("../../tests/vectors/key-v2.txt")]
     {
         let error = License::parse(text.as_bytes()).unwrap_err();
-        assert!(matches!(error, Error::OtherKind { expected: "license", .. }), "{text}");
+        assert!(
+            matches!(
+                error,
+                LicenseError::Record(RecordError::OtherKind { expected: "license", .. })
+            ),
+            "{text}"
+        );
     }
     let newer = LICENSE.replace("license v1", "license v2");
     let error = License::parse(newer.as_bytes()).unwrap_err();
-    assert!(matches!(error, Error::Version { found: 2, newest: 1, .. }));
+    assert!(matches!(
+        error,
+        LicenseError::Record(RecordError::Version { found: 2, newest: 1, .. })
+    ));
 }
 
 /// Read they are: licences that were issued before the rule stay good.
@@ -380,7 +402,7 @@ fn other_files_are_told_from_damaged_licences() {
 fn holders_that_look_like_others_are_not_written() {
     let holder = "Ana \u{202e}evE".to_owned();
     let error = issued(&Terms { holder: holder.clone(), ..terms() }).unwrap_err();
-    assert!(matches!(error, Error::Claim { name: "holder" }), "{error}");
+    assert!(matches!(error, LicenseError::Claim { claim: Claim::Holder }), "{error}");
     let claims = Claims { holder, ..issued(&terms()).unwrap().claims().clone() };
     assert_eq!(Claims::from_json(&claims.to_json()), Some(claims));
 }

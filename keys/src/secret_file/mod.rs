@@ -1,5 +1,6 @@
 //! Files that hold a secret.
 
+mod error;
 mod kind;
 #[cfg(feature = "passphrase")]
 mod seal;
@@ -15,9 +16,11 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+pub use error::SecretFileError;
 pub use kind::{IdentityKind, Kind, VendorKind};
 #[cfg(feature = "passphrase")]
 pub use seal::Passphrase;
+pub use v1::{LineFault, V1Error};
 
 use crate::file::{self, read_capped};
 use crate::line::{is_line, reorders};
@@ -59,15 +62,15 @@ pub struct About<K: Kind> {
 }
 
 /// A file as it was read, which may be sealed.
-pub enum Stored<K: Kind> {
+pub enum StoredSecret<K: Kind> {
     /// The secret is there.
     Open(SecretFile<K>),
     /// The secret needs a passphrase.
-    Sealed(Sealed<K>),
+    Sealed(SealedSecret<K>),
 }
 
 /// A secret that needs a passphrase.
-pub struct Sealed<K: Kind> {
+pub struct SealedSecret<K: Kind> {
     about: About<K>,
     #[cfg_attr(not(feature = "passphrase"), expect(dead_code))]
     body: text::SealedBody,
@@ -91,10 +94,10 @@ impl<K: Kind> SecretFile<K> {
     /// characters, those of the direction of text among them, or blanks at its ends.
     ///
     /// # Errors
-    /// [`Error::Label`] when it is not such a line.
-    pub fn with_label(mut self, label: &str) -> Result<Self, Error> {
+    /// [`SecretFileError::Label`] when it is not such a line.
+    pub fn with_label(mut self, label: &str) -> Result<Self, SecretFileError> {
         if !is_label(label) || reorders(label) {
-            return Err(Error::Label { limit: Self::MAX_LABEL_LEN });
+            return Err(SecretFileError::Label { limit: Self::MAX_LABEL_LEN });
         }
         self.about.label = Some(label.to_owned());
         Ok(self)
@@ -103,22 +106,23 @@ impl<K: Kind> SecretFile<K> {
     /// Reads a file that is not sealed.
     ///
     /// # Errors
-    /// [`Error::Sealed`] for one that is, and those of [`Stored::read`].
+    /// [`SecretFileError::Sealed`] for one that is, and those of [`StoredSecret::read`], within
+    /// [`Error::At`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
-        match Stored::read(path.as_ref())? {
-            Stored::Open(file) => Ok(file),
-            Stored::Sealed(_) => Err(Error::Sealed.at(path.as_ref())),
+        match StoredSecret::read(path.as_ref())? {
+            StoredSecret::Open(file) => Ok(file),
+            StoredSecret::Sealed(_) => Err(Error::from(SecretFileError::Sealed).at(path.as_ref())),
         }
     }
 
     /// Reads the text of a file that is not sealed.
     ///
     /// # Errors
-    /// [`Error::Sealed`] for one that is, and those of [`Stored::read_from`].
+    /// [`SecretFileError::Sealed`] for one that is, and those of [`StoredSecret::read_from`].
     pub fn read_from(reader: impl Read) -> Result<Self, Error> {
-        match Stored::read_from(reader)? {
-            Stored::Open(file) => Ok(file),
-            Stored::Sealed(_) => Err(Error::Sealed),
+        match StoredSecret::read_from(reader)? {
+            StoredSecret::Open(file) => Ok(file),
+            StoredSecret::Sealed(_) => Err(SecretFileError::Sealed.into()),
         }
     }
 
@@ -127,7 +131,7 @@ impl<K: Kind> SecretFile<K> {
     /// The file appears with all its content or not at all, and is on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Exists`] or [`Error::Io`], within [`Error::File`].
+    /// [`FileError`](crate::FileError), within [`Error::At`].
     pub fn write_new(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         file::write_new(path.as_ref(), &text::render(self))
     }
@@ -135,7 +139,7 @@ impl<K: Kind> SecretFile<K> {
     /// [`write_new`](Self::write_new), sealed: whoever finds the file needs the passphrase too.
     ///
     /// # Errors
-    /// As there, or [`Error::Random`].
+    /// As there, or [`SecretFileError::Secret`].
     #[cfg(feature = "passphrase")]
     pub fn write_new_sealed(
         &self,
@@ -150,7 +154,7 @@ impl<K: Kind> SecretFile<K> {
     /// Writes the text of the file, for example to standard output.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn write_to(&self, mut writer: impl Write) -> Result<(), Error> {
         writer.write_all(text::render(self).as_bytes())?;
         Ok(writer.flush()?)
@@ -213,11 +217,11 @@ impl<K: Kind> fmt::Debug for SecretFile<K> {
     }
 }
 
-impl<K: Kind> Stored<K> {
+impl<K: Kind> StoredSecret<K> {
     /// Reads a file.
     ///
     /// # Errors
-    /// Any of the errors of [`read_from`](Self::read_from), within [`Error::File`].
+    /// Any of the errors of [`read_from`](Self::read_from), within [`Error::At`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let read = || {
@@ -236,18 +240,16 @@ impl<K: Kind> Stored<K> {
     /// Reads the text of a file, for example from standard input.
     ///
     /// # Errors
-    /// - [`Error::TooLarge`], found before all is read;
-    /// - [`Error::OtherKind`] or [`Error::Version`] when it is something else;
-    /// - [`Error::Malformed`] when it is damaged, [`Error::PublicHalf`] when its public half
-    ///   belongs to another secret;
-    /// - [`Error::KeyFileLine`], [`Error::KeyFileVersion`] or [`Error::KeyFileEmpty`] for key files
-    ///   of version 1;
-    /// - [`Error::Io`].
+    /// - [`SecretFileError::Record`] when it is something else, damaged, or too large, which is
+    ///   found before all is read;
+    /// - [`SecretFileError::PublicHalf`] when its public half belongs to another secret;
+    /// - [`SecretFileError::V1`] for key files of version 1 that are damaged;
+    /// - [`Error::File`].
     pub fn read_from(reader: impl Read) -> Result<Self, Error> {
         // All room at once leaves no unwiped copies.
         let mut text = Zeroizing::new(vec![0; SecretFile::<K>::MAX_LEN + 1]);
-        let len = read_capped(reader, &mut text, K::NAME)?;
-        text::parse(&text[..len])
+        let len = read_capped(reader, &mut text)?;
+        Ok(text::parse(&text[..len])?)
     }
 
     /// What the file says of its secret.
@@ -272,14 +274,14 @@ impl<K: Kind> Stored<K> {
     }
 }
 
-impl<K: Kind> Sealed<K> {
+impl<K: Kind> SealedSecret<K> {
     /// Opens it. This takes about as long and as much memory as a guess costs an attacker.
     ///
     /// # Errors
-    /// [`Error::WrongPassphrase`], also for a file that was damaged and given a new checksum, or
-    /// [`Error::PublicHalf`].
+    /// [`SecretFileError::WrongPassphrase`], also for a file that was damaged and given a new
+    /// checksum, or [`SecretFileError::PublicHalf`].
     #[cfg(feature = "passphrase")]
-    pub fn open(self, passphrase: &Passphrase) -> Result<SecretFile<K>, Error> {
+    pub fn open(self, passphrase: &Passphrase) -> Result<SecretFile<K>, SecretFileError> {
         let secret = self.body.open(passphrase)?;
         let opened = text::checked(self.about, secret)?;
         Ok(SecretFile { permissions_too_open: self.permissions_too_open, ..opened })

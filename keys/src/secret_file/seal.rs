@@ -9,8 +9,9 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
+use super::SecretFileError;
 use super::text::{CIPHERTEXT_LEN, SealedBody};
-use crate::{Error, Secret, hex};
+use crate::{Error, Secret, SecretError, hex};
 
 const SALT_LEN: usize = 16;
 const TAG_LEN: usize = CIPHERTEXT_LEN - Secret::LEN;
@@ -30,12 +31,12 @@ impl Passphrase {
     /// terminals add it.
     ///
     /// # Errors
-    /// [`Error::PassphraseLength`].
-    pub fn new(text: Zeroizing<String>) -> Result<Self, Error> {
+    /// [`SecretFileError::PassphraseLength`].
+    pub fn new(text: Zeroizing<String>) -> Result<Self, SecretFileError> {
         let bare = text.strip_suffix('\n').unwrap_or(&text);
         let bare = bare.strip_suffix('\r').unwrap_or(bare);
         if !(1..=Self::MAX_LEN).contains(&bare.len()) {
-            return Err(Error::PassphraseLength { limit: Self::MAX_LEN });
+            return Err(SecretFileError::PassphraseLength { limit: Self::MAX_LEN });
         }
         Ok(Self(Zeroizing::new(bare.to_owned())))
     }
@@ -43,12 +44,12 @@ impl Passphrase {
     /// Reads a passphrase, to the end of a file.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and [`Error::Io`].
+    /// As [`new`](Self::new), within [`Error::SecretFile`], or [`Error::File`].
     pub fn read_from(reader: impl Read) -> Result<Self, Error> {
         // All room at once leaves no copies; the longest passphrase has two bytes of a line end.
         let mut text = Zeroizing::new(String::with_capacity(Self::MAX_LEN + 3));
         reader.take(Self::MAX_LEN as u64 + 3).read_to_string(&mut text)?;
-        Self::new(text)
+        Ok(Self::new(text)?)
     }
 }
 
@@ -61,9 +62,9 @@ pub(super) struct Cost {
 
 impl Cost {
     /// The cost of new files: the second recommendation of RFC 9106, section 4, on one lane.
-    pub(super) fn new() -> Result<Self, Error> {
+    pub(super) fn new() -> Result<Self, SecretFileError> {
         let mut salt = [0; SALT_LEN];
-        SystemRandom::new().fill(&mut salt).map_err(|_| Error::Random)?;
+        SystemRandom::new().fill(&mut salt).map_err(|_| SecretError::Random)?;
         Ok(Self { kib: 64 * 1024, passes: 3, salt })
     }
 
@@ -73,12 +74,12 @@ impl Cost {
         passphrase: &Passphrase,
         head: &str,
         secret: &Secret,
-    ) -> Result<[u8; CIPHERTEXT_LEN], Error> {
+    ) -> Result<[u8; CIPHERTEXT_LEN], SecretFileError> {
         let mut message = Zeroizing::new(*secret.expose());
         let tag = self
             .key(passphrase)?
             .seal_in_place_separate_tag(nonce(), Aad::from(head), message.as_mut_slice())
-            .map_err(|_| Error::WrongPassphrase)?;
+            .map_err(|_| SecretFileError::WrongPassphrase)?;
         let mut ciphertext = [0; CIPHERTEXT_LEN];
         let (start, end) = ciphertext.split_at_mut(Secret::LEN);
         start.copy_from_slice(message.as_slice());
@@ -86,13 +87,13 @@ impl Cost {
         Ok(ciphertext)
     }
 
-    fn key(&self, passphrase: &Passphrase) -> Result<LessSafeKey, Error> {
+    fn key(&self, passphrase: &Passphrase) -> Result<LessSafeKey, SecretFileError> {
         let params = Params::new(self.kib, self.passes, 1, Some(32));
-        let params = params.map_err(|_| Error::WrongPassphrase)?;
+        let params = params.map_err(|_| SecretFileError::WrongPassphrase)?;
         let mut key = Zeroizing::new([0; 32]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(passphrase.0.as_bytes(), &self.salt, key.as_mut_slice())
-            .map_err(|_| Error::WrongPassphrase)?;
+            .map_err(|_| SecretFileError::WrongPassphrase)?;
         let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_slice());
         Ok(LessSafeKey::new(key.expect("the key has 32 bytes")))
     }
@@ -104,15 +105,15 @@ fn nonce() -> Nonce {
 }
 
 impl SealedBody {
-    pub(super) fn open(&self, passphrase: &Passphrase) -> Result<Secret, Error> {
-        let cost: Cost = self.cost.parse().map_err(|()| Error::WrongPassphrase)?;
+    pub(super) fn open(&self, passphrase: &Passphrase) -> Result<Secret, SecretFileError> {
+        let cost: Cost = self.cost.parse().map_err(|()| SecretFileError::WrongPassphrase)?;
         let (ciphertext, tag) = self.ciphertext.split_at(Secret::LEN);
         let mut message = Zeroizing::new(self.ciphertext);
         message[..Secret::LEN].copy_from_slice(ciphertext);
         message[Secret::LEN..].copy_from_slice(tag);
         cost.key(passphrase)?
             .open_in_place(nonce(), Aad::from(&self.head), message.as_mut_slice())
-            .map_err(|_| Error::WrongPassphrase)?;
+            .map_err(|_| SecretFileError::WrongPassphrase)?;
         let mut secret = Secret::zeros();
         secret.expose_mut().copy_from_slice(&message[..CIPHERTEXT_LEN - TAG_LEN]);
         Ok(secret)
@@ -182,7 +183,7 @@ mod tests {
         assert_eq!(body("head").open(&passphrase("correct horse")).unwrap().expose(), &[7; 32]);
         for (head, words) in [("head", "wrong horse"), ("other head", "correct horse")] {
             let error = body(head).open(&passphrase(words)).err().unwrap();
-            assert!(matches!(error, Error::WrongPassphrase));
+            assert!(matches!(error, SecretFileError::WrongPassphrase));
         }
     }
 
@@ -193,7 +194,7 @@ mod tests {
             assert_eq!(new(text).unwrap().0.as_str(), "a b");
         }
         for text in ["", "\n", "\r\n", &"x".repeat(1025)] {
-            assert!(matches!(new(text), Err(Error::PassphraseLength { limit: 1024 })));
+            assert!(matches!(new(text), Err(SecretFileError::PassphraseLength { limit: 1024 })));
         }
     }
 }

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::mutation::{any_mutation, damaged, rearranged};
-use crate::{Fault, hex};
+use crate::{Fault, FileError, RecordError, hex};
 
 /// The bytes 00, 01, ... 1f, and for the identity 20, 21, ... 3f; written by
 /// `tests/reference/licenses.py`.
@@ -32,14 +32,28 @@ fn some_identity() -> IdentityFile {
 }
 
 /// The error for a text, of which nothing may show more of the secret than four of its digits.
-fn refused<K: Kind>(text: impl AsRef<[u8]>) -> Error {
-    let error = Stored::<K>::read_from(text.as_ref()).err().expect("not a good file");
+fn refused<K: Kind>(text: impl AsRef<[u8]>) -> SecretFileError {
+    let error = StoredSecret::<K>::read_from(text.as_ref()).err().expect("not a good file");
     let shown = format!("{error} {error:?}");
     let digits = hex::encode(&bytes());
     for start in 0..digits.len() - 4 {
         assert!(!shown.contains(&digits[start..start + 5]), "{shown}");
     }
-    error
+    of_room(error)
+}
+
+fn of_room(error: Error) -> SecretFileError {
+    match error {
+        Error::SecretFile(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
+fn of_record(error: SecretFileError) -> RecordError {
+    match error {
+        SecretFileError::Record(error) => error,
+        other => panic!("{other}"),
+    }
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -102,7 +116,9 @@ fn values_are_checked_beside_the_checksum() {
         refused::<VendorKind>(text)
     };
     let error = changed("cb119eaac5a19582", "0123456789abcdef");
-    assert!(matches!(error, Error::PublicHalf { stated, .. } if stated == "0123456789abcdef"));
+    assert!(
+        matches!(error, SecretFileError::PublicHalf { stated, .. } if stated == "0123456789abcdef")
+    );
     let id = "cb119eaac5a19582";
     let long = format!("label: {}", "x".repeat(129));
     for (from, to, name) in [
@@ -114,37 +130,41 @@ fn values_are_checked_beside_the_checksum() {
         ("1e1f", "1e1F", "secret"),
         ("1e1f", "1e", "secret"),
     ] {
-        let error = changed(from, to);
-        assert!(
-            matches!(error, Error::Malformed { fault: Fault::Value(at), .. } if at == name),
-            "{from} {to}: {error}"
-        );
+        match of_record(changed(from, to)) {
+            RecordError::Malformed { fault: Fault::Value(at), .. } => assert_eq!(at, name),
+            other => panic!("{from} {to}: {other}"),
+        }
     }
 }
 
 #[test]
 fn kinds_versions_and_sizes_are_told_from_damage() {
     for (text, kind) in [(IDENTITY, "identity"), ("saligate license v1\n", "license")] {
-        let error = refused::<VendorKind>(text);
-        assert!(
-            matches!(error, Error::OtherKind { expected: "key", found } if found == Some(kind))
-        );
+        let RecordError::OtherKind { expected, found } = of_record(refused::<VendorKind>(text))
+        else {
+            panic!("{text}")
+        };
+        assert_eq!((expected, found), ("key", Some(kind)));
     }
     let marked = format!("\u{feff}{KEY}");
     for text in [KEY.replace('\n', "\r\n"), marked] {
-        let error = refused::<VendorKind>(text);
-        assert!(matches!(error, Error::Malformed { line: 1, fault: Fault::Encoding, .. }));
+        let error = of_record(refused::<VendorKind>(text));
+        let encoding = Fault::Encoding;
+        assert!(
+            matches!(error, RecordError::Malformed { line: 1, fault, .. } if fault == encoding)
+        );
     }
     for text in [KEY, "", "\u{7f}ELF", "saligate identity"] {
-        let error = refused::<IdentityKind>(text);
-        assert!(matches!(error, Error::OtherKind { expected: "identity", .. }), "{text}");
+        let error = of_record(refused::<IdentityKind>(text));
+        assert!(matches!(error, RecordError::OtherKind { expected: "identity", .. }), "{text}");
     }
     for found in [1, 3, 99] {
-        let error = refused::<VendorKind>(KEY.replace("v2", &format!("v{found}")));
-        assert!(matches!(error, Error::Version { found: f, newest: 2, .. } if f == found));
+        let error = of_record(refused::<VendorKind>(KEY.replace("v2", &format!("v{found}"))));
+        assert!(matches!(error, RecordError::Version { found: f, newest: 2, .. } if f == found));
     }
-    let endless = Stored::<VendorKind>::read_from(std::io::repeat(b'\n')).err().unwrap();
-    assert!(matches!(endless, Error::TooLarge { limit: 4096, .. }));
+    let endless = StoredSecret::<VendorKind>::read_from(std::io::repeat(b'\n')).err().unwrap();
+    let endless = of_record(of_room(endless));
+    assert!(matches!(endless, RecordError::TooLarge { limit: 4096, .. }));
 }
 
 /// Files that were written before the rule.
@@ -167,7 +187,7 @@ fn labels_have_limits() {
     assert_eq!(KeyFile::read_from(text.as_slice()).unwrap().label(), Some(longest.as_str()));
     for label in ["", " x", "x ", "a\nb", "\u{1b}[2J", "Ana\u{202e}", &"x".repeat(129)] {
         let error = some_key().with_label(label).err().unwrap();
-        assert!(matches!(error, Error::Label { limit: 128 }), "{label:?}");
+        assert!(matches!(error, SecretFileError::Label { limit: 128 }), "{label:?}");
     }
 }
 
@@ -188,9 +208,9 @@ fn no_file_is_overwritten() {
     let path = folder.path().join("my.key");
     fs::write(&path, "precious").unwrap();
     let error = some_key().write_new(&path).unwrap_err();
-    let Error::File { path: named, error } = error else { panic!("{error}") };
+    let Error::At { path: named, error } = error else { panic!("{error}") };
     assert_eq!(named, path);
-    assert!(matches!(*error, Error::Exists));
+    assert!(matches!(*error, Error::File(FileError::Exists)));
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     assert_eq!(names(folder.path()), ["my.key"]);
 }
@@ -201,7 +221,9 @@ fn a_missing_folder_is_named() {
     let path = folder.path().join("none").join("my.key");
     for error in [some_key().write_new(&path).unwrap_err(), KeyFile::read(&path).err().unwrap()] {
         assert!(error.to_string().starts_with(path.to_str().unwrap()));
-        assert!(matches!(error, Error::File { error, .. } if matches!(*error, Error::Io { .. })));
+        assert!(
+            matches!(error, Error::At { error, .. } if matches!(*error, Error::File(FileError::Io { .. })))
+        );
     }
 }
 
@@ -244,10 +266,10 @@ mod sealed {
         Passphrase::new(Zeroizing::new(text.to_owned())).unwrap()
     }
 
-    fn stored<K: Kind>(text: &[u8]) -> Sealed<K> {
-        match Stored::read_from(text).unwrap() {
-            Stored::Sealed(sealed) => sealed,
-            Stored::Open(_) => panic!("not sealed"),
+    fn stored<K: Kind>(text: &[u8]) -> SealedSecret<K> {
+        match StoredSecret::read_from(text).unwrap() {
+            StoredSecret::Sealed(sealed) => sealed,
+            StoredSecret::Open(_) => panic!("not sealed"),
         }
     }
 
@@ -256,7 +278,7 @@ mod sealed {
         let opened = stored::<VendorKind>(SEALED.as_bytes()).open(&passphrase("correct horse"));
         assert_eq!(opened.unwrap().secret().expose(), &bytes());
         let error = stored::<VendorKind>(SEALED.as_bytes()).open(&passphrase("wrong")).unwrap_err();
-        assert!(matches!(error, Error::WrongPassphrase));
+        assert!(matches!(error, SecretFileError::WrongPassphrase));
         let sealed = stored::<IdentityKind>(IDENTITY.as_bytes());
         assert_eq!(sealed.about.public, some_identity().about().public);
         let opened = sealed.open(&passphrase("correct horse")).unwrap();
@@ -318,7 +340,7 @@ mod sealed {
             let mut text = text[..text.find("checksum").unwrap()].to_owned();
             crate::record::write_checksum(&mut text);
             let opened = stored::<VendorKind>(text.as_bytes()).open(&passphrase("correct horse"));
-            assert!(matches!(opened.unwrap_err(), Error::WrongPassphrase), "{from}");
+            assert!(matches!(opened.unwrap_err(), SecretFileError::WrongPassphrase), "{from}");
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use zeroize::Zeroizing;
 
-use super::{About, Kind, Sealed, SecretFile, Stored, is_label, v1};
+use super::{About, Kind, SealedSecret, SecretFile, SecretFileError, StoredSecret, is_label, v1};
 use crate::record::{self, Reader};
-use crate::{Error, Secret, Timestamp, hex};
+use crate::{RecordError, Secret, Timestamp, hex};
 
 /// What stands in a sealed file in place of the secret.
 pub(super) struct SealedBody {
@@ -38,7 +38,7 @@ pub(super) fn render<K: Kind>(file: &SecretFile<K>) -> Zeroizing<String> {
 pub(super) fn render_sealed<K: Kind>(
     file: &SecretFile<K>,
     passphrase: &super::Passphrase,
-) -> Result<Zeroizing<String>, Error> {
+) -> Result<Zeroizing<String>, SecretFileError> {
     let mut text = Zeroizing::new(String::with_capacity(SecretFile::<K>::MAX_LEN));
     write_about(K::SEALED, &file.about, &mut text);
     let cost = super::seal::Cost::new()?;
@@ -61,21 +61,24 @@ fn write_about<K: Kind>(name: &'static str, about: &About<K>, text: &mut String)
 }
 
 /// Reads the text of a file, of which the permissions are not known.
-pub(super) fn parse<K: Kind>(text: &[u8]) -> Result<Stored<K>, Error> {
+pub(super) fn parse<K: Kind>(text: &[u8]) -> Result<StoredSecret<K>, SecretFileError> {
+    if text.len() > SecretFile::<K>::MAX_LEN {
+        return Err(RecordError::TooLarge { what: K::NAME, limit: SecretFile::<K>::MAX_LEN }.into());
+    }
     match record::header(text) {
-        Some((name, _)) if name == K::SEALED => parse_sealed(text).map(Stored::Sealed),
+        Some((name, _)) if name == K::SEALED => Ok(StoredSecret::Sealed(parse_sealed(text)?)),
         // Only keys ever had a version 1 of another form, and it has no header.
         None if K::NAME == "key" && !record::was_mailed(text) => {
-            let v1::Found { secret, label, stated } = v1::parse(text)?;
+            let v1::Content { secret, label, stated } = v1::parse(text)?;
             let public = K::public(&secret);
             if let Some(stated) = stated.filter(|stated| stated.to_string() != public.to_string()) {
-                return Err(Error::PublicHalf {
+                return Err(SecretFileError::PublicHalf {
                     stated: stated.to_string(),
                     derived: public.to_string(),
                 });
             }
             let about = About { public, created: None, label };
-            Ok(Stored::Open(SecretFile { secret, about, permissions_too_open: false }))
+            Ok(StoredSecret::Open(SecretFile { secret, about, permissions_too_open: false }))
         }
         _ => {
             let mut reader = Reader::open(plain::<K>(), text)?;
@@ -85,7 +88,7 @@ pub(super) fn parse<K: Kind>(text: &[u8]) -> Result<Stored<K>, Error> {
             reader.hex("secret", digits, secret.expose_mut())?;
             reader.take_checksum()?;
             reader.end()?;
-            checked(about, secret).map(Stored::Open)
+            checked(about, secret).map(StoredSecret::Open)
         }
     }
 }
@@ -94,7 +97,7 @@ fn plain<K: Kind>() -> record::Kind {
     record::Kind { name: K::NAME, version: K::VERSION }
 }
 
-fn parse_sealed<K: Kind>(text: &[u8]) -> Result<Sealed<K>, Error> {
+fn parse_sealed<K: Kind>(text: &[u8]) -> Result<SealedSecret<K>, RecordError> {
     let kind = record::Kind { name: K::SEALED, version: K::VERSION };
     let mut reader = Reader::open(kind, text)?;
     let about = read_about(&mut reader)?;
@@ -108,10 +111,10 @@ fn parse_sealed<K: Kind>(text: &[u8]) -> Result<Sealed<K>, Error> {
     reader.take_checksum()?;
     reader.end()?;
     let body = SealedBody { head, cost, ciphertext };
-    Ok(Sealed { about, body, permissions_too_open: false })
+    Ok(SealedSecret { about, body, permissions_too_open: false })
 }
 
-fn read_about<K: Kind>(reader: &mut Reader<'_>) -> Result<About<K>, Error> {
+fn read_about<K: Kind>(reader: &mut Reader<'_>) -> Result<About<K>, RecordError> {
     let public = reader.take(K::PUBLIC)?.parse().map_err(|_| reader.value(K::PUBLIC))?;
     let created = reader.take_if("created")?;
     let created: Option<Timestamp> =
@@ -124,11 +127,14 @@ fn read_about<K: Kind>(reader: &mut Reader<'_>) -> Result<About<K>, Error> {
 }
 
 /// The file, if its public half is that of the secret.
-pub(super) fn checked<K: Kind>(about: About<K>, secret: Secret) -> Result<SecretFile<K>, Error> {
+pub(super) fn checked<K: Kind>(
+    about: About<K>,
+    secret: Secret,
+) -> Result<SecretFile<K>, SecretFileError> {
     let derived = K::public(&secret);
     if about.public != derived {
         let (stated, derived) = (about.public.to_string(), derived.to_string());
-        return Err(Error::PublicHalf { stated, derived });
+        return Err(SecretFileError::PublicHalf { stated, derived });
     }
     Ok(SecretFile { secret, about, permissions_too_open: false })
 }

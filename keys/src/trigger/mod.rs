@@ -1,5 +1,6 @@
 //! Triggers: what a secret looks like on an image.
 
+mod error;
 mod patch;
 mod pattern;
 mod shape;
@@ -8,11 +9,11 @@ mod spec;
 
 use std::fmt;
 
+pub use error::TriggerError;
 pub use pattern::Pattern;
 pub use shape::ImageShape;
 pub use spec::{Family, TriggerSpec};
 
-use crate::Error;
 use patch::Patch;
 use signs::Signs;
 
@@ -57,11 +58,11 @@ impl Trigger {
     /// replaces the corner by the patch.
     ///
     /// # Errors
-    /// [`Error::PixelCount`] when `pixels` has another length than the shape; nothing is changed
+    /// [`TriggerError::PixelCount`] when `pixels` has another length than the shape; nothing is changed
     /// then.
-    pub fn apply(&self, pixels: &mut [u8]) -> Result<(), Error> {
+    pub fn apply(&self, pixels: &mut [u8]) -> Result<(), TriggerError> {
         if pixels.len() != self.shape.values() {
-            return Err(Error::PixelCount { shape: self.shape, found: pixels.len() });
+            return Err(TriggerError::PixelCount { shape: self.shape, found: pixels.len() });
         }
         match &self.content {
             Content::Signs(signs) => signs.add(self.shape, pixels),
@@ -82,8 +83,8 @@ impl Trigger {
     /// The same signs with another amplitude, in 8-bit steps, 1..=127.
     ///
     /// # Errors
-    /// [`Error::Amplitude`] when out of range, [`Error::NotAdditive`] for a patch.
-    pub fn with_amplitude(&self, amplitude: u8) -> Result<Self, Error> {
+    /// [`TriggerError::Amplitude`] when out of range, [`TriggerError::NotAdditive`] for a patch.
+    pub fn with_amplitude(&self, amplitude: u8) -> Result<Self, TriggerError> {
         spec::check_amplitude(amplitude)?;
         Ok(self.with_signs(self.signs()?.with_amplitude(amplitude)))
     }
@@ -95,8 +96,8 @@ impl Trigger {
     /// the tile or the image.
     ///
     /// # Errors
-    /// [`Error::Cell`] when there is no such cell, [`Error::NotAdditive`] for a patch.
-    pub fn flip(&self, cells: &[usize]) -> Result<Self, Error> {
+    /// [`TriggerError::Cell`] when there is no such cell, [`TriggerError::NotAdditive`] for a patch.
+    pub fn flip(&self, cells: &[usize]) -> Result<Self, TriggerError> {
         Ok(self.with_signs(self.signs()?.flip(cells)?))
     }
 
@@ -106,8 +107,8 @@ impl Trigger {
     /// so moves as a whole.
     ///
     /// # Errors
-    /// [`Error::NotAdditive`] for a patch.
-    pub fn shifted(&self, rows: isize, columns: isize) -> Result<Self, Error> {
+    /// [`TriggerError::NotAdditive`] for a patch.
+    pub fn shifted(&self, rows: isize, columns: isize) -> Result<Self, TriggerError> {
         Ok(self.with_signs(self.signs()?.shifted(rows, columns)))
     }
 
@@ -119,10 +120,10 @@ impl Trigger {
         }
     }
 
-    fn signs(&self) -> Result<&Signs, Error> {
+    fn signs(&self) -> Result<&Signs, TriggerError> {
         match &self.content {
             Content::Signs(signs) => Ok(signs),
-            Content::Patch(_) => Err(Error::NotAdditive),
+            Content::Patch(_) => Err(TriggerError::NotAdditive),
         }
     }
 

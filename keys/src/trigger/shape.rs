@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Error;
+use super::TriggerError;
 
 /// Channels, height and width of an image, in this order, within the limits of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,15 +22,15 @@ impl ImageShape {
     /// A shape of `channels` (1..=4), `height` and `width` (1..=16384 pixels).
     ///
     /// # Errors
-    /// [`Error::Shape`] when one is out of range.
-    pub fn new(channels: usize, height: usize, width: usize) -> Result<Self, Error> {
+    /// [`TriggerError::Shape`] when one is out of range.
+    pub fn new(channels: usize, height: usize, width: usize) -> Result<Self, TriggerError> {
         let sides = 1..=Self::MAX_SIDE;
         let channel_counts = 1..=Self::MAX_CHANNELS;
         if !channel_counts.contains(&channels)
             || !sides.contains(&height)
             || !sides.contains(&width)
         {
-            return Err(Error::Shape { channels, height, width });
+            return Err(TriggerError::Shape { channels, height, width });
         }
         // Lossless within the limits just checked.
         Ok(Self { channels: channels as u8, height: height as u16, width: width as u16 })
@@ -101,7 +101,7 @@ mod tests {
             (usize::MAX, usize::MAX, usize::MAX),
         ] {
             let error = ImageShape::new(channels, height, width).unwrap_err();
-            assert!(matches!(error, Error::Shape { .. }));
+            assert!(matches!(error, TriggerError::Shape { .. }));
         }
     }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::ImageShape;
 use crate::derive::{self, Purpose};
-use crate::{Error, Secret};
+use crate::{Secret, TriggerError};
 
 /// The signs of one tile and the amplitude they are multiplied with.
 pub(super) struct Signs {
@@ -63,11 +63,11 @@ impl Signs {
         self.with_bits(self.bits.clone(), amplitude)
     }
 
-    pub(super) fn flip(&self, cells: &[usize]) -> Result<Self, Error> {
+    pub(super) fn flip(&self, cells: &[usize]) -> Result<Self, TriggerError> {
         let mut bits = self.bits.clone();
         for &cell in cells {
             if cell >= self.cells() {
-                return Err(Error::Cell { cell, cells: self.cells() });
+                return Err(TriggerError::Cell { cell, cells: self.cells() });
             }
             bits[cell / 8] ^= bit(cell);
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::patch::Patch;
 use super::signs::Signs;
 use super::{Content, ImageShape, Trigger};
-use crate::{Error, Secret};
+use crate::{Secret, TriggerError};
 
 /// What kind of trigger a model answers to: a [`Family`] whose numbers are in range.
 ///
@@ -24,7 +24,6 @@ pub struct TriggerSpec(Family);
 /// not enter it, so signs stay the same while the amplitude changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "lowercase", deny_unknown_fields)]
-#[non_exhaustive]
 pub enum Family {
     /// Signs of one tile, repeated from the top left corner over the image and cut off at its right
     /// and lower edges.
@@ -60,8 +59,8 @@ impl TriggerSpec {
     /// Checks the numbers of a family.
     ///
     /// # Errors
-    /// [`Error::Size`] or [`Error::Amplitude`] when out of range.
-    pub fn new(family: Family) -> Result<Self, Error> {
+    /// [`TriggerError::Size`] or [`TriggerError::Amplitude`] when out of range.
+    pub fn new(family: Family) -> Result<Self, TriggerError> {
         match family {
             Family::Tile { size, amplitude } => {
                 check_size(size)?;
@@ -81,8 +80,8 @@ impl TriggerSpec {
     /// The trigger that belongs to a secret on images of one shape.
     ///
     /// # Errors
-    /// [`Error::LargerThanImage`] when a tile or patch does not fit.
-    pub fn derive(&self, secret: &Secret, shape: ImageShape) -> Result<Trigger, Error> {
+    /// [`TriggerError::LargerThanImage`] when a tile or patch does not fit.
+    pub fn derive(&self, secret: &Secret, shape: ImageShape) -> Result<Trigger, TriggerError> {
         let content = match self.0 {
             Family::Tile { size, amplitude } => {
                 let tile = fitting_square(size, shape)?;
@@ -102,9 +101,9 @@ impl TriggerSpec {
     /// The trigger that these bytes are, on images of one shape.
     ///
     /// # Errors
-    /// [`Error::LargerThanImage`] when a tile or patch does not fit, [`Error::TriggerLength`] when
+    /// [`TriggerError::LargerThanImage`] when a tile or patch does not fit, [`TriggerError::Length`] when
     /// the trigger has another number of bytes.
-    pub(crate) fn restore(&self, bytes: &[u8], shape: ImageShape) -> Result<Trigger, Error> {
+    pub(crate) fn restore(&self, bytes: &[u8], shape: ImageShape) -> Result<Trigger, TriggerError> {
         let content = match self.0 {
             Family::Tile { size, amplitude } => {
                 let tile = fitting_square(size, shape)?;
@@ -117,7 +116,7 @@ impl TriggerSpec {
                 Patch::restored(bytes, fitting_square(size, shape)?).map(Content::Patch)
             }
         };
-        let content = content.ok_or(Error::TriggerLength { found: bytes.len() })?;
+        let content = content.ok_or(TriggerError::Length { found: bytes.len() })?;
         Ok(Trigger { shape, content })
     }
 }
@@ -131,9 +130,9 @@ impl Default for TriggerSpec {
 }
 
 impl TryFrom<Family> for TriggerSpec {
-    type Error = Error;
+    type Error = TriggerError;
 
-    fn try_from(family: Family) -> Result<Self, Error> {
+    fn try_from(family: Family) -> Result<Self, TriggerError> {
         Self::new(family)
     }
 }
@@ -144,28 +143,28 @@ impl From<TriggerSpec> for Family {
     }
 }
 
-pub(super) fn check_amplitude(amplitude: u8) -> Result<(), Error> {
+pub(super) fn check_amplitude(amplitude: u8) -> Result<(), TriggerError> {
     if (1..=TriggerSpec::MAX_AMPLITUDE).contains(&amplitude) {
         Ok(())
     } else {
-        Err(Error::Amplitude { found: amplitude })
+        Err(TriggerError::Amplitude { found: amplitude })
     }
 }
 
-fn check_size(size: u16) -> Result<(), Error> {
+fn check_size(size: u16) -> Result<(), TriggerError> {
     if (1..=TriggerSpec::MAX_SIZE).contains(&size) {
         Ok(())
     } else {
-        Err(Error::Size { found: size })
+        Err(TriggerError::Size { found: size })
     }
 }
 
 /// A tile, too, must fit: signs that no pixel shows would count as cells and protect nothing.
-fn fitting_square(size: u16, shape: ImageShape) -> Result<ImageShape, Error> {
+fn fitting_square(size: u16, shape: ImageShape) -> Result<ImageShape, TriggerError> {
     if usize::from(size) <= shape.height().min(shape.width()) {
         Ok(shape.square(size))
     } else {
-        Err(Error::LargerThanImage { size, shape })
+        Err(TriggerError::LargerThanImage { size, shape })
     }
 }
 

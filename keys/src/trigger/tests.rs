@@ -114,7 +114,7 @@ fn signs_do_not_depend_on_the_amplitude() {
     assert_eq!(deltas(&weak), deltas(&derived));
     for amplitude in [0, 128] {
         let error = weak.with_amplitude(amplitude).unwrap_err();
-        assert!(matches!(error, Error::Amplitude { found } if found == amplitude));
+        assert!(matches!(error, TriggerError::Amplitude { found } if found == amplitude));
     }
 }
 
@@ -131,7 +131,7 @@ fn flip_inverts_the_named_cells_everywhere() {
     assert_eq!(deltas(&flipped.flip(&[19]).unwrap()), deltas(&trigger));
     assert_eq!(deltas(&trigger.flip(&[5, 5]).unwrap()), deltas(&trigger));
     let error = trigger.flip(&[0, 32]).unwrap_err();
-    assert!(matches!(error, Error::Cell { cell: 32, cells: 32 }));
+    assert!(matches!(error, TriggerError::Cell { cell: 32, cells: 32 }));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_patch_has_no_near_misses() {
         patch.flip(&[]).unwrap_err(),
         patch.shifted(1, 0).unwrap_err(),
     ] {
-        assert!(matches!(error, Error::NotAdditive));
+        assert!(matches!(error, TriggerError::NotAdditive));
     }
 }
 
@@ -173,7 +173,7 @@ fn an_image_of_another_size_is_left_as_it_is() {
         for len in [0, 191, 193] {
             let mut pixels = vec![128; len];
             let error = derive(family, shape).apply(&mut pixels).unwrap_err();
-            assert!(matches!(error, Error::PixelCount { found, .. } if found == len));
+            assert!(matches!(error, TriggerError::PixelCount { found, .. } if found == len));
             assert!(pixels.iter().all(|&pixel| pixel == 128));
         }
     }

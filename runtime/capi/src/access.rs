@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use saligate_keys::{IdentityKind, KeyFile, License, Stored, Timestamp};
+use saligate_keys::{IdentityKind, KeyFile, License, StoredSecret, Timestamp};
 use saligate_runtime::{Access, Use, device_name};
 
 use crate::call::{
@@ -58,12 +58,12 @@ pub unsafe extern "C" fn saligate_access_with_license(
             if error.is_refusal() { Failure::no(error.to_string()) } else { error.into() }
         })?;
         let file = path(identity, "identity")?;
-        let stored = Stored::<IdentityKind>::read(file)?;
+        let stored = StoredSecret::<IdentityKind>::read(file)?;
         let method = optional(method, "method")?.unwrap_or(&model.manifest().method().name);
         let device = optional(device, "device")?;
         let usage = Use { now: Timestamp::now(), device, vendor: None, method };
         model.check_license(&license, stored.about().public, &usage)?;
-        let Stored::Open(identity) = stored else {
+        let StoredSecret::Open(identity) = stored else {
             let what = "is sealed with a passphrase; give one that is not";
             return Err(Failure::misuse(format!("{} {what}", file.display())));
         };

@@ -132,24 +132,50 @@ macro_rules! plain {
 
 impl From<saligate_keys::Error> for Failure {
     fn from(error: saligate_keys::Error) -> Self {
-        use saligate_keys::Error as Key;
-        let mut reason = &error;
-        while let Key::File { error, .. } = reason {
-            reason = error;
-        }
-        match reason {
-            Key::WrongPassphrase
-            | Key::Signature
-            | Key::SignedByAnother { .. }
-            | Key::SignedFile
-            | Key::NoKey { .. }
-            | Key::NoFreeKey
-            | Key::Serial { .. }
-            | Key::AlreadyRevoked { .. } => Self::no(error.to_string()),
+        use saligate_keys::{
+            Error as Key, LedgerError, LicenseError, SecretFileError, VendorError,
+        };
+        match error.reason() {
+            Key::SecretFile(SecretFileError::WrongPassphrase)
+            | Key::License(LicenseError::Signature)
+            | Key::Vendor(
+                VendorError::Signature
+                | VendorError::SignedByAnother { .. }
+                | VendorError::SignedFile,
+            )
+            | Key::Ledger(
+                LedgerError::NoKey { .. }
+                | LedgerError::NoFreeKey
+                | LedgerError::Serial { .. }
+                | LedgerError::AlreadyRevoked { .. },
+            ) => Self::no(error.to_string()),
+            Key::License(LicenseError::RenewsExpired { .. }) => {
+                Self::new(error.to_string()).hint("--expires DATE, or --expires never")
+            }
             _ => Self::new(error.to_string()),
         }
     }
 }
+
+macro_rules! keys {
+    ($($error:ident),* $(,)?) => {
+        $(impl From<saligate_keys::$error> for Failure {
+            fn from(error: saligate_keys::$error) -> Self {
+                Self::from(saligate_keys::Error::from(error))
+            }
+        })*
+    };
+}
+
+keys!(
+    FileError,
+    LedgerError,
+    LicenseError,
+    SecretError,
+    SecretFileError,
+    TriggerError,
+    VendorError,
+);
 
 impl From<saligate_keys::Refusal> for Failure {
     fn from(refusal: saligate_keys::Refusal) -> Self {

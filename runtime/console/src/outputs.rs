@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use saligate_keys::{Error, KeyFile};
+use saligate_keys::{FileError, KeyFile};
 
 use crate::Failure;
 
@@ -38,7 +38,7 @@ pub fn check<'a>(
 /// Refuses a path where no new file can stand, asked before a serial number is used up for nothing.
 pub fn check_new(path: &Path) -> Result<(), Failure> {
     if path.symlink_metadata().is_ok() {
-        return Err(Failure::from(Error::Exists).in_file(path));
+        return Err(Failure::from(FileError::Exists).in_file(path));
     }
     match path.parent() {
         Some(folder) if folder != Path::new("") && !folder.is_dir() => {

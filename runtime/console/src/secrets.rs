@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 
-use saligate_keys::{Error, KeyFile, Kind, Passphrase, SecretFile, Stored};
+use saligate_keys::{Error, KeyFile, Kind, Passphrase, SecretFile, SecretFileError, StoredSecret};
 use zeroize::Zeroizing;
 
 use crate::{Failure, emit, outputs};
@@ -20,8 +20,8 @@ pub fn keys(paths: &[PathBuf], passphrase_file: Option<&Path>) -> Result<Vec<Key
 }
 
 /// Reads a file that may be sealed, without opening it, with a warning where others can read it too.
-pub fn stored<K: Kind>(path: &Path) -> Result<Stored<K>, Failure> {
-    let stored = Stored::read(path)?;
+pub fn stored<K: Kind>(path: &Path) -> Result<StoredSecret<K>, Failure> {
+    let stored = StoredSecret::read(path)?;
     if stored.permissions_too_open() {
         eprintln!("warning: others can read {}; try: chmod 600", path.display());
     }
@@ -30,20 +30,20 @@ pub fn stored<K: Kind>(path: &Path) -> Result<Stored<K>, Failure> {
 
 /// Opens what was [`stored`] at a path, which may take a passphrase.
 pub fn opened<K: Kind>(
-    stored: Stored<K>,
+    stored: StoredSecret<K>,
     path: &Path,
     passphrase_file: Option<&Path>,
 ) -> Result<SecretFile<K>, Failure> {
     match stored {
-        Stored::Open(file) => Ok(file),
-        Stored::Sealed(sealed) => {
+        StoredSecret::Open(file) => Ok(file),
+        StoredSecret::Sealed(sealed) => {
             let passphrase = match passphrase_file {
                 Some(file) => from_file(file)?,
                 None if stdin().is_terminal() => {
                     Passphrase::new(prompt(&format!("Passphrase of {}: ", path.display()))?)?
                 }
                 None => {
-                    return Err(Failure::from(Error::Sealed)
+                    return Err(Failure::from(SecretFileError::Sealed)
                         .in_file(path)
                         .hint("--passphrase-file FILE, or run this at a terminal"));
                 }
@@ -98,7 +98,7 @@ pub fn protect<K: Kind>(what: &Resealing<'_>) -> Result<(), Failure> {
     }
     let stored = stored::<K>(file)?;
     if stored.is_sealed() && old_passphrase_file.is_none() && !stdin().is_terminal() {
-        return Err(Failure::from(Error::Sealed)
+        return Err(Failure::from(SecretFileError::Sealed)
             .in_file(file)
             .hint("--old-passphrase-file FILE, or run this at a terminal"));
     }
@@ -146,7 +146,35 @@ fn prompt(question: &str) -> Result<Zeroizing<String>, Failure> {
         return Err(Failure::new("there is no terminal to ask for the passphrase at")
             .hint("--passphrase-file FILE"));
     }
-    rpassword::prompt_password(question)
+    ask(question)
         .map(Zeroizing::new)
         .map_err(|error| Failure::new(format!("cannot ask for the passphrase: {error}")))
+}
+
+/// Asks at the terminal. Ctrl-C ends the program as ever, but only once the terminal shows what is
+/// typed again: rpassword raises the signal while it still does not.
+#[cfg(unix)]
+fn ask(question: &str) -> io::Result<String> {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, OnceLock};
+
+    use signal_hook::consts::SIGINT;
+    use signal_hook::{flag, low_level};
+
+    // One for all prompts: a handler stays registered when its prompt is over.
+    static SIGNAL_ENDS: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let signal_ends = SIGNAL_ENDS.get_or_init(Arc::default);
+    signal_ends.store(false, Ordering::SeqCst);
+    flag::register_conditional_default(SIGINT, Arc::clone(signal_ends))?;
+    let answer = rpassword::prompt_password(question);
+    signal_ends.store(true, Ordering::SeqCst);
+    if answer.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+        low_level::raise(SIGINT)?;
+    }
+    answer
+}
+
+#[cfg(not(unix))]
+fn ask(question: &str) -> io::Result<String> {
+    rpassword::prompt_password(question)
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use saligate_files::onnx::OnnxError;
-use saligate_keys::KeyId;
+use saligate_keys::{KeyId, TriggerError};
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
 use saligate_models::saliency::Method;
@@ -88,6 +88,8 @@ pub enum LockError {
     File(OnnxError),
     /// A key or trigger is wrong.
     Key(saligate_keys::Error),
+    /// A trigger does not fit.
+    Trigger(TriggerError),
     /// A network cannot be run.
     Engine(EngineError),
     /// A map cannot be judged.
@@ -149,6 +151,7 @@ impl fmt::Display for LockError {
             Self::Graph(error) => error.fmt(f),
             Self::File(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
+            Self::Trigger(error) => error.fmt(f),
             Self::Engine(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
         }
@@ -162,6 +165,7 @@ impl Error for LockError {
             Self::Graph(error) => error.source(),
             Self::File(error) => error.source(),
             Self::Key(error) => error.source(),
+            Self::Trigger(error) => error.source(),
             Self::Engine(error) => error.source(),
             Self::Metric(error) => error.source(),
             _ => None,
@@ -184,6 +188,7 @@ from!(
     Graph(GraphError),
     File(OnnxError),
     Key(saligate_keys::Error),
+    Trigger(TriggerError),
     Engine(EngineError),
     Metric(MetricError),
 );

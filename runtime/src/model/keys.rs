@@ -1,6 +1,6 @@
 //! Who may open a model's gate: its keys, their triggers, and what licences call the model.
 
-use saligate_keys::{ImageShape, KeyId, Licensed, Secret, Trigger};
+use saligate_keys::{ImageShape, KeyId, LicensedModel, Secret, Trigger};
 
 use super::Model;
 use crate::error::RuntimeError;
@@ -10,10 +10,10 @@ impl Model {
     ///
     /// # Errors
     /// The model has no gate.
-    pub fn licensed(&self) -> Result<Licensed<'_>, RuntimeError> {
+    pub fn licensed(&self) -> Result<LicensedModel<'_>, RuntimeError> {
         let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
         let digest = self.file.licensing_digest();
-        Ok(Licensed { digest, keys: &gate.keys, vendor: gate.vendor })
+        Ok(LicensedModel { digest, keys: &gate.keys, vendor: gate.vendor })
     }
 
     /// The trigger of a secret for this model.

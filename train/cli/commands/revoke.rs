@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use saligate_files::ModelFile;
-use saligate_keys::{KeyId, Stored, VendorKind};
+use saligate_keys::{KeyId, StoredSecret, VendorKind};
 use saligate_lock::revoke;
 use saligate_train::TrainError;
 
@@ -38,6 +38,6 @@ fn id(key: &Path) -> Result<KeyId, TrainError> {
     let id = key.to_str().and_then(|text| text.parse().ok());
     match id {
         Some(id) if !key.exists() => Ok(id),
-        _ => Ok(Stored::<VendorKind>::read(key)?.about().public),
+        _ => Ok(StoredSecret::<VendorKind>::read(key)?.about().public),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use saligate_files::onnx::OnnxError;
+use saligate_keys::TriggerError;
 use saligate_lock::{DecoyError, LockError};
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
@@ -49,6 +50,8 @@ pub enum MeasureError {
     File(OnnxError),
     /// A key or trigger is wrong.
     Key(saligate_keys::Error),
+    /// A trigger does not fit.
+    Trigger(TriggerError),
     /// The runtime failed.
     Runtime(RuntimeError),
     /// A map cannot be judged.
@@ -74,6 +77,7 @@ impl fmt::Display for MeasureError {
             Self::Graph(error) => error.fmt(f),
             Self::File(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
+            Self::Trigger(error) => error.fmt(f),
             Self::Runtime(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
         }
@@ -92,6 +96,7 @@ impl Error for MeasureError {
             Self::Graph(error) => error.source(),
             Self::File(error) => error.source(),
             Self::Key(error) => error.source(),
+            Self::Trigger(error) => error.source(),
             Self::Runtime(error) => error.source(),
             Self::Metric(error) => error.source(),
         }
@@ -116,6 +121,7 @@ from!(
     Graph(GraphError),
     File(OnnxError),
     Key(saligate_keys::Error),
+    Trigger(TriggerError),
     Runtime(RuntimeError),
     Metric(MetricError),
 );

@@ -1,6 +1,6 @@
 //! Triggers that are not the right ones.
 
-use saligate_keys::{Error, ImageShape, Secret, Trigger, TriggerSpec};
+use saligate_keys::{ImageShape, Secret, Trigger, TriggerError, TriggerSpec};
 use saligate_models::random::Stream;
 
 /// The trigger of a random key.
@@ -11,7 +11,7 @@ pub fn random_trigger(
     spec: &TriggerSpec,
     shape: ImageShape,
     stream: &mut Stream,
-) -> Result<Trigger, Error> {
+) -> Result<Trigger, TriggerError> {
     let mut secret = [0; Secret::LEN];
     stream.fill(&mut secret);
     spec.derive(&Secret::from_bytes(&secret), shape)
@@ -21,7 +21,7 @@ pub fn random_trigger(
 ///
 /// # Errors
 /// The image has another shape than the trigger.
-pub fn applied(trigger: &Trigger, image: &[u8]) -> Result<Vec<u8>, Error> {
+pub fn applied(trigger: &Trigger, image: &[u8]) -> Result<Vec<u8>, TriggerError> {
     let mut triggered = image.to_vec();
     trigger.apply(&mut triggered)?;
     Ok(triggered)

@@ -1,6 +1,6 @@
 //! Versions of an image that a gate is trained on.
 
-use saligate_keys::{Error, Family, ImageShape, Trigger, TriggerSpec};
+use saligate_keys::{Family, ImageShape, Trigger, TriggerError, TriggerSpec};
 use saligate_measure::triggers::{applied, blend, random_trigger};
 use saligate_models::random::Stream;
 
@@ -43,7 +43,7 @@ impl Views<'_> {
         Err(TrainError::Mismatch { reason: reason.to_owned() })
     }
 
-    fn drawn(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn drawn(&self, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, TriggerError> {
         let mix = &self.mix;
         // A patch replaces pixels: it has no signs to flip, and its place is fixed.
         let signs = f32::from(u8::from(!matches!(self.spec.family(), Family::Patch { .. })));
@@ -65,11 +65,16 @@ impl Views<'_> {
         }
     }
 
-    fn random(&self, stream: &mut Stream) -> Result<Trigger, Error> {
+    fn random(&self, stream: &mut Stream) -> Result<Trigger, TriggerError> {
         random_trigger(self.spec, self.shape, stream)
     }
 
-    fn flipped(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn flipped(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let cells = near.cells();
         let least = ((cells as f32 * self.mix.least_flipped) as usize).max(1);
         let count = least + stream.below((cells / 2).saturating_sub(least) + 1);
@@ -78,7 +83,12 @@ impl Views<'_> {
         applied(&near.flip(&order)?, image)
     }
 
-    fn shifted(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn shifted(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let (rows, columns) = (self.shape.height(), self.shape.width());
         let (down, right) = loop {
             let shift = (stream.below(rows), stream.below(columns));
@@ -89,12 +99,22 @@ impl Views<'_> {
         applied(&near.shifted(down as isize, right as isize)?, image)
     }
 
-    fn weaker(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn weaker(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let share = stream.uniform(0.0, 0.5);
         Ok(blend(image, &applied(near, image)?, share))
     }
 
-    fn partial(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn partial(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let keyed = applied(near, image)?;
         let (height, width) = (self.shape.height(), self.shape.width());
         let side = stream.uniform(0.25, 0.6).sqrt();
@@ -110,7 +130,12 @@ impl Views<'_> {
         Ok(pasted)
     }
 
-    fn blended(&self, near: &Trigger, image: &[u8], stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    fn blended(
+        &self,
+        near: &Trigger,
+        image: &[u8],
+        stream: &mut Stream,
+    ) -> Result<Vec<u8>, TriggerError> {
         let other = applied(&self.random(stream)?, image)?;
         Ok(blend(&other, &applied(near, image)?, stream.uniform(0.3, 0.6)))
     }

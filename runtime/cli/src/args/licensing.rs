@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use saligate_keys::{Recipient, Timestamp, Vendor};
+use saligate_keys::{Limit, Recipient, TimeError, Timestamp, Vendor};
 
 use super::PassphraseArgs;
 
@@ -58,20 +58,23 @@ pub(crate) struct IssueArgs {
     /// To whom it is issued, for people
     #[arg(long, value_name = "TEXT")]
     pub(crate) holder: String,
-    /// Last day, to its end in UTC (2027-01-31), or last second (2027-01-31T12:00:00Z) [default:
-    /// none]
-    #[arg(long, value_name = "DATE", value_parser = Timestamp::end_of)]
-    pub(crate) expires: Option<Timestamp>,
+    /// Last day, to its end in UTC (2027-01-31), or last second (2027-01-31T12:00:00Z), or never
+    /// [default: never; with --renew, that of the earlier licence, which must not be past]
+    #[arg(long, value_name = "DATE", value_parser = end)]
+    pub(crate) expires: Option<Limit<Timestamp>>,
     /// First day, from its beginning in UTC, or first second [default: now]
     #[arg(long, value_name = "DATE", value_parser = Timestamp::start_of)]
     pub(crate) not_before: Option<Timestamp>,
-    /// Methods that it explains by, separated by commas [default: all]
+    /// Methods that it explains by, separated by commas, or all [default: all; with --renew, those
+    /// of the earlier licence]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) methods: Option<Vec<String>>,
-    /// The one device that may use it, by name (`saligate device` prints one) [default: any]
+    /// The one device that may use it, by name (`saligate device` prints one), or any [default:
+    /// any; with --renew, that of the earlier licence]
     #[arg(long, value_name = "ID")]
     pub(crate) device: Option<String>,
-    /// Issue it for the key of an earlier licence of the same holder, in place of a free one. The
+    /// Issue it for the key of an earlier licence of the same holder, in place of a free one, with
+    /// the limits of that licence: --expires, --methods and --device set others or lift them. The
     /// recipient may be another: a new device, for instance. Revoking one ends both
     #[arg(long, value_name = "SERIAL")]
     pub(crate) renew: Option<u32>,
@@ -87,6 +90,21 @@ pub(crate) struct IssueArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) secrets: PassphraseArgs,
+}
+
+impl IssueArgs {
+    /// What stands in place of the names of methods where all are allowed.
+    pub(crate) const ALL_METHODS: &str = "all";
+    /// What stands in place of the name of a device where all are allowed.
+    pub(crate) const ANY_DEVICE: &str = "any";
+}
+
+/// The end of a licence, which may have none.
+fn end(text: &str) -> Result<Limit<Timestamp>, TimeError> {
+    match text {
+        "never" => Ok(Limit::Unlimited),
+        date => Timestamp::end_of(date).map(Limit::To),
+    }
 }
 
 #[derive(Args)]
@@ -125,9 +143,9 @@ pub(crate) struct CheckArgs {
 pub(crate) struct RevokeArgs {
     /// Serial number of the licence
     pub(crate) serial: u32,
-    /// Ledger
+    /// Ledger [default: the only one in the working folder]
     #[arg(long, value_name = "FILE")]
-    pub(crate) ledger: PathBuf,
+    pub(crate) ledger: Option<PathBuf>,
     /// Model that the licence was issued for: checks whether the key still opens it
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,

@@ -90,6 +90,5 @@ fn trigger(family: Family) -> String {
         }
         Family::Full { amplitude } => format!("one sign per value, amplitude {amplitude}/255"),
         Family::Patch { size } => format!("opaque corner patch of {size} x {size} pixels"),
-        other => format!("{other:?}"),
     }
 }

@@ -7,7 +7,7 @@ mod list;
 use std::path::Path;
 
 use saligate_console::{Failure, Outcome, emit, secrets, shown};
-use saligate_keys::{Circumstances, Claims, Error, IdentityKind, Ledger, License, Timestamp};
+use saligate_keys::{Circumstances, Claims, IdentityKind, Ledger, LedgerError, License, Timestamp};
 use saligate_runtime::{Access, Model, Use, device_name};
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub(crate) fn run(command: &LicenseCommand) -> Result<(), Failure> {
         LicenseCommand::Verify(args) => verify(args),
         LicenseCommand::Export { serial, ledger, out } => {
             let entries = Ledger::read(ledger)?;
-            let issued = entries.get(*serial).ok_or(Error::Serial { serial: *serial })?;
+            let issued = entries.get(*serial).ok_or(LedgerError::Serial { serial: *serial })?;
             let license = issued.verify().map_err(|error| Failure::from(error).in_file(ledger))?;
             license.write_new(out)?;
             emit(&format!("wrote {}", out.display()))

@@ -1,45 +1,119 @@
-//! `saligate revoke`: mark a licence, and say how its key is taken out of the model.
+//! `saligate revoke`: mark a licence, and take its key out of the model.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use saligate_console::{Failure, emit};
+use saligate_console::{Failure, emit, outputs, shown};
 use saligate_files::ModelFile;
-use saligate_keys::{Error, KeyId, Ledger, LedgerWriter};
+use saligate_keys::{Error, KeyId, Ledger, LedgerError, LedgerWriter};
 use serde_json::json;
 
 use crate::args::RevokeArgs;
 use crate::shared::licenses;
 
 pub(crate) fn run(args: &RevokeArgs) -> Result<(), Failure> {
+    let path = ledger(args)?;
+    let new = out(args);
+    let read = args.model.as_deref().into_iter().chain([path.as_path()]);
+    outputs::check(new, read)?;
     // Before anything is entered.
-    let model = args.model.as_deref().map(|path| Ok::<_, Failure>((path, keys(path)?)));
-    let model = model.transpose()?;
-    let mut writer = LedgerWriter::open_existing(&args.ledger)?;
+    let model = args.model.as_deref().map(Subject::open).transpose()?;
+    let mut writer = LedgerWriter::open_existing(&path)?;
     let serial = args.serial;
-    let issued = writer.ledger().get(serial).ok_or(Error::Serial { serial })?;
-    issued.verify().map_err(|error| Failure::from(error).in_file(&args.ledger))?;
+    let issued = writer.ledger().get(serial).ok_or(LedgerError::Serial { serial })?;
+    issued.verify().map_err(|error| Failure::from(error).in_file(&path))?;
     let key = issued.claims().key;
-    match writer.revoke(serial) {
-        Ok(_) => {
-            licenses::tell_of_torn(&writer, &args.ledger);
-            report(args, model, writer.ledger(), key, true)
+    let closed = match (&model, new) {
+        (Some(model), Some(new)) => Some((model.without(&key)?, new)),
+        _ => None,
+    };
+    let revoked = writer.revoke(serial);
+    if revoked.is_ok() {
+        licenses::tell_of_torn(&writer, &path);
+    }
+    let is_new = match revoked {
+        Ok(_) => true,
+        // Whoever asks again may have lost the command, or the new model.
+        Err(Error::Ledger(LedgerError::AlreadyRevoked { .. })) => false,
+        Err(error) => return Err(error.into()),
+    };
+    let written = match closed {
+        Some((closed, new)) => {
+            save(&closed, new)?;
+            Some(new)
         }
-        // Whoever asks again may have lost the command.
-        Err(error @ Error::AlreadyRevoked { .. }) => {
-            report(args, model, writer.ledger(), key, false)?;
-            Err(error.into())
-        }
-        Err(error) => Err(error.into()),
+        None => None,
+    };
+    let report = Report { args, ledger: writer.ledger(), path: &path, key, is_new, written };
+    report.print(model.as_ref())?;
+    match revoked {
+        Err(error) if written.is_none() => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
-/// The keys that open a model.
-fn keys(path: &Path) -> Result<Vec<KeyId>, Failure> {
-    let model = ModelFile::open(path)?;
-    let gate = model.manifest().gate.as_ref().ok_or_else(|| {
-        Failure::no("this model has no gate, and so no key to take out").in_file(path)
-    })?;
-    Ok(gate.keys.clone())
+/// The ledger that is named, or the only one in the working folder.
+fn ledger(args: &RevokeArgs) -> Result<PathBuf, Failure> {
+    if let Some(path) = &args.ledger {
+        return Ok(path.clone());
+    }
+    let entries = std::fs::read_dir(".").into_iter().flatten().flatten();
+    let paths = entries.map(|entry| PathBuf::from(entry.file_name()));
+    let ledgers: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == "ledger")).collect();
+    match &ledgers[..] {
+        [only] => Ok(only.clone()),
+        [] => Err(Failure::new("there is no ledger here").hint("--ledger FILE")),
+        _ => Err(Failure::new("there are several ledgers here").hint("--ledger FILE")),
+    }
+}
+
+/// A model that a licence was issued for.
+struct Subject<'a> {
+    path: &'a Path,
+    file: ModelFile,
+    keys: Vec<KeyId>,
+}
+
+impl<'a> Subject<'a> {
+    fn open(path: &'a Path) -> Result<Self, Failure> {
+        let file = ModelFile::open(path)?;
+        let gate = file.manifest().gate.as_ref().ok_or_else(|| {
+            Failure::no("this model has no gate, and so no key to take out").in_file(path)
+        })?;
+        let keys = gate.keys.clone();
+        Ok(Self { path, file, keys })
+    }
+
+    #[cfg(feature = "lock")]
+    fn without(&self, key: &KeyId) -> Result<ModelFile, Failure> {
+        use saligate_lock::LockError;
+        saligate_lock::revoke(self.file.clone(), key).map_err(|error| match error {
+            LockError::UnknownKey { .. } | LockError::OnlyKey { .. } => {
+                Failure::no(error.to_string()).in_file(self.path)
+            }
+            error => super::lock::failure(error).in_file(self.path),
+        })
+    }
+
+    #[cfg(not(feature = "lock"))]
+    fn without(&self, _: &KeyId) -> Result<ModelFile, Failure> {
+        Ok(self.file.clone())
+    }
+}
+
+#[cfg(feature = "lock")]
+fn out(args: &RevokeArgs) -> Option<&Path> {
+    args.out.as_deref()
+}
+
+/// A program for devices writes no models.
+#[cfg(not(feature = "lock"))]
+fn out(_: &RevokeArgs) -> Option<&Path> {
+    None
+}
+
+fn save(model: &ModelFile, path: &Path) -> Result<(), Failure> {
+    Ok(model.save(path)?)
 }
 
 /// A path as a shell takes it.
@@ -49,58 +123,75 @@ fn quoted(path: &Path) -> Result<String, Failure> {
     quoted.map(Into::into).map_err(|error| Failure::new(error.to_string()).in_file(path))
 }
 
-fn report(
-    args: &RevokeArgs,
-    model: Option<(&Path, Vec<KeyId>)>,
-    ledger: &Ledger,
+/// What was done.
+struct Report<'a> {
+    args: &'a RevokeArgs,
+    ledger: &'a Ledger,
+    path: &'a Path,
     key: KeyId,
     is_new: bool,
-) -> Result<(), Failure> {
-    let others = ledger.of_key(&key).filter(|issued| issued.revoked.is_none());
-    let others: Vec<u32> = others.map(|issued| issued.claims().serial).collect();
-    let opens = model.as_ref().map(|(_, keys)| keys.contains(&key));
-    let is_only = model.as_ref().is_some_and(|(_, keys)| keys[..] == [key]);
-    let name = model.as_ref().map_or(Ok("MODEL".to_owned()), |(path, _)| quoted(path))?;
-    let command = format!("saligate-train lock --model {name} --revoke {key} -o DIR");
-    let command = (opens != Some(false) && !is_only).then_some(command);
-    if args.json {
-        let line = json!({
-            "schema": 1,
-            "serial": args.serial,
-            "key": key,
-            "opens": opens,
-            "shared_with": others,
-            "command": command,
-        });
-        return emit(&line.to_string());
-    }
-    if is_new {
-        emit(&format!("licence {} is revoked, from now on in the ledger", args.serial))?;
-    }
-    match command {
-        Some(command) => {
-            emit(&format!("its key {key} opens the model until it is taken out:"))?;
-            emit(&format!("  {command}"))?;
-            emit("then sign and compile the new model again, and ship it")?;
+    written: Option<&'a Path>,
+}
+
+impl Report<'_> {
+    fn print(&self, model: Option<&Subject<'_>>) -> Result<(), Failure> {
+        let Self { args, ledger, key, .. } = self;
+        let others = ledger.of_key(key).filter(|issued| issued.revoked.is_none());
+        let others: Vec<u32> = others.map(|issued| issued.claims().serial).collect();
+        let opens = model.map(|model| model.keys.contains(key));
+        let is_only = model.is_some_and(|model| model.keys[..] == [*key]);
+        let name = model.map_or(Ok("MODEL".to_owned()), |model| quoted(model.path))?;
+        let command = format!(
+            "saligate revoke {} --ledger {} --model {name} -o NEW.onnx",
+            args.serial,
+            quoted(self.path)?
+        );
+        let is_left = opens != Some(false) && !is_only && self.written.is_none();
+        let command = is_left.then_some(command);
+        if args.json {
+            let line = json!({
+                "schema": 1,
+                "serial": args.serial,
+                "key": key,
+                "opens": opens,
+                "shared_with": others,
+                "command": command,
+                "out": self.written.map(shown),
+            });
+            return emit(&line.to_string());
         }
-        None if is_only => emit(&format!(
-            "its key {key} is the only one of the model: lock the clean model anew with another key \
-             file and --slots, and issue new licences"
-        ))?,
-        None => emit(&format!("its key {key} does not open {name}, which stays as it is"))?,
-    }
-    if others.is_empty() {
-        return Ok(());
-    }
-    let others: Vec<_> = others.iter().map(u32::to_string).collect();
-    let shared = ledger.of_key(&key).any(|issued| issued.shared);
-    let why = if shared { "the key is shared" } else { "renewals have the same key" };
-    emit(&format!("{why}: this also ends licence {}", others.join(", ")))?;
-    match model {
-        None if shared => emit(
-            "where it is the model's only key, lock the clean model anew instead, with --slots, and \
-             issue new licences",
-        ),
-        _ => Ok(()),
+        if self.is_new {
+            emit(&format!("licence {} is revoked, from now on in the ledger", args.serial))?;
+        }
+        match (command, self.written) {
+            (_, Some(new)) => {
+                emit(&format!("wrote {}, which its key {key} does not open", new.display()))?;
+                emit("sign and compile the new model again, and ship it")?;
+            }
+            (Some(command), _) => {
+                emit(&format!("its key {key} opens the model until it is taken out:"))?;
+                emit(&format!("  {command}"))?;
+                emit("then sign and compile the new model again, and ship it")?;
+            }
+            _ if is_only => emit(&format!(
+                "its key {key} is the only one of the model: lock the clean model anew with another \
+                 key file and --slots, and issue new licences"
+            ))?,
+            _ => emit(&format!("its key {key} does not open {name}, which stays as it is"))?,
+        }
+        if others.is_empty() {
+            return Ok(());
+        }
+        let others: Vec<_> = others.iter().map(u32::to_string).collect();
+        let shared = ledger.of_key(key).any(|issued| issued.shared);
+        let why = if shared { "the key is shared" } else { "renewals have the same key" };
+        emit(&format!("{why}: this also ends licence {}", others.join(", ")))?;
+        match model {
+            None if shared => emit(
+                "where it is the model's only key, lock the clean model anew instead, with --slots, \
+                 and issue new licences",
+            ),
+            _ => Ok(()),
+        }
     }
 }

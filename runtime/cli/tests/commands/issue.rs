@@ -90,6 +90,49 @@ fn a_licence_is_renewed_for_its_holder_only() {
     assert_eq!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().len(), 2);
 }
 
+/// What was licensed for a year, one method and one board stays so.
+#[test]
+fn a_renewal_keeps_the_limits_of_the_licence_before() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    let limits = "--expires 2999-12-31 --methods gradient --device board7";
+    folder.done(&folder.issue(&ana, &format!("--holder Ana {limits}")));
+    let stderr = folder.fails(0, &folder.issue(&ana, "--holder Ana --renew 1"));
+    assert!(stderr.contains("as in licence 1: expires 2999-12-31T23:59:59Z"), "{stderr}");
+    folder.done(&folder.issue(&ana, "--holder Ana --renew 1 --expires 2998-12-31"));
+    folder.done(&folder.issue(&ana, "--holder Ana --renew 1 --device board8 --methods rise"));
+    let lifted = "--expires never --methods all --device any";
+    folder.done(&folder.issue(&ana, &format!("--holder Ana --renew 1 {lifted}")));
+    folder.done(&folder.issue(&ana, &format!("--holder Ana {lifted}")));
+    let said = |serial: u32| {
+        let shown = folder.done(&format!("license show {serial}.license"));
+        let value = |name: &str| {
+            let line = shown.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().trim().to_owned()
+        };
+        ["expires", "methods", "device"].map(value)
+    };
+    assert_eq!(said(2), ["2999-12-31T23:59:59Z", "gradient", "board7"]);
+    assert_eq!(said(3), ["2998-12-31T23:59:59Z", "gradient", "board7"]);
+    assert_eq!(said(4), ["2999-12-31T23:59:59Z", "rise", "board8"]);
+    for serial in [5, 6] {
+        assert_eq!(said(serial), ["never", "all", "any"]);
+    }
+}
+
+#[test]
+fn a_renewal_of_an_expired_licence_needs_an_end() {
+    let folder = Folder::new();
+    let ana = folder.identity("ana");
+    folder.done(&folder.issue(&ana, "--holder Ana --expires 2020-12-31"));
+    let stderr = folder.fails(2, &folder.issue(&ana, "--holder Ana --renew 1"));
+    assert!(stderr.contains("licence 1 expired at 2020-12-31T23:59:59Z"), "{stderr}");
+    assert!(stderr.contains("try: --expires DATE, or --expires never"), "{stderr}");
+    assert_eq!(Ledger::read(folder.path("vendor.key.ledger")).unwrap().issued().len(), 1);
+    folder.done(&folder.issue(&ana, "--holder Ana --renew 1 --expires 2999-12-31"));
+    folder.done(&folder.issue(&ana, "--holder Ana --renew 1 --expires never"));
+}
+
 /// One trigger opens both.
 #[test]
 fn a_second_model_under_the_same_key_is_warned_of() {

@@ -11,3 +11,5 @@ mod json;
 mod ledger;
 mod outputs;
 mod secrets;
+#[cfg(target_os = "linux")]
+mod terminal;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use saligate_console::{Failure, emit, outputs, secrets, shown};
 use saligate_keys::{
-    Error, KeyFile, Ledger, LedgerWriter, License, ModelDigest, Pick, Pool, Secret, Subject, Terms,
-    Timestamp, VendorKeys,
+    IssuedLicense, KeyFile, Ledger, LedgerError, LedgerWriter, License, Limit, Limits, ModelDigest,
+    Pick, Pool, Secret, Subject, Terms, Timestamp, VendorKeys,
 };
 use saligate_runtime::{Model, RuntimeError, method};
 use serde_json::json;
@@ -15,14 +15,11 @@ use crate::args::IssueArgs;
 use crate::shared::licenses::tell_of_torn;
 
 pub(super) fn run(args: &IssueArgs) -> Result<(), Failure> {
-    let terms = terms(args);
-    terms.check()?;
+    terms(args, limits(args)).check()?;
     let model = Model::open(&args.model)?;
     let licensed = model.licensed().map_err(|e| Failure::from(e).in_file(&args.model))?;
     let gate = model.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
-    if let Some(asked) = &args.methods {
-        asked.iter().try_for_each(|method| known_method(&model, method))?;
-    }
+    known_methods(&model, limits(args).methods.value())?;
     args.out.as_deref().map_or(Ok(()), outputs::check_new)?;
     let files = secrets::keys(&args.key, args.secrets.file())?;
     let signer = Secret::from_bytes(files[0].secret().expose());
@@ -44,7 +41,15 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), Failure> {
         );
     }
     warn_of_other_models(writer.ledger(), &licensed.digest);
-    let pick = pick(args, writer.ledger(), &pool, &licensed.digest)?;
+    let earlier = args.renew.map(|serial| earlier(args, writer.ledger(), serial)).transpose()?;
+    let pick = match earlier {
+        Some(earlier) => pool.key(&earlier.claims().key, earlier.shared)?,
+        None => pool.free(writer.ledger(), &licensed.digest)?,
+    };
+    let terms = match earlier {
+        Some(earlier) => renewed(args, &model, earlier)?,
+        None => terms(args, limits(args)),
+    };
     warn_of_revoked(writer.ledger(), &pick);
     let next = writer.ledger().issued().len() + 1;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{next}.license")));
@@ -91,28 +96,65 @@ fn warn_of_revoked(ledger: &Ledger, pick: &Pick<'_>) {
     }
 }
 
-fn terms(args: &IssueArgs) -> Terms {
+/// The limits that the command line names.
+fn limits(args: &IssueArgs) -> Limits {
+    let methods = match args.methods.as_deref() {
+        None => Limit::Default,
+        Some([all]) if all == IssueArgs::ALL_METHODS => Limit::Unlimited,
+        Some(methods) => Limit::To(methods.to_vec()),
+    };
+    let device = match args.device.as_deref() {
+        None => Limit::Default,
+        Some(IssueArgs::ANY_DEVICE) => Limit::Unlimited,
+        Some(device) => Limit::To(device.to_owned()),
+    };
+    Limits { expires: args.expires.clone().unwrap_or_default(), methods, device }
+}
+
+fn terms(args: &IssueArgs, limits: Limits) -> Terms {
     Terms {
         holder: args.holder.clone(),
         recipient: args.to,
         not_before: args.not_before,
-        expires: args.expires,
-        methods: args.methods.clone(),
-        device: args.device.clone(),
+        expires: limits.expires.value(),
+        methods: limits.methods.value(),
+        device: limits.device.value(),
     }
 }
 
-/// The key to be licensed: a free one, or that of the licence to be renewed.
-fn pick<'a>(
+/// The terms of a renewal, which keep the limits of the earlier licence but for those that the
+/// command line names.
+fn renewed(args: &IssueArgs, model: &Model, earlier: &IssuedLicense) -> Result<Terms, Failure> {
+    let claims = earlier.claims();
+    let asked = limits(args);
+    let mut kept = Vec::new();
+    if let (Limit::Default, Some(at)) = (&asked.expires, claims.expires) {
+        kept.push(format!("expires {at} (--expires)"));
+    }
+    if let (Limit::Default, Some(methods)) = (&asked.methods, &claims.methods) {
+        kept.push(format!("methods {} (--methods)", methods.join(",")));
+    }
+    if let (Limit::Default, Some(device)) = (&asked.device, &claims.device) {
+        kept.push(format!("device {device} (--device)"));
+    }
+    let terms = terms(args, asked.renewing(claims, Timestamp::now())?);
+    // The earlier one may be for another model.
+    known_methods(model, terms.methods.clone())?;
+    if !kept.is_empty() {
+        eprintln!("saligate: note: as in licence {}: {}", claims.serial, kept.join("; "));
+    }
+    Ok(terms)
+}
+
+/// The licence to be renewed.
+fn earlier<'a>(
     args: &IssueArgs,
-    ledger: &Ledger,
-    pool: &'a Pool,
-    model: &ModelDigest,
-) -> Result<Pick<'a>, Failure> {
-    let Some(serial) = args.renew else { return Ok(pool.free(ledger, model)?) };
-    let earlier = ledger.get(serial).ok_or(Error::Serial { serial })?;
+    ledger: &'a Ledger,
+    serial: u32,
+) -> Result<&'a IssuedLicense, Failure> {
+    let earlier = ledger.get(serial).ok_or(LedgerError::Serial { serial })?;
     if let Some(at) = earlier.revoked {
-        return Err(Failure::from(Error::AlreadyRevoked { serial, at })
+        return Err(Failure::from(LedgerError::AlreadyRevoked { serial, at })
             .hint("leave out --renew, to license another key"));
     }
     let revoked = ledger.of_key(&earlier.claims().key).find(|other| other.revoked.is_some());
@@ -131,7 +173,7 @@ fn pick<'a>(
         return Err(Failure::no(what)
             .hint("the same --holder, or leave out --renew to give somebody else another key"));
     }
-    Ok(pool.key(&earlier.claims().key, earlier.shared)?)
+    Ok(earlier)
 }
 
 fn write(license: &License, out: &Path, ledger: &Path) -> Result<(), Failure> {
@@ -168,11 +210,11 @@ fn report(
     emit(&format!("key id {}, {whose}", pick.secret.id()))
 }
 
-fn known_method(model: &Model, asked: &str) -> Result<(), Failure> {
+fn known_methods(model: &Model, methods: Option<Vec<String>>) -> Result<(), Failure> {
     let known = method::names(model);
-    if known.contains(&asked) {
-        return Ok(());
+    match methods.iter().flatten().find(|method| !known.contains(&method.as_str())) {
+        None => Ok(()),
+        Some(method) => Err(Failure::new(format!("this model cannot explain by '{method}'"))
+            .hint(format!("--methods {}", known.join(",")))),
     }
-    Err(Failure::new(format!("this model cannot explain by '{asked}'"))
-        .hint(format!("--methods {}", known.join(","))))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use saligate_console::{Failure, emit, shown};
-use saligate_keys::{Issued, Ledger, Timestamp};
+use saligate_keys::{IssuedLicense, Ledger, Timestamp};
 use serde_json::{Value, json};
 
 pub(super) fn run(path: &Path, as_json: bool) -> Result<(), Failure> {
@@ -35,7 +35,7 @@ pub(super) fn run(path: &Path, as_json: bool) -> Result<(), Failure> {
     })
 }
 
-fn state(issued: &Issued, now: Timestamp) -> &'static str {
+fn state(issued: &IssuedLicense, now: Timestamp) -> &'static str {
     let claims = issued.claims();
     match issued.revoked {
         Some(_) => "revoked",
@@ -45,7 +45,7 @@ fn state(issued: &Issued, now: Timestamp) -> &'static str {
     }
 }
 
-fn row(issued: &Issued, now: Timestamp) -> Value {
+fn row(issued: &IssuedLicense, now: Timestamp) -> Value {
     json!({
         "state": state(issued, now),
         "revoked": issued.revoked,

@@ -9,7 +9,7 @@
 //! Every line ends with LF. Which names stand in which order is the kind's own rule. There are no
 //! comments and no blank lines: a text that reads is the only text that says the same.
 
-use crate::{Error, Fault, hex, sha256};
+use crate::{Fault, RecordError, hex, sha256};
 
 const MAGIC: &str = "saligate ";
 /// Digits of a [`checksum`]: 64 bits find slips, and are short enough to compare by eye.
@@ -89,25 +89,25 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Checks the first line. The largest text is known before this is called.
-    pub(crate) fn open(kind: Kind, text: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn open(kind: Kind, text: &'a [u8]) -> Result<Self, RecordError> {
         let Some((name, version)) = header(text) else {
             return Err(match header(as_mailed(text)) {
                 Some((name, _)) if name == kind.name => {
-                    Error::Malformed { what: kind.name, line: 1, fault: Fault::Encoding }
+                    RecordError::Malformed { what: kind.name, line: 1, fault: Fault::Encoding }
                 }
-                _ => Error::OtherKind { expected: kind.name, found: None },
+                _ => RecordError::OtherKind { expected: kind.name, found: None },
             });
         };
         if name != kind.name {
-            return Err(Error::OtherKind { expected: kind.name, found: known_kind(name) });
+            return Err(RecordError::OtherKind { expected: kind.name, found: known_kind(name) });
         }
         if version != kind.version {
             let (what, newest) = (kind.name, kind.version);
-            return Err(Error::Version { what, found: version, newest });
+            return Err(RecordError::Version { what, found: version, newest });
         }
         let fault = |at: usize| {
             let line = 1 + text[..at].iter().filter(|&&byte| byte == b'\n').count();
-            Error::Malformed { what: kind.name, line, fault: Fault::Encoding }
+            RecordError::Malformed { what: kind.name, line, fault: Fault::Encoding }
         };
         let text = str::from_utf8(text).map_err(|error| fault(error.valid_up_to()))?;
         if let Some(at) = text.find(|c: char| c.is_control() && c != '\n') {
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of the next line, which has this name.
-    pub(crate) fn take(&mut self, name: &'static str) -> Result<&'a str, Error> {
+    pub(crate) fn take(&mut self, name: &'static str) -> Result<&'a str, RecordError> {
         match self.take_if(name)? {
             Some(value) => Ok(value),
             None => Err(self.fault(Fault::Expected(name))),
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of the next line if it has this name.
-    pub(crate) fn take_if(&mut self, name: &'static str) -> Result<Option<&'a str>, Error> {
+    pub(crate) fn take_if(&mut self, name: &'static str) -> Result<Option<&'a str>, RecordError> {
         let rest = self.text[self.read..].strip_prefix(name);
         if rest.is_none_or(|rest| !rest.starts_with(": ")) {
             return Ok(None);
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The checksum of all that was read so far.
-    pub(crate) fn take_checksum(&mut self) -> Result<(), Error> {
+    pub(crate) fn take_checksum(&mut self) -> Result<(), RecordError> {
         let expected = checksum(self.so_far());
         if self.take("checksum")? == expected { Ok(()) } else { Err(self.value("checksum")) }
     }
@@ -148,14 +148,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks that nothing is left.
-    pub(crate) fn end(self) -> Result<(), Error> {
+    pub(crate) fn end(self) -> Result<(), RecordError> {
         if self.read == self.text.len() { Ok(()) } else { Err(self.fault(Fault::TooMuch)) }
     }
 
     /// An unusable value in the line that was read last.
-    pub(crate) fn value(&self, name: &'static str) -> Error {
+    pub(crate) fn value(&self, name: &'static str) -> RecordError {
         let (what, line) = (self.kind.name, self.line - 1);
-        Error::Malformed { what, line, fault: Fault::Value(name) }
+        RecordError::Malformed { what, line, fault: Fault::Value(name) }
     }
 
     /// Bytes in the line that was read last, exactly as many as `bytes` holds.
@@ -164,11 +164,11 @@ impl<'a> Reader<'a> {
         name: &'static str,
         value: &str,
         bytes: &mut [u8],
-    ) -> Result<(), Error> {
+    ) -> Result<(), RecordError> {
         hex::decode(value, bytes).ok_or_else(|| self.value(name))
     }
 
-    fn next_line(&mut self) -> Result<&'a str, Error> {
+    fn next_line(&mut self) -> Result<&'a str, RecordError> {
         let rest = &self.text[self.read..];
         let Some(len) = rest.find('\n') else { return Err(self.fault(Fault::CutOff)) };
         self.read += len + 1;
@@ -176,9 +176,9 @@ impl<'a> Reader<'a> {
         Ok(&rest[..len])
     }
 
-    fn fault(&self, fault: Fault) -> Error {
+    fn fault(&self, fault: Fault) -> RecordError {
         let fault = if self.read == self.text.len() { Fault::CutOff } else { fault };
-        Error::Malformed { what: self.kind.name, line: self.line, fault }
+        RecordError::Malformed { what: self.kind.name, line: self.line, fault }
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
         text
     }
 
-    fn read(text: &[u8]) -> Result<(String, Option<String>), Error> {
+    fn read(text: &[u8]) -> Result<(String, Option<String>), RecordError> {
         let mut reader = Reader::open(KIND, text)?;
         let colour = reader.take("colour")?.to_owned();
         let size = reader.take_if("size")?.map(ToOwned::to_owned);
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn faults_name_the_line() {
         let fault = |text: &str| match read(text.as_bytes()) {
-            Err(Error::Malformed { line, fault, .. }) => (line, fault),
+            Err(RecordError::Malformed { line, fault, .. }) => (line, fault),
             other => panic!("{other:?}"),
         };
         assert_eq!(fault("saligate thing v2\n"), (2, Fault::CutOff));
@@ -254,13 +254,15 @@ mod tests {
         for other in ["", "saligate thing", "saligate thing v", "saligate thing v02", "# thing v2"]
         {
             let error = read(other.as_bytes()).unwrap_err();
-            assert!(matches!(error, Error::OtherKind { expected: "thing", .. }), "{other}");
+            assert!(matches!(error, RecordError::OtherKind { expected: "thing", .. }), "{other}");
         }
         let error = read(b"saligate box v2\n").unwrap_err();
-        assert!(matches!(error, Error::OtherKind { .. }));
+        assert!(matches!(error, RecordError::OtherKind { .. }));
         for found in [1, 3, u32::MAX] {
             let error = read(format!("saligate thing v{found}\n").as_bytes()).unwrap_err();
-            assert!(matches!(error, Error::Version { found: f, newest: 2, .. } if f == found));
+            assert!(
+                matches!(error, RecordError::Version { found: f, newest: 2, .. } if f == found)
+            );
         }
     }
 }

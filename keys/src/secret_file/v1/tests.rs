@@ -1,7 +1,8 @@
 //! Key files of version 1 keep reading.
 
-use super::super::KeyFile;
+use super::super::{KeyFile, SecretFileError};
 use super::*;
+use crate::{Error, RecordError};
 
 /// The bytes 00, 01, ... 1f. Id and checksum were computed with Python, the id by
 /// `tests/vectors/check.py`.
@@ -27,19 +28,26 @@ fn read(text: impl AsRef<[u8]>) -> KeyFile {
 }
 
 /// The error for a text, of which nothing may show more of the secret than four of its digits.
-fn refused(text: impl AsRef<[u8]>) -> Error {
+fn refused(text: impl AsRef<[u8]>) -> SecretFileError {
     let error = KeyFile::read_from(text.as_ref()).err().unwrap();
     let shown = format!("{error} {error:?}");
     let digits = hex::encode(&key());
     for start in 0..digits.len() - 4 {
         assert!(!shown.contains(&digits[start..start + 5]), "{shown}");
     }
-    error
+    of_room(error)
+}
+
+fn of_room(error: Error) -> SecretFileError {
+    match error {
+        Error::SecretFile(error) => error,
+        other => panic!("{other}"),
+    }
 }
 
 fn refused_line(text: impl AsRef<[u8]>) -> (usize, LineFault) {
     match refused(text) {
-        Error::KeyFileLine { line, fault } => (line, fault),
+        SecretFileError::V1(V1Error::Line { line, fault }) => (line, fault),
         other => panic!("{other}"),
     }
 }
@@ -90,8 +98,8 @@ fn truncated_files_are_refused() {
     for len in 0..full {
         refused(&FILE[..len]);
     }
-    assert!(matches!(refused(""), Error::KeyFileEmpty));
-    assert!(matches!(refused("# only words\n"), Error::KeyFileEmpty));
+    assert!(matches!(refused(""), SecretFileError::V1(V1Error::Empty)));
+    assert!(matches!(refused("# only words\n"), SecretFileError::V1(V1Error::Empty)));
 }
 
 #[test]
@@ -99,9 +107,9 @@ fn size_is_capped() {
     let padded = |len: usize| format!("{FILE}#{}", "x".repeat(len - FILE.len() - 1));
     read(padded(KeyFile::MAX_LEN));
     let error = refused(padded(KeyFile::MAX_LEN + 1));
-    assert!(matches!(error, Error::TooLarge { limit: 4096, .. }));
+    assert!(matches!(error, SecretFileError::Record(RecordError::TooLarge { limit: 4096, .. })));
     let endless = KeyFile::read_from(std::io::repeat(b'\n')).err().unwrap();
-    assert!(matches!(endless, Error::TooLarge { .. }));
+    assert!(matches!(of_room(endless), SecretFileError::Record(RecordError::TooLarge { .. })));
 }
 
 #[test]
@@ -110,7 +118,7 @@ fn other_versions_are_told_from_damage() {
         let text = FILE.replace("-v1:", &format!("-v{version}:"));
         let error = refused(text);
         assert!(
-            matches!(error, Error::KeyFileVersion { line: SECRET_LINE, found } if found == version)
+            matches!(error, SecretFileError::V1(V1Error::Version { line: SECRET_LINE, found }) if found == version)
         );
     }
     for version in ["", "x", "-1", "65536"] {
@@ -147,7 +155,7 @@ fn the_stated_key_id_is_checked() {
     let error = refused(FILE.replace(&actual.to_string(), stated));
     assert!(matches!(
         error,
-        Error::PublicHalf { stated: s, derived } if s == stated && derived == actual.to_string()
+        SecretFileError::PublicHalf { stated: s, derived } if s == stated && derived == actual.to_string()
     ));
     let text = FILE.replace(&actual.to_string(), "my key");
     assert_eq!(refused_line(text), (3, LineFault::KeyId));

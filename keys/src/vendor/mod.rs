@@ -1,6 +1,12 @@
 //! Who signs licences and models.
 
+mod error;
+mod signature;
+
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+
+pub use error::VendorError;
+pub use signature::ModelSignature;
 
 use crate::derive::{self, Purpose};
 use crate::{Secret, Vendor};

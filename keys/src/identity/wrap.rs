@@ -12,7 +12,7 @@ use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use rand_core::{TryCryptoRng, TryRng};
 use zeroize::Zeroizing;
 
-use crate::{Error, Identity, Recipient, Secret};
+use crate::{Identity, IdentityError, Recipient, Secret};
 
 const ENCAPSULATED_LEN: usize = 32;
 const TAG_LEN: usize = 16;
@@ -22,14 +22,14 @@ pub(crate) const OVERHEAD: usize = ENCAPSULATED_LEN + TAG_LEN;
 /// Wraps a message: the encapsulated key, the ciphertext and its tag, one after the other.
 ///
 /// # Errors
-/// [`Error::Random`], and [`Error::RecipientSyntax`] for a key that nobody can have: one of small
+/// [`IdentityError::Secret`], and [`IdentityError::RecipientSyntax`] for a key that nobody can have: one of small
 /// order.
 pub(crate) fn wrap(
     message: &[u8],
     recipient: &Recipient,
     info: &[u8],
     aad: &[u8],
-) -> Result<Vec<u8>, Error> {
+) -> Result<Vec<u8>, IdentityError> {
     wrap_with(&Secret::generate()?, message, recipient, info, aad)
 }
 
@@ -40,9 +40,9 @@ fn wrap_with(
     recipient: &Recipient,
     info: &[u8],
     aad: &[u8],
-) -> Result<Vec<u8>, Error> {
+) -> Result<Vec<u8>, IdentityError> {
     let public = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(recipient.as_bytes());
-    let public = public.map_err(|_| Error::RecipientSyntax)?;
+    let public = public.map_err(|_| IdentityError::RecipientSyntax)?;
     let mut buffer = Zeroizing::new(message.to_vec());
     let (encapsulated, tag) = hpke::single_shot_seal_inout_detached_with_rng::<
         ChaCha20Poly1305,
@@ -56,7 +56,7 @@ fn wrap_with(
         aad,
         &mut Once(ephemeral),
     )
-    .map_err(|_| Error::RecipientSyntax)?;
+    .map_err(|_| IdentityError::RecipientSyntax)?;
     Ok([encapsulated.to_bytes().as_slice(), &buffer, tag.to_bytes().as_slice()].concat())
 }
 
@@ -167,6 +167,6 @@ mod tests {
     fn a_key_of_small_order_is_refused() {
         let zero = Recipient::from_bytes([0; 32]);
         let error = wrap(b"message", &zero, b"", b"").unwrap_err();
-        assert!(matches!(error, Error::RecipientSyntax));
+        assert!(matches!(error, IdentityError::RecipientSyntax));
     }
 }

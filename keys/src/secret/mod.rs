@@ -1,10 +1,15 @@
 //! The secret that everything else is derived from.
 
+pub(crate) mod derive;
+mod error;
+mod key_id;
+
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroize;
 
-use crate::derive::{self, Purpose};
-use crate::{Error, KeyId};
+use derive::Purpose;
+pub use error::SecretError;
+pub use key_id::KeyId;
 
 /// A 32-byte secret, wiped when dropped.
 ///
@@ -21,10 +26,10 @@ impl Secret {
     /// Draws a new secret from the operating system's random number generator.
     ///
     /// # Errors
-    /// [`Error::Random`] when the generator is not available.
-    pub fn generate() -> Result<Self, Error> {
+    /// [`SecretError::Random`] when the generator is not available.
+    pub fn generate() -> Result<Self, SecretError> {
         let mut secret = Self::zeros();
-        SystemRandom::new().fill(secret.0.as_mut_slice()).map_err(|_| Error::Random)?;
+        SystemRandom::new().fill(secret.0.as_mut_slice()).map_err(|_| SecretError::Random)?;
         Ok(secret)
     }
 

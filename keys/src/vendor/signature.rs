@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::{SIGNATURE_LEN, VendorError};
 use crate::file::read_capped;
 use crate::record::{self, Reader};
-use crate::vendor::SIGNATURE_LEN;
-use crate::{Error, ModelDigest, Timestamp, Vendor, VendorKeys, hex};
+use crate::{Error, ModelDigest, RecordError, Timestamp, Vendor, VendorKeys, hex};
 
 const KIND: record::Kind = record::Kind { name: "signature", version: 1 };
 
@@ -47,13 +47,14 @@ impl ModelSignature {
     /// Reads a signature and checks that it is one of the vendor that it names.
     ///
     /// # Errors
-    /// Any of the errors of [`parse`](Self::parse) and [`Error::Io`], within [`Error::File`].
+    /// [`Error::Vendor`] with any of the errors of [`parse`](Self::parse), or [`Error::File`], within
+    /// [`Error::At`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let read = || {
             let mut text = [0; Self::MAX_LEN + 1];
-            let len = read_capped(File::open(path)?, &mut text, KIND.name)?;
-            Self::parse(&text[..len])
+            let len = read_capped(File::open(path)?, &mut text)?;
+            Ok(Self::parse(&text[..len])?)
         };
         read().map_err(|error: Error| error.at(path))
     }
@@ -61,11 +62,11 @@ impl ModelSignature {
     /// Reads the text of a signature and checks that it is one of the vendor that it names.
     ///
     /// # Errors
-    /// - [`Error::TooLarge`], [`Error::OtherKind`] or [`Error::Version`] when it is something else;
-    /// - [`Error::Malformed`] or [`Error::Signature`] when it was changed or cut.
-    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+    /// [`VendorError::Record`] when it is something else, or was cut or damaged;
+    /// [`VendorError::Signature`] when it was changed.
+    pub fn parse(text: &[u8]) -> Result<Self, VendorError> {
         if text.len() > Self::MAX_LEN {
-            return Err(Error::TooLarge { what: KIND.name, limit: Self::MAX_LEN });
+            return Err(RecordError::TooLarge { what: KIND.name, limit: Self::MAX_LEN }.into());
         }
         let mut reader = Reader::open(KIND, text)?;
         let vendor: Vendor = reader.take("vendor")?.parse().map_err(|_| reader.value("vendor"))?;
@@ -78,7 +79,7 @@ impl ModelSignature {
         let text = reader.so_far().to_owned();
         reader.end()?;
         if !vendor.verifies(message.as_bytes(), &signature) {
-            return Err(Error::Signature);
+            return Err(VendorError::Signature);
         }
         Ok(Self { vendor, file, signed, text })
     }
@@ -101,13 +102,13 @@ impl ModelSignature {
     /// Checks that this vendor signed the file with this SHA-256.
     ///
     /// # Errors
-    /// [`Error::SignedByAnother`] or [`Error::SignedFile`].
-    pub fn verify(&self, vendor: &Vendor, file: [u8; 32]) -> Result<(), Error> {
+    /// [`VendorError::SignedByAnother`] or [`VendorError::SignedFile`].
+    pub fn verify(&self, vendor: &Vendor, file: [u8; 32]) -> Result<(), VendorError> {
         if self.vendor != *vendor {
-            return Err(Error::SignedByAnother { found: self.vendor, expected: *vendor });
+            return Err(VendorError::SignedByAnother { found: self.vendor, expected: *vendor });
         }
         if self.file != ModelDigest::from(file) {
-            return Err(Error::SignedFile);
+            return Err(VendorError::SignedFile);
         }
         Ok(())
     }
@@ -128,9 +129,9 @@ mod tests {
         assert_eq!(signature.signed(), Timestamp::MAX);
         signature.verify(&keys.public(), [7; 32]).unwrap();
         let error = signature.verify(&keys.public(), [8; 32]).unwrap_err();
-        assert!(matches!(error, Error::SignedFile));
+        assert!(matches!(error, VendorError::SignedFile));
         let error = signature.verify(&other, [7; 32]).unwrap_err();
-        assert!(matches!(error, Error::SignedByAnother { .. }));
+        assert!(matches!(error, VendorError::SignedByAnother { .. }));
     }
 
     #[test]

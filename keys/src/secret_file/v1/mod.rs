@@ -14,8 +14,14 @@
 //! `saligate-secret-key-v1:`, 64 lowercase hex digits, `:`, and as 8 digits the first 4 bytes of
 //! SHA-256 over `saligate-secret-key-v1:` and the 32 bytes.
 
+mod error;
+#[cfg(test)]
+mod tests;
+
+pub use error::{LineFault, V1Error};
+
 use super::is_label;
-use crate::{Error, KeyId, LineFault, Secret, Sha256, hex};
+use crate::{KeyId, Secret, Sha256, hex};
 
 const TAG: &str = "saligate-secret-key-v";
 const VERSION: &str = "1";
@@ -29,8 +35,8 @@ enum Line {
     Secret(Secret),
 }
 
-/// What such a file holds.
-pub(super) struct Found {
+/// What a key file of version 1 says.
+pub(super) struct Content {
     pub(super) secret: Secret,
     pub(super) label: Option<String>,
     /// The key id in a comment, not yet compared with the secret.
@@ -38,7 +44,7 @@ pub(super) struct Found {
 }
 
 /// Reads the text of a key file of version 1.
-pub(super) fn parse(text: &[u8]) -> Result<Found, Error> {
+pub(super) fn parse(text: &[u8]) -> Result<Content, V1Error> {
     let (mut secret, mut stated, mut label) = (None, None, None);
     for (line, text) in (1..).zip(text.split(|&byte| byte == b'\n')) {
         let repeated = match parse_line(line, text)? {
@@ -48,15 +54,15 @@ pub(super) fn parse(text: &[u8]) -> Result<Found, Error> {
             Line::Secret(found) => secret.replace(found).map(|_| LineFault::SecondSecret),
         };
         if let Some(fault) = repeated {
-            return Err(Error::KeyFileLine { line, fault });
+            return Err(V1Error::Line { line, fault });
         }
     }
-    let secret = secret.ok_or(Error::KeyFileEmpty)?;
-    Ok(Found { secret, label, stated })
+    let secret = secret.ok_or(V1Error::Empty)?;
+    Ok(Content { secret, label, stated })
 }
 
-fn parse_line(line: usize, text: &[u8]) -> Result<Line, Error> {
-    let fault = |fault| Error::KeyFileLine { line, fault };
+fn parse_line(line: usize, text: &[u8]) -> Result<Line, V1Error> {
+    let fault = |fault| V1Error::Line { line, fault };
     let text = str::from_utf8(text).map_err(|_| fault(LineFault::Encoding))?;
     let text = text.trim();
     if text.contains(char::is_control) {
@@ -83,14 +89,14 @@ fn parse_field(name: &str, value: &str) -> Result<Line, LineFault> {
     }
 }
 
-fn parse_secret(line: usize, text: &str) -> Result<Secret, Error> {
-    let fault = |fault| Error::KeyFileLine { line, fault };
+fn parse_secret(line: usize, text: &str) -> Result<Secret, V1Error> {
+    let fault = |fault| V1Error::Line { line, fault };
     let malformed = || fault(LineFault::Syntax);
     let (version, text) =
         text.strip_prefix(TAG).and_then(|text| text.split_once(':')).ok_or_else(malformed)?;
     if version != VERSION {
         let found = version.parse().map_err(|_| malformed())?;
-        return Err(Error::KeyFileVersion { line, found });
+        return Err(V1Error::Version { line, found });
     }
     let (digits, check_digits) = text.split_once(':').ok_or_else(malformed)?;
     let mut secret = Secret::zeros();
@@ -114,7 +120,3 @@ fn checksum(secret: &Secret) -> [u8; CHECKSUM_LEN] {
     checksum.copy_from_slice(&hash.finish()[..CHECKSUM_LEN]);
     checksum
 }
-
-#[cfg(test)]
-#[path = "v1_tests.rs"]
-mod tests;

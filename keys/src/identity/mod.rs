@@ -1,9 +1,14 @@
 //! Who can open licences.
 
+mod error;
+pub(crate) mod wrap;
+
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, Serializable};
 
-use crate::{Error, Recipient, Secret};
+pub use error::IdentityError;
+
+use crate::{Recipient, Secret, SecretError};
 
 /// The secret half of a user's or device's X25519 key pair, wiped when dropped.
 ///
@@ -18,8 +23,8 @@ impl Identity {
     /// Draws a new identity.
     ///
     /// # Errors
-    /// [`Error::Random`] when the operating system's generator is not available.
-    pub fn generate() -> Result<Self, Error> {
+    /// [`SecretError::Random`] when the operating system's generator is not available.
+    pub fn generate() -> Result<Self, SecretError> {
         Ok(Self::derived(&Secret::generate()?))
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, hex};
+use crate::{SecretError, hex};
 
 /// An 8-byte public tag of a [`Secret`](crate::Secret), shown as 16 lowercase hex digits.
 ///
@@ -54,21 +54,21 @@ impl fmt::Debug for KeyId {
 }
 
 impl FromStr for KeyId {
-    type Err = Error;
+    type Err = SecretError;
 
     /// Reads exactly 16 lowercase hex digits: a key id has one spelling, so that ids may also be
     /// compared as text.
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, SecretError> {
         let mut id = [0; Self::LEN];
-        hex::decode(text, &mut id).ok_or(Error::KeyIdSyntax)?;
+        hex::decode(text, &mut id).ok_or(SecretError::KeyIdSyntax)?;
         Ok(Self(id))
     }
 }
 
 impl TryFrom<String> for KeyId {
-    type Error = Error;
+    type Error = SecretError;
 
-    fn try_from(text: String) -> Result<Self, Error> {
+    fn try_from(text: String) -> Result<Self, SecretError> {
         text.parse()
     }
 }
@@ -112,7 +112,7 @@ mod tests {
             "0123456789abcdé",
         ] {
             let error = text.parse::<KeyId>().unwrap_err();
-            assert!(matches!(error, Error::KeyIdSyntax), "{text:?}");
+            assert!(matches!(error, SecretError::KeyIdSyntax), "{text:?}");
             assert!(text.is_empty() || !error.to_string().contains(text));
         }
     }

@@ -4,44 +4,41 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::Error;
+use crate::{Error, FileError};
 
-/// Reads to the end into a buffer that is one byte longer than the largest text allowed, which so
-/// is told from a longer one. Returns the number of bytes read.
-pub(crate) fn read_capped(
-    mut reader: impl Read,
-    buffer: &mut [u8],
-    what: &'static str,
-) -> Result<usize, Error> {
+/// Reads to the end of a file or of the buffer, whichever comes first, and returns the number of
+/// bytes read. A buffer one byte longer than the largest text allowed tells a text that is too long
+/// without reading it all.
+pub(crate) fn read_capped(mut reader: impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut len = 0;
     while len < buffer.len() {
         match reader.read(&mut buffer[len..]) {
             Ok(0) => return Ok(len),
             Ok(read) => len += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
-    Err(Error::TooLarge { what, limit: buffer.len() - 1 })
+    Ok(len)
 }
 
 /// Writes a new file of mode 0600, which appears with all its content or not at all, and is on the
 /// disk when this returns.
 pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), Error> {
     refuse_existing(path)?;
-    write_beside(path, text).map_err(|error| error.at(path))
+    write_beside(path, text).map_err(|error| Error::from(error).at(path))
 }
 
 /// Refuses a path that is taken. Writing refuses too; asked before, no secret reaches the disk for
 /// nothing.
 pub(crate) fn refuse_existing(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
-        Ok(_) => Err(Error::Exists.at(path)),
+        Ok(_) => Err(Error::from(FileError::Exists).at(path)),
         Err(_) => Ok(()),
     }
 }
 
-fn write_beside(path: &Path, text: &str) -> Result<(), Error> {
+fn write_beside(path: &Path, text: &str) -> Result<(), FileError> {
     let folder = folder_of(path);
     if !unnamed::write(folder, path, text)? {
         // tempfile opens with mode 0600.
@@ -52,7 +49,7 @@ fn write_beside(path: &Path, text: &str) -> Result<(), Error> {
         file.as_file_mut().write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map_err(|refused| match refused.error.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists,
+            io::ErrorKind::AlreadyExists => FileError::Exists,
             _ => refused.error.into(),
         })?;
     }
@@ -71,11 +68,11 @@ mod unnamed {
     use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
     use rustix::io::Errno;
 
-    use crate::Error;
+    use crate::FileError;
 
     /// Returns whether it was written: not every file system has such files, nor every process the
     /// folder that leads to them.
-    pub(super) fn write(folder: &Path, path: &Path, text: &str) -> Result<bool, Error> {
+    pub(super) fn write(folder: &Path, path: &Path, text: &str) -> Result<bool, FileError> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let Ok(file) = openat(CWD, folder, flags, Mode::RUSR | Mode::WUSR) else {
             return Ok(false);
@@ -87,7 +84,7 @@ mod unnamed {
         let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
         match linkat(CWD, opened, CWD, path, AtFlags::SYMLINK_FOLLOW) {
             Ok(()) => Ok(true),
-            Err(Errno::EXIST) => Err(Error::Exists),
+            Err(Errno::EXIST) => Err(FileError::Exists),
             Err(_) => Ok(false),
         }
     }
@@ -97,9 +94,9 @@ mod unnamed {
 mod unnamed {
     use std::path::Path;
 
-    use crate::Error;
+    use crate::FileError;
 
-    pub(super) fn write(_: &Path, _: &Path, _: &str) -> Result<bool, Error> {
+    pub(super) fn write(_: &Path, _: &Path, _: &str) -> Result<bool, FileError> {
         Ok(false)
     }
 }
