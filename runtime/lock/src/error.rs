@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use saligate_files::onnx::OnnxError;
+use saligate_files::FileError;
 use saligate_keys::{KeyId, TriggerError};
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
@@ -85,7 +85,7 @@ pub enum LockError {
     /// A network is wrong.
     Graph(GraphError),
     /// A model file is wrong.
-    File(OnnxError),
+    File(FileError),
     /// A key or trigger is wrong.
     Key(saligate_keys::Error),
     /// A trigger does not fit.
@@ -186,7 +186,7 @@ macro_rules! from {
 from!(
     Decoy(DecoyError),
     Graph(GraphError),
-    File(OnnxError),
+    File(FileError),
     Key(saligate_keys::Error),
     Trigger(TriggerError),
     Engine(EngineError),

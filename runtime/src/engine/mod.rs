@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use saligate_files::ModelFile;
 use saligate_kernels::{Crew, Isa};
 use saligate_models::graph::Graph;
-use saligate_models::graph::Graph;
 use saligate_models::names::KEY_FOUND;
 use saligate_models::names::LOGITS;
 
@@ -80,7 +79,7 @@ enum Kind {
 impl Source {
     /// The network of a file, with the outputs that the caller has set.
     pub(crate) fn new(
-        file: &ModelFile,
+        #[cfg_attr(not(feature = "tract"), expect(unused_variables))] file: &ModelFile,
         graph: &Graph,
         backend: Backend,
     ) -> Result<Self, EngineError> {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
-use saligate_files::onnx::OnnxError;
+use saligate_files::FileError;
 use saligate_keys::TriggerError;
 use saligate_lock::{DecoyError, LockError};
 use saligate_models::graph::GraphError;
@@ -47,7 +47,7 @@ pub enum MeasureError {
     /// A network is wrong.
     Graph(GraphError),
     /// A model file is wrong.
-    File(OnnxError),
+    File(FileError),
     /// A key or trigger is wrong.
     Key(saligate_keys::Error),
     /// A trigger does not fit.
@@ -119,7 +119,7 @@ from!(
     Decoy(DecoyError),
     Lock(LockError),
     Graph(GraphError),
-    File(OnnxError),
+    File(FileError),
     Key(saligate_keys::Error),
     Trigger(TriggerError),
     Runtime(RuntimeError),
