@@ -96,7 +96,7 @@ impl Model {
         let heads = heads.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
             tells: key_found.is_some(),
-            source: Source::new(&file, &graph, backend)?,
+            source: Source::new(&graph, backend)?,
             file,
             predictor: OnceLock::new(),
             heads,
