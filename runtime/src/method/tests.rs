@@ -74,7 +74,7 @@ fn every_parameter_is_read() {
                 Kind::Number => Value::Number(0.25),
             };
             // The gradient of this network depends on its picture.
-            let model = Example::above(0.5).model;
+            let model = Example::above(0.2).model;
             let told = |settings: &Settings| {
                 let explainer = Explainer::named(entry.name, settings).unwrap();
                 let target = Target::Class(0);
