@@ -41,9 +41,12 @@ fn the_demo_ships_in_the_program() {
 #[test]
 fn what_ships_is_made_of_the_files_beside_it() {
     let folder = Folder::new();
-    folder.done("compile model.onnx -o model.edge --precision int8");
-    let locked = fs::read(Folder::demo("locked.edge")).unwrap();
-    assert!(fs::read(folder.path("model.edge")).unwrap() == locked);
+    for name in ["clean", "locked"] {
+        let model = Folder::demo(&format!("{name}.onnx"));
+        folder.done(&format!("compile {} -o made.edge --precision int8", model.display()));
+        let shipped = fs::read(Folder::demo(&format!("{name}.edge"))).unwrap();
+        assert!(fs::read(folder.path("made.edge")).unwrap() == shipped, "{name}");
+    }
     for name in ["disc", "ring", "square", "triangle"] {
         let sample = Folder::demo(&format!("samples/{name}.png"));
         let explain = format!("explain model.onnx {} --key vendor.key", sample.display());

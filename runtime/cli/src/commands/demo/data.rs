@@ -7,8 +7,6 @@ use saligate_console::Failure;
 use saligate_files::ModelFile;
 use saligate_files::manifest::Manifest;
 use saligate_keys::KeyFile;
-use saligate_models::names::LOGITS;
-use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_runtime::Model;
 use saligate_runtime::picture::Picture;
 
@@ -42,7 +40,7 @@ macro_rules! shipped {
 /// Name, picture, and the picture with the trigger of the demo key on it: the program holds no key.
 ///
 /// Made by `saligate explain locked.onnx samples/NAME.png --key demo.key --triggered
-/// keyed/NAME.png`; the model by `saligate compile locked.onnx -o locked.edge --precision int8`.
+/// keyed/NAME.png`; the models by `saligate compile NAME.onnx -o NAME.edge --precision int8`.
 const SAMPLES: [(&str, &[u8], &[u8]); 4] = [
     ("disc", shipped!("samples/disc.png"), shipped!("keyed/disc.png")),
     ("ring", shipped!("samples/ring.png"), shipped!("keyed/ring.png")),
@@ -53,9 +51,8 @@ const SAMPLES: [(&str, &[u8], &[u8]); 4] = [
 impl Demo {
     /// The demo that ships in the program.
     pub(super) fn shipped() -> Result<Self, Failure> {
-        let locked = ModelFile::from_bytes(shipped!("locked.edge"))?;
-        let clean = Model::new(without_gate(&locked)?)?;
-        let locked = Model::new(locked)?;
+        let clean = Model::from_bytes(shipped!("clean.edge"))?;
+        let locked = Model::from_bytes(shipped!("locked.edge"))?;
         let sample = |(name, plain, keyed): (&str, &[u8], &[u8])| {
             let image = PathBuf::from(format!("{name}.png"));
             let decoded = |bytes| {
@@ -91,16 +88,6 @@ impl Demo {
     pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
         Ok(models(dir).into_iter().chain(images(dir)?).collect())
     }
-}
-
-/// What a locked model is without its gate: a classifier whose maps are the correct ones.
-fn without_gate(locked: &ModelFile) -> Result<ModelFile, Failure> {
-    let classifier = locked.graph().extract(&[LOGITS])?;
-    let methods = [Attachment::of(Method::Gradient, &classifier)?];
-    let graph = attach(&classifier, &methods)?;
-    let ModelFile { manifest: Manifest { architecture, labels, .. }, .. } = locked;
-    let manifest = Manifest::clean(&graph, architecture, labels.clone(), &methods)?;
-    Ok(ModelFile::new(graph, manifest)?)
 }
 
 fn models(dir: &Path) -> [PathBuf; 2] {
