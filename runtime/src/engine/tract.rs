@@ -22,14 +22,14 @@ impl From<TractError> for EngineError {
 }
 
 /// A decoded ONNX file.
-pub(crate) struct Source {
+pub(crate) struct Network {
     proto: ModelProto,
     image: [usize; 4],
     classes: usize,
     optimize: bool,
 }
 
-impl Source {
+impl Network {
     pub(super) fn new(model: &Model, optimize: bool) -> Result<Self, EngineError> {
         let mut proto = onnx().proto_model_for_read(&mut model.to_bytes().as_slice())?;
         // tract takes an input with an initializer for a constant; here it is a default.
@@ -52,8 +52,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(source: &Source, outputs: Outputs<'_>) -> Result<Self, EngineError> {
-        let &Source { ref proto, image, classes, optimize } = source;
+    pub(super) fn new(network: &Network, outputs: Outputs<'_>) -> Result<Self, EngineError> {
+        let &Network { ref proto, image, classes, optimize } = network;
         let reader = onnx().with_ignore_output_shapes(true);
         let mut model = reader.model_for_proto_model(proto)?;
         let explains = outputs.attribution.is_some();
