@@ -14,7 +14,7 @@ use saligate_models::saliency::{Method, saliency_map};
 
 use zeroize::Zeroizing;
 
-use crate::engine::{Backend, Engine, EngineError, Outputs, Source};
+use crate::engine::{Engine, EngineError, EngineKind, Network, Outputs};
 use crate::error::RuntimeError;
 use crate::explanation::{Attribution, Explanation, Prediction, StepTime, Target};
 use crate::picture::Picture;
@@ -30,7 +30,7 @@ pub struct Model {
     manifest: Manifest,
     /// Which model licences name; only gated models are licensed.
     digest: Option<ModelDigest>,
-    source: Source,
+    network: Network,
     /// Whether the network tells that a key was found.
     tells: bool,
     predictor: OnceLock<Engine>,
@@ -69,17 +69,17 @@ impl Model {
     /// The file cannot be read, is no ONNX model, has no manifest or one that contradicts the
     /// network, or holds weights that are not finite.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RuntimeError> {
-        Self::open_on(path, Backend::Native)
+        Self::open_on(path, EngineKind::Native)
     }
 
     /// [`Model::open`] with an engine of the caller's choice.
     ///
     /// # Errors
     /// As [`Model::open`], or the engine cannot run the network.
-    pub fn open_on(path: impl AsRef<Path>, backend: Backend) -> Result<Self, RuntimeError> {
+    pub fn open_on(path: impl AsRef<Path>, engine: EngineKind) -> Result<Self, RuntimeError> {
         let path = path.as_ref();
         let model = onnx::Model::open(path);
-        let opened = model.map_err(RuntimeError::from).and_then(|m| Self::loaded(m, backend));
+        let opened = model.map_err(RuntimeError::from).and_then(|m| Self::loaded(m, engine));
         opened.map_err(|error| error.in_file(path))
     }
 
@@ -88,7 +88,7 @@ impl Model {
     /// # Errors
     /// As [`Model::open`], except for reading.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RuntimeError> {
-        Self::loaded(onnx::Model::from_bytes(bytes)?, Backend::Native)
+        Self::loaded(onnx::Model::from_bytes(bytes)?, EngineKind::Native)
     }
 
     /// A model that is in memory: one that was just imported or trained.
@@ -96,19 +96,19 @@ impl Model {
     /// # Errors
     /// Its manifest contradicts the network.
     pub fn new(model: onnx::Model) -> Result<Self, RuntimeError> {
-        Self::new_on(model, Backend::Native)
+        Self::new_on(model, EngineKind::Native)
     }
 
     /// [`Model::new`] with an engine of the caller's choice.
     ///
     /// # Errors
     /// As [`Model::new`], or the engine cannot run the network.
-    pub fn new_on(model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
+    pub fn new_on(model: onnx::Model, engine: EngineKind) -> Result<Self, RuntimeError> {
         model.check()?;
-        Self::loaded(model, backend)
+        Self::loaded(model, engine)
     }
 
-    fn loaded(mut model: onnx::Model, backend: Backend) -> Result<Self, RuntimeError> {
+    fn loaded(mut model: onnx::Model, engine: EngineKind) -> Result<Self, RuntimeError> {
         let digest = model.manifest.gate.as_ref().map(|_| licensing::digest(&model));
         let key_found = model.graph.find(KEY_FOUND).ok();
         let outputs = [model.graph.outputs(), key_found.as_slice()].concat();
@@ -122,11 +122,11 @@ impl Model {
         Ok(Self {
             digest,
             tells: key_found.is_some(),
-            source: Source::new(&model, backend)?,
+            network: Network::new(&model, engine)?,
             manifest: model.manifest,
             predictor: OnceLock::new(),
             explainers,
-            crew: Crew::new(1),
+            crew: Crew::single(),
             batch: 1,
         })
     }
@@ -134,8 +134,12 @@ impl Model {
     /// The same model with some threads to run on, 1 by default: they share the work on one image,
     /// and the images of methods of many [`passes`](crate::passes). Results do not depend on their
     /// number, bit for bit.
-    pub fn with_threads(self, threads: NonZero<usize>) -> Self {
-        Self { crew: Crew::new(threads.get()), ..self }
+    ///
+    /// # Errors
+    /// They are more than [`MAX_THREADS`](crate::MAX_THREADS), or the system does not start so many.
+    pub fn with_threads(self, threads: NonZero<usize>) -> Result<Self, RuntimeError> {
+        let crew = Crew::new(threads.get()).map_err(RuntimeError::Threads)?;
+        Ok(Self { crew, ..self })
     }
 
     /// The same model with another number of images that the methods of many
@@ -343,7 +347,7 @@ impl Model {
             return Ok(engine);
         }
         let outputs = Outputs { attribution, key_found: self.tells };
-        let engine = Engine::new(&self.source, outputs)?;
+        let engine = Engine::new(&self.network, outputs)?;
         // Where two threads came here at once, the first one's engine stays.
         Ok(slot.get_or_init(|| engine))
     }
@@ -407,7 +411,7 @@ impl Model {
             Reads::Logits => self.predictor()?,
             Reads::Gradient => self.explainer(self.position(Method::Gradient.name())?)?,
         };
-        let alone = Crew::new(1);
+        let alone = Crew::single();
         let images: Vec<&[f32]> = pixels.chunks_exact(pixels.len() / self.batch()).collect();
         let answers: Vec<OnceLock<_>> = images.iter().map(|_| OnceLock::new()).collect();
         self.crew.run(images.len(), &|at| {
