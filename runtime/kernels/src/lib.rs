@@ -8,7 +8,8 @@
 //! still in registers ([`Epilogue`]).
 //!
 //! Kernels are written once over vector registers, and compiled for AVX-512, AVX2, NEON and plain
-//! arrays ([`Isa`]: only what the processor has). Results do not depend on the number of threads, bit for bit.
+//! arrays; an [`Isa`] is one that the processor has. Results do not depend on the number of threads,
+//! bit for bit. What a caller asks for is checked before a kernel runs: a wrong geometry is a panic.
 
 mod buffer;
 mod conv;

@@ -8,8 +8,8 @@
 /// need no special case at the border. Lanes beyond the last channel hold zeros or other finite
 /// numbers that no result depends on.
 ///
-/// A map is a proof that its elements fit into memory, and every size is at least 1. So sizes cannot be
-/// set one by one:
+/// A map is a proof that its elements fit into memory, and every size is at least 1. So sizes cannot
+/// be set one by one:
 ///
 /// ```compile_fail
 /// let mut map = saligate_kernels::Map::planar([1, 2, 3]);

@@ -11,8 +11,8 @@ use crate::simd::Simd;
 /// Copies a map and applies an epilogue; clears the halo.
 ///
 /// # Panics
-/// A length differs from that of its map, the maps are of different sizes, an operand of the epilogue
-/// is of another size, or the lanes are neither 1 nor those of the instructions.
+/// A length differs from that of its map, the maps are of different sizes, an operand of the
+/// epilogue is of another size, or the lanes are neither 1 nor those of the instructions.
 pub fn apply(
     isa: Isa,
     crew: &Crew,

@@ -73,12 +73,12 @@ impl Pool {
     }
 
     /// Computes `output` from `input`, and clears its halo. With `winners`, bits are kept there for
-    /// the cell of each window that is its largest, the first among equals; an average has none, and
-    /// leaves them as they are.
+    /// the cell of each window that is its largest, the first among equals; an average leaves them
+    /// as they are.
     ///
     /// # Panics
-    /// A length differs from that of its map, the maps do not fit, their lanes are neither 1 nor those
-    /// of the instructions, or an operand of the epilogue is of another size.
+    /// A length differs from that of its map, the maps do not fit, their lanes are neither 1 nor
+    /// those of the instructions, or an operand of the epilogue is of another size.
     pub fn run(
         &self,
         isa: Isa,

@@ -1,5 +1,5 @@
-//! What safe code may ask for and must not get: every wrong geometry ends in a panic before a kernel
-//! reads or writes beyond what it was lent.
+//! What safe code may ask for and must not get: every wrong geometry ends in a panic, before a
+//! kernel reads or writes beyond what it was lent.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

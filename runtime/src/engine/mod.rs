@@ -24,8 +24,7 @@ pub enum EngineKind {
     /// This project's own, with the best instructions of the processor.
     #[default]
     Native,
-    /// The same with instructions of the caller's choice, of those that [`Isa::available`] finds; for
-    /// comparison.
+    /// The same with others of the instructions that [`Isa::available`] finds; for comparison.
     NativeOn(Isa),
     /// tract, with everything that it knows to make the network fast: a second opinion.
     #[cfg(feature = "tract")]

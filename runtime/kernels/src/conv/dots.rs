@@ -137,7 +137,8 @@ impl Line<'_> {
             let mut weights = weights.as_ptr();
             for block in 0..from.blocks() {
                 let place = block * from.plane() + row * from.row() + column * S::LANES;
-                let pixel = input.as_ptr().add(place);
+                // Without taps, there may be no such pixel.
+                let pixel = input.as_ptr().wrapping_add(place);
                 for &tap in &phase.taps {
                     let factors: [S; CHANNELS] =
                         std::array::from_fn(|c| S::load(weights.add(c * S::LANES)));
@@ -160,14 +161,14 @@ impl Line<'_> {
         let start = to.origin() + first * to.row() + phase.first[1] + column * phase.step[1];
         for (c, sums) in sums.iter().enumerate() {
             let at = [first, phase.first[1] + column * phase.step[1]];
-            let finish = (!epilogue.is_nothing()).then(|| epilogue.tile(c, at, phase.step[1]));
+            let tile = (!epilogue.is_nothing()).then(|| epilogue.tile(c, at, phase.step[1]));
             for (p, &sum) in sums.iter().enumerate() {
                 let cell = output.part(start + c * to.plane() + p * phase.step[1], 1);
-                // SAFETY: single floats need no special instructions; the result has this pixel, which
-                // no other line has.
+                // SAFETY: single floats need no special instructions; the result has this pixel,
+                // which no other line has.
                 unsafe {
                     let value = Lanes::<1>::splat(sum);
-                    finish.map_or(value, |finish| finish.apply(value, p, 0)).store(cell);
+                    tile.map_or(value, |tile| tile.apply(value, p, 0)).store(cell);
                 }
             }
         }

@@ -76,9 +76,9 @@ impl Conv {
     /// one of its [`squares`](Self::squares), if it is to be computed so.
     ///
     /// # Panics
-    /// The lengths do not fit, the lanes of the input are neither 1 nor those of the instructions or
-    /// those of the output are others, the side is that of no square or the input of squares is planar,
-    /// or the input's halo is smaller than [`Window::halo`] says.
+    /// The lengths do not fit, the output has other lanes than the instructions or the input others
+    /// than these and 1, there are no squares of this side or their input is planar, or the input's
+    /// halo is smaller than [`Window::halo`] says.
     pub fn new(
         isa: Isa,
         window: &Window,
