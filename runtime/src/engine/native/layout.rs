@@ -182,8 +182,8 @@ impl Builder {
             return id;
         }
         let Kind::Inside(bounds) = nodes[id].kind else { unreachable!("bits are asked for") };
-        let value = self.in_form(nodes, nodes[id].inputs[0], wanted);
-        let shape = nodes[id].shape.clone();
+        let (value, shape) = (nodes[id].inputs[0], nodes[id].shape.clone());
+        let value = self.in_form(nodes, value, wanted);
         let copy = Node::new(Kind::Epilogue, vec![value], shape.clone());
         let copy = self.push(nodes, copy, wanted);
         self.push(nodes, Node::new(Kind::Inside(bounds), vec![copy], shape), wanted)
