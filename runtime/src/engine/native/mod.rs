@@ -40,7 +40,7 @@ use self::node::Id;
 pub(super) use self::schedule::Schedule;
 
 /// All that some outputs of a graph take.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     isa: Isa,
     layout: Layout,
     /// Position of each output.
