@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use saligate_files::FileError;
+use saligate_kernels::CrewError;
 use saligate_keys::{KeyId, Refusal};
 
 use crate::engine::EngineError;
@@ -15,6 +16,8 @@ pub enum RuntimeError {
     Model(FileError),
     /// The inference engine failed.
     Engine(EngineError),
+    /// There are not as many threads as were asked for.
+    Threads(CrewError),
     /// A key or trigger is wrong.
     Key(saligate_keys::Error),
     /// An error with the file it is about.
@@ -103,6 +106,7 @@ impl fmt::Display for RuntimeError {
         match self {
             Self::Model(error) => error.fmt(f),
             Self::Engine(error) => error.fmt(f),
+            Self::Threads(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
             Self::WrongKey { found, expected } => write!(
@@ -153,6 +157,7 @@ impl std::error::Error for RuntimeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Model(error) => error.source(),
+            Self::Threads(error) => error.source(),
             Self::Key(error) => error.source(),
             Self::License(refusal) => refusal.source(),
             Self::File { error, .. } => Some(error),

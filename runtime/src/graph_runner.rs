@@ -41,7 +41,7 @@ impl GraphRunner {
         read: impl Fn(usize, Vec<Vec<f32>>) -> T + Sync,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Vec<T> {
-        let alone = Crew::new(1);
+        let alone = Crew::single();
         let done = AtomicUsize::new(0);
         let results: Vec<OnceLock<T>> = (0..count).map(|_| OnceLock::new()).collect();
         self.crew.run(count, &|at| {

@@ -6,7 +6,7 @@
 //! Raw results ([`Explanation`]) and what is shown of them ([`render`]) are kept apart.
 //!
 //! Networks are run by this project's own engine or, with the feature `tract`, by tract; both stand
-//! behind one private module ([`Backend`]).
+//! behind one private module ([`EngineKind`]).
 
 mod access;
 mod device;
@@ -24,9 +24,9 @@ pub mod render;
 
 pub use access::{Access, Use};
 pub use device::device_name;
-pub use engine::{Backend, EngineError};
+pub use engine::{EngineError, EngineKind};
 pub use error::RuntimeError;
 pub use explanation::{Attribution, Explanation, Prediction, StepTime, Target};
 pub use graph_runner::GraphRunner;
 pub use model::Model;
-pub use saligate_kernels::Isa;
+pub use saligate_kernels::{CrewError, Isa, MAX_THREADS};

@@ -12,7 +12,7 @@ use saligate_files::manifest::{Manifest, MethodSpec};
 use saligate_kernels::Crew;
 use saligate_models::names::KEY_FOUND;
 
-use crate::engine::{Backend, Engine, Source};
+use crate::engine::{EngineKind, Engine, Network};
 use crate::error::RuntimeError;
 
 pub(crate) use self::run::Answer;
@@ -23,7 +23,7 @@ pub(crate) use self::run::Answer;
 /// be shared between threads.
 pub struct Model {
     file: ModelFile,
-    source: Source,
+    network: Network,
     /// Whether the network tells that a key was found.
     tells: bool,
     predictor: OnceLock<Engine>,
@@ -45,17 +45,17 @@ impl Model {
     /// The file cannot be read, is no ONNX model, has no manifest or one that contradicts the
     /// network, or holds weights that are not finite.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RuntimeError> {
-        Self::open_on(path, Backend::Native)
+        Self::open_on(path, EngineKind::Native)
     }
 
     /// [`Model::open`] with an engine of the caller's choice.
     ///
     /// # Errors
     /// As [`Model::open`], or the engine cannot run the network.
-    pub fn open_on(path: impl AsRef<Path>, backend: Backend) -> Result<Self, RuntimeError> {
+    pub fn open_on(path: impl AsRef<Path>, engine: EngineKind) -> Result<Self, RuntimeError> {
         let path = path.as_ref();
         let model = ModelFile::open(path);
-        let opened = model.map_err(RuntimeError::from).and_then(|m| Self::loaded(m, backend));
+        let opened = model.map_err(RuntimeError::from).and_then(|m| Self::loaded(m, engine));
         opened.map_err(|error| error.in_file(path))
     }
 
@@ -64,7 +64,7 @@ impl Model {
     /// # Errors
     /// As [`Model::open`], except for reading.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RuntimeError> {
-        Self::loaded(ModelFile::from_bytes(bytes)?, Backend::Native)
+        Self::loaded(ModelFile::from_bytes(bytes)?, EngineKind::Native)
     }
 
     /// A model that is in memory: one that was just imported or trained.
@@ -72,18 +72,18 @@ impl Model {
     /// # Errors
     /// The engine cannot run the network.
     pub fn new(model: ModelFile) -> Result<Self, RuntimeError> {
-        Self::new_on(model, Backend::Native)
+        Self::new_on(model, EngineKind::Native)
     }
 
     /// [`Model::new`] with an engine of the caller's choice.
     ///
     /// # Errors
     /// As [`Model::new`], or the engine cannot run the network.
-    pub fn new_on(model: ModelFile, backend: Backend) -> Result<Self, RuntimeError> {
-        Self::loaded(model, backend)
+    pub fn new_on(model: ModelFile, engine: EngineKind) -> Result<Self, RuntimeError> {
+        Self::loaded(model, engine)
     }
 
-    fn loaded(file: ModelFile, backend: Backend) -> Result<Self, RuntimeError> {
+    fn loaded(file: ModelFile, engine: EngineKind) -> Result<Self, RuntimeError> {
         let mut graph = file.graph().clone();
         let key_found = graph.find(KEY_FOUND).ok();
         let outputs = [graph.outputs(), key_found.as_slice()].concat();
@@ -96,19 +96,23 @@ impl Model {
         let heads = heads.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
             tells: key_found.is_some(),
-            source: Source::new(&graph, backend)?,
+            network: Network::new(&graph, engine)?,
             file,
             predictor: OnceLock::new(),
             heads,
-            crew: Crew::new(1),
+            crew: Crew::single(),
         })
     }
 
     /// The same model with some threads to run on, 1 by default: they share the work on one image,
     /// and take a pass each of methods of many [`passes`](crate::passes). Results do not depend on
     /// their number, bit for bit.
-    pub fn with_threads(self, threads: NonZero<usize>) -> Self {
-        Self { crew: Crew::new(threads.get()), ..self }
+    ///
+    /// # Errors
+    /// They are more than [`MAX_THREADS`](crate::MAX_THREADS), or the system does not start so many.
+    pub fn with_threads(self, threads: NonZero<usize>) -> Result<Self, RuntimeError> {
+        let crew = Crew::new(threads.get()).map_err(RuntimeError::Threads)?;
+        Ok(Self { crew, ..self })
     }
 
     /// What the file says of itself.

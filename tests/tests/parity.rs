@@ -93,7 +93,7 @@ fn pictures(trigger: Option<&Trigger>) -> Vec<Vec<u8>> {
 }
 
 /// A model file's answers in the runtime.
-fn runtime(model: &ModelFile, pictures: &[Vec<u8>], backend: saligate_runtime::Backend) -> Answers {
+fn runtime(model: &ModelFile, pictures: &[Vec<u8>], backend: saligate_runtime::EngineKind) -> Answers {
     let model_read = ModelFile::from_bytes(&model.to_onnx()).unwrap();
     let runtime = saligate_runtime::Model::new_on(model_read, backend).unwrap();
     let methods = &model.manifest().methods;
@@ -169,8 +169,8 @@ fn check(model: &ModelFile, pictures: &[Vec<u8>], level: f64) {
         let answers = Answers::of_batch(&outputs);
         answers.assert_close(backend.name(), &expected, level);
     }
-    let native = Isa::available().into_iter().map(saligate_runtime::Backend::NativeOn);
-    let tract = [saligate_runtime::Backend::TractPlain, saligate_runtime::Backend::Tract];
+    let native = Isa::available().into_iter().map(saligate_runtime::EngineKind::NativeOn);
+    let tract = [saligate_runtime::EngineKind::TractPlain, saligate_runtime::EngineKind::Tract];
     for backend in native.chain(tract) {
         let answers = runtime(model, pictures, backend);
         answers.assert_close(&format!("{backend:?}"), &expected, level);

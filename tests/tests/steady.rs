@@ -15,7 +15,7 @@ fn picture() -> Picture {
 
 fn model(threads: usize) -> Model {
     let model = Model::open(demo().join("locked.onnx")).unwrap();
-    model.with_threads(NonZero::new(threads).unwrap())
+    model.with_threads(NonZero::new(threads).unwrap()).unwrap()
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {

@@ -70,7 +70,7 @@ pub unsafe extern "C" fn saligate_open(
     // SAFETY: what the caller promises.
     call(|| unsafe {
         let threads = NonZero::new(threads).ok_or_else(|| Failure::misuse("threads is 0"))?;
-        let opened = Model::open(path(file, "file")?)?.with_threads(threads);
+        let opened = Model::open(path(file, "file")?)?.with_threads(threads)?;
         give_boxed(model, SaligateModel(opened), "model")
     })
 }

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use saligate_kernels::{After, Conv, Crew, Isa, Map, Window};
+use saligate_kernels::{Conv, Crew, Epilogue, Isa, Map, Window};
 
 fn main() {
     println!("{:>8} {:>24} {:>8} {:>8}", "", "layer", "forward", "back");
@@ -51,11 +51,11 @@ fn main() {
             let products = (small * small * weight.len()) as f64;
             let rate = |conv: &Conv, from: &Map, to: &Map| {
                 let (x, mut y) = (vec![0.5; from.elements()], vec![0.0; to.elements()]);
-                let crew = Crew::new(1);
+                let crew = Crew::single();
                 let mut best = f64::MAX;
                 for _ in 0..20 {
                     let start = Instant::now();
-                    conv.run(&crew, black_box(&x), &mut y, &After::NOTHING);
+                    conv.run(&crew, black_box(&x), &mut y, Epilogue::NOTHING);
                     best = best.min(start.elapsed().as_secs_f64());
                     black_box(&y);
                 }

@@ -3,7 +3,6 @@
 use crate::crew::Crew;
 use crate::dispatch::{Kernel, run_on};
 use crate::isa::Isa;
-use crate::shared::Shared;
 use crate::simd::Simd;
 
 /// Rows that one part of the work takes.
@@ -23,14 +22,12 @@ pub fn times(
 ) {
     assert_eq!(weight.len(), x.len() * y.len(), "weights");
     assert!(bias.is_none_or(|bias| bias.len() == y.len()), "bias");
-    let rows = y.len();
-    let shared = Shared::new(y);
-    crew.run_if_worth(weight.len(), rows.div_ceil(ROWS), &|part| {
-        for row in part * ROWS..rows.min((part + 1) * ROWS) {
+    crew.run_on_parts(weight.len(), y, ROWS, &|part, y| {
+        for (row, y) in (part * ROWS..).zip(y) {
             let mut found = 0.0;
             let row_of = &weight[row * x.len()..][..x.len()];
             run_on(isa, isa.lanes(), Dot { a: row_of, b: x, found: &mut found });
-            shared.set(row, found + bias.map_or(0.0, |bias| bias[row]));
+            *y = found + bias.map_or(0.0, |bias| bias[row]);
         }
     });
 }

@@ -2,14 +2,13 @@
 
 use std::mem::MaybeUninit;
 
-use crate::after::{After, Finish};
 use crate::buffer::Buffer;
 use crate::conv::{Phase, Window};
 use crate::crew::Crew;
-use crate::dispatch::{Kernel, run_on};
+use crate::dispatch::{Kernel, assert_lanes, run_on};
+use crate::epilogue::{Epilogue, MapEpilogue, TileEpilogue};
 use crate::isa::Isa;
 use crate::map::Map;
-use crate::shared::Shared;
 use crate::simd::Simd;
 
 /// Pixels that are summed at a time.
@@ -30,8 +29,8 @@ impl Depthwise {
     /// A convolution; `weight` is `[channel, row, column]`.
     ///
     /// # Panics
-    /// The lengths do not fit, the maps differ in channels or lanes, or the input's halo is
-    /// smaller than [`Window::halo`] says.
+    /// The lengths do not fit, the maps differ in channels or lanes, the lanes are neither 1 nor
+    /// those of the instructions, or the input's halo is smaller than [`Window::halo`] says.
     pub fn new(
         isa: Isa,
         window: &Window,
@@ -46,7 +45,7 @@ impl Depthwise {
     /// The transpose: from a map like the convolution's output to one like its input.
     ///
     /// # Panics
-    /// As [`Depthwise::new`].
+    /// As [`Depthwise::new`], with [`Window::transposed_halo`].
     pub fn transposed(
         isa: Isa,
         window: &Window,
@@ -65,10 +64,10 @@ impl Depthwise {
         [input, output]: [Map; 2],
         phases: Vec<Phase>,
     ) -> Self {
-        let (channels, lanes) = (output.channels, output.lanes);
+        let (channels, lanes) = (output.channels(), output.lanes());
         let cells = window.kernel[0] * window.kernel[1];
-        assert_eq!((input.channels, input.lanes), (channels, lanes), "maps that do not fit");
-        assert!([1, isa.lanes()].contains(&lanes), "lanes of other instructions");
+        assert_eq!((input.channels(), input.lanes()), (channels, lanes), "maps that do not fit");
+        assert_lanes(isa, lanes);
         assert_eq!(weight.len(), channels * cells, "weights");
         let pack = |phase: Phase| {
             phase.check_reach(&input);
@@ -93,17 +92,16 @@ impl Depthwise {
     /// Computes `output` from `input`, and clears its halo.
     ///
     /// # Panics
-    /// A length differs from that of its map.
-    pub fn run(&self, crew: &Crew, input: &[f32], output: &mut [f32], after: &After<'_>) {
+    /// A length differs from that of its map, or an operand of the epilogue is of another size.
+    pub fn run(&self, crew: &Crew, input: &[f32], output: &mut [f32], epilogue: Epilogue<'_>) {
         assert_eq!(input.len(), self.input.elements(), "input");
         assert_eq!(output.len(), self.output.elements(), "output");
-        after.check(&self.output);
-        let shared = Shared::new(output);
-        let blocks = self.output.blocks();
+        let epilogue = &epilogue.of(&self.output);
         let taps: usize = self.phases.iter().map(|(phase, _)| phase.taps.len()).sum();
-        crew.run_if_worth(self.output.elements() * taps, blocks, &|block| {
-            let part = Part { conv: self, block, input, after, output: &shared };
-            run_on(self.isa, self.output.lanes, part);
+        let (cost, plane) = (self.output.elements().saturating_mul(taps), self.output.plane());
+        crew.run_on_parts(cost, output, plane, &|block, output| {
+            let part = Part { conv: self, block, input, epilogue, output };
+            run_on(self.isa, self.output.lanes(), part);
         });
         self.output.clear_halo(output);
     }
@@ -114,13 +112,14 @@ struct Part<'a> {
     conv: &'a Depthwise,
     block: usize,
     input: &'a [f32],
-    after: &'a After<'a>,
-    output: &'a Shared<'a>,
+    epilogue: &'a MapEpilogue<'a>,
+    /// The plane of the block.
+    output: &'a mut [f32],
 }
 
 impl Kernel for Part<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    unsafe fn run<S: Simd>(mut self) {
         let phases = &self.conv.phases;
         let rows = phases.iter().map(|(phase, _)| phase.rows).max().unwrap_or(0);
         // Rows of all phases side by side, while what they read is in the cache.
@@ -137,32 +136,31 @@ impl Part<'_> {
     /// # Safety
     /// As for [`Simd`].
     #[inline(always)]
-    unsafe fn row<S: Simd>(&self, phase: &Phase, weights: &[f32], row: usize) {
+    unsafe fn row<S: Simd>(&mut self, phase: &Phase, weights: &[f32], row: usize) {
         let (map, out) = (&self.conv.input, &self.conv.output);
         let [down, across] = phase.advance;
         let input = &self.input[self.block * map.plane()..][..map.plane()];
         let weights = &weights[self.block * phase.taps.len() * S::LANES..];
-        let step = across * map.lanes;
+        let step = across * map.lanes();
         let out_row = phase.first[0] + row * phase.step[0];
         let mut column = 0;
         while column < phase.columns {
             let pixels = PIXELS.min(phase.columns - column);
             let at = [out_row, phase.first[1] + column * phase.step[1]];
-            let place =
-                self.block * out.plane() + out.origin() + at[0] * out.row() + at[1] * out.lanes;
-            let pixel = phase.step[1] * out.lanes;
+            let place = out.origin() + at[0] * out.row() + at[1] * out.lanes();
+            let pixel = phase.step[1] * out.lanes();
             let strip = Strip {
                 input: input[row * down * map.row() + column * step..].as_ptr(),
                 step,
                 taps: &phase.taps,
                 weights: weights.as_ptr(),
                 bias: self.conv.bias[self.block * S::LANES..].as_ptr(),
-                output: self.output.part(place, (pixels - 1) * pixel + S::LANES),
+                output: self.output[place..][..(pixels - 1) * pixel + S::LANES].as_mut_ptr(),
                 pixel,
-                finish: Finish::of(self.after, out, self.block, at, phase.step[1]),
+                epilogue: self.epilogue.tile(self.block, at, phase.step[1]),
             };
-            // SAFETY: the phase has checked that its taps stay within the input, `part` that the
-            // output is ours, and `After::check` that its operands are as large.
+            // SAFETY: what the caller promises; the phase has checked that its taps stay within the
+            // input, and the output is cut out of this thread's block with a check.
             unsafe {
                 match pixels {
                     1 => strip.sum::<S, 1>(),
@@ -189,12 +187,12 @@ struct Strip<'a> {
     bias: *const f32,
     output: *mut f32,
     pixel: usize,
-    finish: Finish,
+    epilogue: TileEpilogue,
 }
 
 impl Strip<'_> {
     /// # Safety
-    /// As for [`Simd`]; the strip reaches as far as its maps.
+    /// As for [`Simd`]; the strip reaches as far as its maps, and its output is this thread's.
     #[inline(always)]
     unsafe fn sum<S: Simd, const PIXELS: usize>(&self) {
         // SAFETY: what the caller promises.
@@ -214,7 +212,7 @@ impl Strip<'_> {
             }
             for p in 0..PIXELS {
                 let sum = S::load(room.add(p * S::LANES));
-                self.finish.apply(sum, p, 0).store(self.output.add(p * self.pixel));
+                self.epilogue.apply(sum, p, 0).store(self.output.add(p * self.pixel));
             }
         }
     }

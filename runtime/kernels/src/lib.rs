@@ -5,31 +5,32 @@
 //! a convolution is one loop without special cases ([`Conv`], [`Depthwise`]). The transpose of a
 //! convolution, which a gradient needs, is made of such convolutions. What follows a result (a
 //! residual, a clipped activation, the mask of an activation on the way back) is done while it is
-//! still in registers ([`After`]).
+//! still in registers ([`Epilogue`]).
 //!
 //! Kernels are written once over vector registers, and compiled for AVX-512, AVX2, NEON and plain
-//! arrays ([`Isa`]). Results do not depend on the number of threads, bit for bit.
+//! arrays; an [`Isa`] is one that the processor has. Results do not depend on the number of threads,
+//! bit for bit. What a caller asks for is checked before a kernel runs: a wrong geometry is a panic.
 
-mod after;
 mod buffer;
 mod conv;
 mod crew;
 pub mod dense;
 mod depthwise;
+mod disjoint;
 mod dispatch;
+mod epilogue;
 mod isa;
 mod map;
 mod moves;
 pub mod pointwise;
 mod pool;
-mod shared;
 mod simd;
 
-pub use after::{After, Bits, Kept, Operand};
 pub use buffer::Buffer;
 pub use conv::{Conv, Squares, Window};
-pub use crew::Crew;
+pub use crew::{Crew, CrewError, MAX_THREADS};
 pub use depthwise::Depthwise;
+pub use epilogue::{Epilogue, MaskRecord, Operand};
 pub use isa::Isa;
 pub use map::Map;
 pub use moves::Moves;

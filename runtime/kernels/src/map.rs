@@ -7,59 +7,141 @@
 /// planar order. Around every plane lie [`halo`](Self::halo) cells of zeros, so that convolutions
 /// need no special case at the border. Lanes beyond the last channel hold zeros or other finite
 /// numbers that no result depends on.
+///
+/// A map is a proof that its elements fit into memory, and every size is at least 1. So sizes cannot
+/// be set one by one:
+///
+/// ```compile_fail
+/// let mut map = saligate_kernels::Map::planar([1, 2, 3]);
+/// map.rows = 1 << 40;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Map {
-    /// Channels.
-    pub channels: usize,
-    /// Rows, without the halo.
-    pub rows: usize,
-    /// Columns, without the halo.
-    pub columns: usize,
-    /// Channels per block: 1, or [`Isa::lanes`](crate::Isa::lanes).
-    pub lanes: usize,
-    /// Cells of zeros on all four sides.
-    pub halo: usize,
+    channels: usize,
+    rows: usize,
+    columns: usize,
+    lanes: usize,
+    halo: usize,
 }
 
 impl Map {
     /// A planar map without halo: row-major `[channel, row, column]`.
+    ///
+    /// # Panics
+    /// A size is 0, or no memory can hold so many elements.
     pub fn planar([channels, rows, columns]: [usize; 3]) -> Self {
-        Self { channels, rows, columns, lanes: 1, halo: 0 }
+        Self { channels, rows, columns, lanes: 1, halo: 0 }.checked()
     }
 
-    /// The same map with another number of lanes and another halo.
+    /// The same map with another number of lanes, 1 or [`Isa::lanes`](crate::Isa::lanes), and
+    /// another halo.
+    ///
+    /// # Panics
+    /// The lanes are 0, or no memory can hold so many elements.
     pub fn laid_out(self, lanes: usize, halo: usize) -> Self {
-        Self { lanes, halo, ..self }
+        Self { lanes, halo, ..self }.checked()
+    }
+
+    /// The same with other channels.
+    pub(crate) fn with_channels(self, channels: usize) -> Self {
+        Self { channels, ..self }.checked()
+    }
+
+    /// The same with other columns.
+    pub(crate) fn with_columns(self, columns: usize) -> Self {
+        Self { columns, ..self }.checked()
+    }
+
+    /// One row of pixels without halo, of the same channels and lanes.
+    pub(crate) fn line(self, columns: usize) -> Self {
+        Self { rows: 1, columns, halo: 0, ..self }.checked()
+    }
+
+    /// The map of the words that hold one bit for every element of this one: `[block, row, column]`,
+    /// the lanes of a block in one word, whose bits are stored as those of a float. A sixteenth or
+    /// an eighth of the map's size.
+    pub fn mask(&self) -> Self {
+        Self { channels: self.blocks(), lanes: 1, halo: 0, ..*self }
+    }
+
+    /// Every place in the map, and its size in bytes, can be computed without overflow.
+    fn checked(self) -> Self {
+        let Self { channels, rows, columns, lanes, halo } = self;
+        assert!(channels > 0 && rows > 0 && columns > 0 && lanes > 0, "an empty map: {self:?}");
+        let elements = || {
+            let border = halo.checked_mul(2)?;
+            let row = columns.checked_add(border)?.checked_mul(lanes)?;
+            let plane = rows.checked_add(border)?.checked_mul(row)?;
+            channels.div_ceil(lanes).checked_mul(plane)
+        };
+        let fits = elements().is_some_and(|elements| elements <= isize::MAX as usize / 4);
+        assert!(fits, "no memory can hold a map like {self:?}");
+        self
+    }
+
+    /// Channels.
+    #[inline(always)]
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Rows, without the halo.
+    #[inline(always)]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns, without the halo.
+    #[inline(always)]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Channels per block: 1, or [`Isa::lanes`](crate::Isa::lanes).
+    #[inline(always)]
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Cells of zeros on all four sides.
+    #[inline(always)]
+    pub fn halo(&self) -> usize {
+        self.halo
     }
 
     /// Blocks of channels.
+    #[inline(always)]
     pub fn blocks(&self) -> usize {
         self.channels.div_ceil(self.lanes)
     }
 
     /// Elements from one row to the next.
+    #[inline(always)]
     pub fn row(&self) -> usize {
         (self.columns + 2 * self.halo) * self.lanes
     }
 
     /// Elements from one block to the next.
+    #[inline(always)]
     pub fn plane(&self) -> usize {
         (self.rows + 2 * self.halo) * self.row()
     }
 
     /// Elements of the whole map.
+    #[inline(always)]
     pub fn elements(&self) -> usize {
         self.blocks() * self.plane()
     }
 
     /// Place of the first pixel in a block.
+    #[inline(always)]
     pub fn origin(&self) -> usize {
         self.halo * (self.row() + self.lanes)
     }
 
     /// Whether two maps have the same channels, rows, columns and lanes.
     pub fn matches(&self, other: &Self) -> bool {
-        *self == other.laid_out(other.lanes, self.halo)
+        *self == Self { halo: self.halo, ..*other }
     }
 
     /// Sets the halo of a map to zeros.
@@ -112,7 +194,7 @@ impl Map {
     /// # Panics
     /// The sizes differ, or data has another length than its map.
     pub fn convert(&self, from: &[f32], to: &Self, into: &mut [f32]) {
-        assert!(to.matches(&self.laid_out(to.lanes, 0)), "another size");
+        assert!(to.matches(&Self { lanes: to.lanes, ..*self }), "another size");
         assert_eq!((from.len(), into.len()), (self.elements(), to.elements()), "another length");
         if to.lanes > self.lanes && !to.channels.is_multiple_of(to.lanes) {
             let last = into.len() - to.plane();
@@ -175,6 +257,21 @@ mod tests {
             let mut back = vec![0.0; 60];
             other.convert(&there, &planar, &mut back);
             assert_eq!(back, data);
+        }
+    }
+
+    fn refused(make: impl Fn() -> Map + std::panic::UnwindSafe) -> bool {
+        std::panic::catch_unwind(make).is_err()
+    }
+
+    #[test]
+    fn no_map_is_larger_than_memory_or_empty() {
+        for size in [[0, 1, 1], [1, 0, 1], [1, 1, 0], [1, 1 << 32, 1 << 32], [1 << 62, 1, 1]] {
+            assert!(refused(move || Map::planar(size)), "{size:?}");
+        }
+        let map = Map::planar([8, 2, 2]);
+        for (lanes, halo) in [(0, 0), (8, usize::MAX), (8, usize::MAX / 2), (1 << 61, 1)] {
+            assert!(refused(move || map.laid_out(lanes, halo)), "{lanes} lanes, halo {halo}");
         }
     }
 }

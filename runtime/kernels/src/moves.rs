@@ -1,9 +1,8 @@
 //! Parts of maps that are moved: slices, steps, borders of zeros, pixels set apart.
 
-use crate::after::Operand;
 use crate::crew::Crew;
+use crate::epilogue::Operand;
 use crate::map::Map;
-use crate::shared::Shared;
 
 /// Which element of a map every element of another one is: along each axis an index, or none for
 /// zeros.
@@ -35,22 +34,21 @@ impl Moves {
         let (output, map) = to;
         assert_eq!(from.values.len(), from.map.elements(), "length");
         assert_eq!(output.len(), map.elements(), "length");
-        assert_eq!(from.map.lanes, map.lanes, "lanes that differ");
-        let sizes = [&from.map, map].map(|m| [m.channels, m.rows, m.columns]);
+        assert_eq!(from.map.lanes(), map.lanes(), "lanes that differ");
+        let sizes = [&from.map, map].map(|m| [m.channels(), m.rows(), m.columns()]);
         assert_eq!(self.axes.each_ref().map(Vec::len), sizes[1], "another size");
         for (indices, size) in self.axes.iter().zip(sizes[0]) {
             assert!(indices.iter().flatten().all(|&at| at < size), "beyond the operand");
         }
         output.fill(0.0);
-        let shared = Shared::new(output);
-        crew.run_if_worth(map.elements(), map.blocks(), &|block| {
-            self.block(block, from, &shared, map);
+        crew.run_on_parts(map.elements(), output, map.plane(), &|block, plane| {
+            self.block(block, from, plane, map);
         });
     }
 
-    fn block(&self, block: usize, from: &Operand<'_>, output: &Shared<'_>, map: &Map) {
+    fn block(&self, block: usize, from: &Operand<'_>, plane: &mut [f32], map: &Map) {
         let [channels, rows, columns] = &self.axes;
-        let lanes = map.lanes;
+        let lanes = map.lanes();
         let first = block * lanes;
         let place = |at: usize| at / lanes * from.map.plane() + at % lanes;
         // Every lane that is not zero, and where its channel lies in the operand.
@@ -58,19 +56,20 @@ impl Moves {
             .filter_map(|channel| Some((channel - first, place(channels[channel]?))))
             .collect();
         let whole = lanes.iter().all(|&(lane, place)| place == lanes[0].1 + lane);
-        let whole = (whole && lanes.len() == map.lanes).then(|| lanes[0].1);
+        let whole = (whole && lanes.len() == map.lanes()).then(|| lanes[0].1);
         for (row, y) in rows.iter().enumerate() {
             let Some(y) = y else { continue };
             let source = &from.values[from.map.origin() + y * from.map.row()..];
-            let target = block * map.plane() + map.origin() + row * map.row();
+            let target = map.origin() + row * map.row();
             for (column, x) in columns.iter().enumerate() {
                 let Some(x) = x else { continue };
-                let (source, target) = (&source[x * map.lanes..], target + column * map.lanes);
+                let (source, target) = (&source[x * map.lanes()..], target + column * map.lanes());
                 if let Some(start) = whole {
-                    output.copy(target, &source[start..start + map.lanes]);
+                    let target = &mut plane[target..target + map.lanes()];
+                    target.copy_from_slice(&source[start..start + map.lanes()]);
                 } else {
                     for &(lane, place) in &lanes {
-                        output.set(target + lane, source[place]);
+                        plane[target + lane] = source[place];
                     }
                 }
             }

@@ -1,36 +1,14 @@
 //! Every kernel beside plain loops in f64, with every instruction set that this processor has and
 //! several threads.
 
+mod common;
+
 use saligate_kernels::{
-    After, Bits, Conv, Crew, Depthwise, Isa, Kept, Map, Moves, Operand, Pool, Pooling, Window,
+    Conv, Crew, Depthwise, Epilogue, Isa, Map, MaskRecord, Moves, Operand, Pool, Pooling, Window,
     pointwise,
 };
 
-/// Numbers that look random, in -1 to 1.
-fn numbers(count: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
-
-/// A map and its elements, from planar ones.
-fn laid_out(planar: &[f32], map: &Map) -> Vec<f32> {
-    let mut data = vec![f32::NAN; map.elements()];
-    Map::planar([map.channels, map.rows, map.columns]).convert(planar, map, &mut data);
-    data
-}
-
-fn planar(data: &[f32], map: &Map) -> Vec<f32> {
-    let to = Map::planar([map.channels, map.rows, map.columns]);
-    let mut values = vec![0.0; to.elements()];
-    map.convert(data, &to, &mut values);
-    values
-}
+use self::common::{laid_out, numbers, planar};
 
 fn assert_close(found: &[f32], wanted: &[f64], what: &str) {
     assert_eq!(found.len(), wanted.len(), "{what}");
@@ -170,8 +148,8 @@ fn convolutions() {
                     let what = format!("{what}, squares of {side:?}");
                     let conv = Conv::new(isa, &case.window, &w, Some(&b), maps, side);
                     let mut y = vec![f32::NAN; output.elements()];
-                    let crew = Crew::new(threads);
-                    conv.run(&crew, &laid_out(&x, &input), &mut y, &After::NOTHING);
+                    let crew = Crew::new(threads).unwrap();
+                    conv.run(&crew, &laid_out(&x, &input), &mut y, Epilogue::NOTHING);
                     assert_close(&planar(&y, &output), &wanted, &what);
                     assert_clean_halo(&y, &output, &what);
                 }
@@ -209,8 +187,8 @@ fn transposed_convolutions() {
                 {
                     let conv = Conv::transposed(isa, &case.window, &w, maps, side);
                     let mut y = vec![f32::NAN; output.elements()];
-                    let crew = Crew::new(threads);
-                    conv.run(&crew, &laid_out(&g, &input), &mut y, &After::NOTHING);
+                    let crew = Crew::new(threads).unwrap();
+                    conv.run(&crew, &laid_out(&g, &input), &mut y, Epilogue::NOTHING);
                     assert_close(&planar(&y, &output), &wanted, &what);
                     assert_clean_halo(&y, &output, &what);
                 }
@@ -254,9 +232,9 @@ fn the_way_back_through_a_convolution() {
                     let maps = [small.laid_out(lanes, halo), image.laid_out(lanes, 1)];
                     let mut y = vec![f32::NAN; maps[1].elements()];
                     let g = laid_out(&g, &maps[0]);
-                    let crew = Crew::new(1);
+                    let crew = Crew::new(1).unwrap();
                     assert!(conv.goes_back());
-                    conv.run_back(&crew, &case.window, maps, (&g, &mut y), &After::NOTHING);
+                    conv.run_back(&crew, &case.window, maps, (&g, &mut y), Epilogue::NOTHING);
                     let what = format!("{case:?} on {isa}, {} channels", used.len());
                     assert_close(&planar(&y, &maps[1]), &wanted, &what);
                     assert_clean_halo(&y, &maps[1], &what);
@@ -299,10 +277,10 @@ fn depthwise_convolutions_and_their_transposes() {
                 let (input, output) = (large.laid_out(lanes, halo), small.laid_out(lanes, 1));
                 let mut y = vec![f32::NAN; output.elements()];
                 Depthwise::new(isa, &case.window, &w, Some(&b), [input, output]).run(
-                    &Crew::new(2),
+                    &Crew::new(2).unwrap(),
                     &laid_out(&x, &input),
                     &mut y,
-                    &After::NOTHING,
+                    Epilogue::NOTHING,
                 );
                 assert_close(&planar(&y, &output), &forward, &format!("{case:?} on {isa}"));
                 assert_clean_halo(&y, &output, "depthwise");
@@ -311,10 +289,10 @@ fn depthwise_convolutions_and_their_transposes() {
                 let (input, output) = (small.laid_out(lanes, halo), large.laid_out(lanes, 0));
                 let mut y = vec![f32::NAN; output.elements()];
                 Depthwise::transposed(isa, &case.window, &w, [input, output]).run(
-                    &Crew::new(1),
+                    &Crew::new(1).unwrap(),
                     &laid_out(&g, &input),
                     &mut y,
-                    &After::NOTHING,
+                    Epilogue::NOTHING,
                 );
                 assert_close(&planar(&y, &output), &back, &format!("{case:?} back on {isa}"));
             }
@@ -323,7 +301,7 @@ fn depthwise_convolutions_and_their_transposes() {
 }
 
 #[test]
-fn what_comes_after_a_convolution() {
+fn the_epilogue_of_a_convolution() {
     let case = Case::new([16, 24], [9, 10], 3, 1, 1);
     let (x, w) = (numbers(16 * 90, 10), numbers(24 * 16 * 9, 11));
     let (r, m) = (numbers(24 * 90, 12), numbers(24 * 90, 13));
@@ -332,31 +310,31 @@ fn what_comes_after_a_convolution() {
         let input = Map::planar([16, 9, 10]).laid_out(lanes, 1);
         let output = Map::planar([24, 9, 10]).laid_out(lanes, 1);
         let conv = Conv::new(isa, &case.window, &w, None, [input, output], None);
-        let run = |after: &After<'_>| {
+        let run = |epilogue: Epilogue<'_>| {
             let mut y = vec![f32::NAN; output.elements()];
-            conv.run(&Crew::new(1), &laid_out(&x, &input), &mut y, after);
-            assert_clean_halo(&y, &output, "after");
+            conv.run(&Crew::new(1).unwrap(), &laid_out(&x, &input), &mut y, epilogue);
+            assert_clean_halo(&y, &output, "epilogue");
             planar(&y, &output)
         };
-        let plain = run(&After::NOTHING);
+        let plain = run(Epilogue::NOTHING);
         let (rest, place) = (output.laid_out(lanes, 2), output.laid_out(lanes, 0));
         let (rest_data, place_data) = (laid_out(&r, &rest), laid_out(&m, &place));
-        let mut bits = vec![0.0; Bits::map_of(&place).elements()];
+        let mut bits = vec![0.0; place.mask().elements()];
         let mut copy = vec![0.0; place.elements()];
-        let kept = Kept::new(&mut bits, [0.0, 0.5]);
-        pointwise::finish(
+        let record = MaskRecord::new(&mut bits, [0.0, 0.5]);
+        pointwise::apply(
             isa,
-            &Crew::new(1),
+            &Crew::new(1).unwrap(),
             &Operand { values: &place_data, map: place },
             (&mut copy, &place),
-            &After { kept: Some(&kept), ..After::NOTHING },
+            Epilogue { record: Some(record), ..Epilogue::NOTHING },
         );
         assert_eq!(copy, place_data);
-        let found = run(&After {
+        let found = run(Epilogue {
             residual: Some(Operand { values: &rest_data, map: rest }),
             bounds: [-0.5, 1.0],
             mask: Some(&bits),
-            kept: None,
+            record: None,
         });
         for i in 0..plain.len() {
             let clipped = (plain[i] + r[i]).clamp(-0.5, 1.0);
@@ -424,16 +402,23 @@ fn pools_and_their_ways_back() {
                     let mut y = vec![f32::NAN; output.elements()];
                     let words = Pool::winners_map(&output, pool.kernel);
                     let mut winners = vec![f32::NAN; words.elements()];
-                    pool.run(isa, &Crew::new(2), &x, &mut y, Some(&mut winners), &After::NOTHING);
+                    pool.run(
+                        isa,
+                        &Crew::new(2).unwrap(),
+                        &x,
+                        &mut y,
+                        Some(&mut winners),
+                        Epilogue::NOTHING,
+                    );
                     assert_close(&planar(&y, &output), &forward, &what);
                     let mut dx = vec![f32::NAN; input.elements()];
                     pool.run_back(
                         isa,
-                        &Crew::new(2),
+                        &Crew::new(2).unwrap(),
                         Operand { values: &g, map: output },
                         Some(&winners),
                         (&mut dx, &input),
-                        &After::NOTHING,
+                        Epilogue::NOTHING,
                     );
                     assert_close(&planar(&dx, &input), &back, &what);
                     assert_clean_halo(&dx, &input, &what);
@@ -455,7 +440,12 @@ fn threads_do_not_change_a_bit() {
             let conv = Conv::new(isa, &case.window, &w, None, maps, side);
             let run = |threads| {
                 let mut y = vec![0.0; output.elements()];
-                conv.run(&Crew::new(threads), &laid_out(&x, &input), &mut y, &After::NOTHING);
+                conv.run(
+                    &Crew::new(threads).unwrap(),
+                    &laid_out(&x, &input),
+                    &mut y,
+                    Epilogue::NOTHING,
+                );
                 y.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
             };
             let one = run(1);
@@ -500,7 +490,11 @@ fn elements_that_move() {
                 let to = Map::planar([depth, rows, columns]).laid_out(lanes, 2);
                 let mut y = vec![f32::NAN; to.elements()];
                 let values = laid_out(&x, &from);
-                moves.run(&Crew::new(2), &Operand { values: &values, map: from }, (&mut y, &to));
+                moves.run(
+                    &Crew::new(2).unwrap(),
+                    &Operand { values: &values, map: from },
+                    (&mut y, &to),
+                );
                 assert_eq!(planar(&y, &to), wanted, "{lanes} lanes");
                 assert_clean_halo(&y, &to, "moves");
             }

@@ -20,11 +20,11 @@ use self::native::{Plan, Schedule, State};
 /// bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Backend {
+pub enum EngineKind {
     /// This project's own, with the best instructions of the processor.
     #[default]
     Native,
-    /// The same with instructions of the caller's choice; for comparison.
+    /// The same with others of the instructions that [`Isa::available`] finds; for comparison.
     NativeOn(Isa),
     /// tract, with everything that it knows to make the network fast: a second opinion.
     #[cfg(feature = "tract")]
@@ -67,33 +67,27 @@ impl<'a> Outputs<'a> {
 }
 
 /// A network, made ready for one kind of engine.
-pub(crate) struct Source(Kind);
-
-enum Kind {
+pub(crate) enum Network {
     Native(Arc<Plan>),
     #[cfg(feature = "tract")]
-    Tract(Box<tract::Source>),
+    Tract(Box<tract::Network>),
 }
 
-impl Source {
-    /// The network of a file, with the outputs that the caller has set.
-    pub(crate) fn new(graph: &Graph, backend: Backend) -> Result<Self, EngineError> {
+impl Network {
+    /// A network, with the outputs that the caller has set.
+    pub(crate) fn new(graph: &Graph, kind: EngineKind) -> Result<Self, EngineError> {
         let native = |isa| match Plan::new(graph, isa) {
-            Ok(plan) => Ok(Kind::Native(Arc::new(plan))),
+            Ok(plan) => Ok(Self::Native(Arc::new(plan))),
             Err(reason) => Err(EngineError(reason.into())),
         };
-        let kind = match backend {
-            Backend::Native => native(Isa::best()),
-            Backend::NativeOn(isa) if isa.is_available() => native(isa),
-            Backend::NativeOn(isa) => {
-                Err(EngineError(format!("this processor has no {isa}").into()))
-            }
+        match kind {
+            EngineKind::Native => native(Isa::best()),
+            EngineKind::NativeOn(isa) => native(isa),
             #[cfg(feature = "tract")]
-            Backend::Tract => Ok(Kind::Tract(Box::new(tract::Source::new(graph, true)?))),
+            EngineKind::Tract => Ok(Self::Tract(Box::new(tract::Network::new(graph, true)?))),
             #[cfg(feature = "tract")]
-            Backend::TractPlain => Ok(Kind::Tract(Box::new(tract::Source::new(graph, false)?))),
-        };
-        kind.map(Self)
+            EngineKind::TractPlain => Ok(Self::Tract(Box::new(tract::Network::new(graph, false)?))),
+        }
     }
 }
 
@@ -105,11 +99,11 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(source: &Source, outputs: Outputs<'_>) -> Result<Self, EngineError> {
-        match &source.0 {
-            Kind::Native(plan) => NativeEngine::new(plan, outputs).map(Self::Native),
+    pub(crate) fn new(network: &Network, outputs: Outputs<'_>) -> Result<Self, EngineError> {
+        match network {
+            Network::Native(plan) => NativeEngine::new(plan, outputs).map(Self::Native),
             #[cfg(feature = "tract")]
-            Kind::Tract(source) => tract::Engine::new(source, outputs).map(Self::Tract),
+            Network::Tract(network) => tract::Engine::new(network, outputs).map(Self::Tract),
         }
     }
 

@@ -23,14 +23,14 @@ impl From<TractError> for EngineError {
 }
 
 /// A decoded ONNX file.
-pub(crate) struct Source {
+pub(crate) struct Network {
     proto: ModelProto,
     image: [usize; 4],
     classes: usize,
     optimize: bool,
 }
 
-impl Source {
+impl Network {
     pub(super) fn new(graph: &Graph, optimize: bool) -> Result<Self, EngineError> {
         let bytes = to_bytes(graph, None);
         let mut proto = onnx().proto_model_for_read(&mut bytes.as_slice())?;
@@ -60,8 +60,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(source: &Source, outputs: Outputs<'_>) -> Result<Self, EngineError> {
-        let &Source { ref proto, image, classes, optimize } = source;
+    pub(super) fn new(network: &Network, outputs: Outputs<'_>) -> Result<Self, EngineError> {
+        let &Network { ref proto, image, classes, optimize } = network;
         let reader = onnx().with_ignore_output_shapes(true);
         let mut model = reader.model_for_proto_model(proto)?;
         let explains = outputs.attribution.is_some();

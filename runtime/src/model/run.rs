@@ -141,7 +141,7 @@ impl Model {
             return Ok(engine);
         }
         let outputs = Outputs { attribution, key_found: self.tells };
-        let engine = Engine::new(&self.source, outputs)?;
+        let engine = Engine::new(&self.network, outputs)?;
         // Where two threads came here at once, the first one's engine stays.
         Ok(slot.get_or_init(|| engine))
     }
@@ -201,7 +201,7 @@ impl Model {
             Reads::Logits => self.predictor()?,
             Reads::Gradient => self.explainer(self.position(Method::Gradient.name())?)?,
         };
-        let alone = Crew::new(1);
+        let alone = Crew::single();
         let answers: Vec<OnceLock<_>> = images.iter().map(|_| OnceLock::new()).collect();
         self.crew.run(images.len(), &|at| {
             answers[at].get_or_init(|| engine.run(&alone, &images[at], target, true));

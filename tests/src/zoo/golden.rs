@@ -55,8 +55,8 @@ impl Engine {
         match self {
             Self::Reference => by_reference(case, model),
             Self::Burn => by_burn(case, model),
-            Self::Native => by_runtime(case, model, saligate_runtime::Backend::Native),
-            Self::Tract => by_runtime(case, model, saligate_runtime::Backend::Tract),
+            Self::Native => by_runtime(case, model, saligate_runtime::EngineKind::Native),
+            Self::Tract => by_runtime(case, model, saligate_runtime::EngineKind::Tract),
         }
     }
 }
@@ -77,7 +77,7 @@ fn by_burn(case: Case, model: &ModelFile) -> Answers {
     Answers::new(outputs.iter().map(|values| wide(values)).collect())
 }
 
-fn by_runtime(case: Case, model: &ModelFile, backend: saligate_runtime::Backend) -> Answers {
+fn by_runtime(case: Case, model: &ModelFile, backend: saligate_runtime::EngineKind) -> Answers {
     let [channels, rows, columns] = case.image;
     let read = ModelFile::from_bytes(&model.to_onnx()).expect("the file is whole");
     let runtime = saligate_runtime::Model::new_on(read, backend).expect("the engine is built in");

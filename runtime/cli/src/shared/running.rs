@@ -3,7 +3,7 @@
 use saligate_console::Failure;
 use saligate_files::ModelFile;
 use saligate_files::archive::{Precision, rounded};
-use saligate_runtime::{Backend, Model};
+use saligate_runtime::{EngineKind, Model};
 
 use crate::args::RunArgs;
 
@@ -14,7 +14,7 @@ pub(crate) fn ready(model: ModelFile, args: &RunArgs) -> Result<Model, Failure> 
         precision => rounded(&model, precision)?,
     };
     let model = Model::new_on(model, args.engine.into())?;
-    Ok(model.with_threads(args.threads))
+    Ok(model.with_threads(args.threads)?)
 }
 
 /// An engine, as the command line names it.
@@ -28,7 +28,7 @@ pub(crate) enum Engine {
     Tract,
 }
 
-impl From<Engine> for Backend {
+impl From<Engine> for EngineKind {
     fn from(engine: Engine) -> Self {
         match engine {
             Engine::Native => Self::Native,

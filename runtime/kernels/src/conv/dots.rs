@@ -7,11 +7,13 @@
 use super::{Phase, Window};
 use crate::buffer::Buffer;
 use crate::crew::Crew;
-use crate::dispatch::{Kernel, run_on};
+use crate::disjoint::DisjointSlice;
+use crate::dispatch::{Kernel, assert_lanes, run_on};
+use crate::epilogue::MapEpilogue;
 use crate::isa::Isa;
 use crate::map::Map;
-use crate::shared::Shared;
 use crate::simd::Simd;
+use crate::simd::portable::Lanes;
 
 /// Most channels of a result.
 pub(super) const MOST_CHANNELS: usize = 4;
@@ -33,15 +35,17 @@ impl Dots {
         of: impl Fn(usize, usize, usize) -> f32,
         [input, output]: [Map; 2],
     ) -> Self {
-        assert!((1..=MOST_CHANNELS).contains(&output.channels) && output.lanes == 1, "channels");
+        let few = (1..=MOST_CHANNELS).contains(&output.channels()) && output.lanes() == 1;
+        assert!(few, "{} channels are too many for a planar result", output.channels());
+        assert_lanes(isa, input.lanes());
         let phases = Phase::residues(window, [&input, &output]).map(|phase| {
-            let (taps, lanes) = (phase.taps.len(), input.lanes);
-            let mut weights = Buffer::zeros(input.blocks() * taps * output.channels * lanes);
+            let (taps, lanes) = (phase.taps.len(), input.lanes());
+            let mut weights = Buffer::zeros(input.blocks() * taps * output.channels() * lanes);
             for (place, weight) in weights.iter_mut().enumerate() {
                 let (rest, lane) = (place / lanes, place % lanes);
-                let (rest, o) = (rest / output.channels, rest % output.channels);
+                let (rest, o) = (rest / output.channels(), rest % output.channels());
                 let i = rest / taps * lanes + lane;
-                if i < input.channels {
+                if i < input.channels() {
                     *weight = of(o, i, phase.kernel_cell(rest % taps));
                 }
             }
@@ -55,14 +59,21 @@ impl Dots {
         self.phases.iter().map(|(_, weights)| 4 * weights.len()).sum()
     }
 
-    pub(super) fn run(&self, crew: &Crew, input: &[f32], output: &Shared<'_>) {
+    pub(super) fn run(
+        &self,
+        crew: &Crew,
+        input: &[f32],
+        output: &DisjointSlice<'_>,
+        epilogue: &MapEpilogue<'_>,
+    ) {
         let lines = self.phases.iter().enumerate();
         let lines: Vec<(usize, usize)> =
             lines.flat_map(|(at, (phase, _))| (0..phase.rows).map(move |row| (at, row))).collect();
         let cost = self.phases.iter().map(|(p, weights)| p.rows * p.columns * weights.len()).sum();
         crew.run_if_worth(cost, lines.len(), &|number| {
             let (phase, row) = lines[number];
-            run_on(self.isa, self.input.lanes, Line { dots: self, phase, row, input, output });
+            let line = Line { dots: self, phase, row, input, output, epilogue };
+            run_on(self.isa, self.input.lanes(), line);
         });
     }
 }
@@ -73,7 +84,8 @@ struct Line<'a> {
     phase: usize,
     row: usize,
     input: &'a [f32],
-    output: &'a Shared<'a>,
+    output: &'a DisjointSlice<'a>,
+    epilogue: &'a MapEpilogue<'a>,
 }
 
 impl Kernel for Line<'_> {
@@ -81,7 +93,7 @@ impl Kernel for Line<'_> {
     unsafe fn run<S: Simd>(self) {
         // SAFETY: what the caller promises. As many sums as leave registers for weights.
         unsafe {
-            match (self.dots.output.channels, S::LANES) {
+            match (self.dots.output.channels(), S::LANES) {
                 (1, _) => self.columns::<S, 1, 8>(),
                 (2, _) => self.columns::<S, 2, 4>(),
                 (3, _) => self.columns::<S, 3, 4>(),
@@ -114,18 +126,19 @@ impl Line<'_> {
     /// As for [`Simd`]; the phase has these columns.
     #[inline(always)]
     unsafe fn pixels<S: Simd, const CHANNELS: usize, const PIXELS: usize>(&self, column: usize) {
-        let Self { dots, row, input, output, .. } = *self;
+        let Self { dots, row, input, output, epilogue, .. } = *self;
         let (phase, weights) = &dots.phases[self.phase];
         let (from, to) = (&dots.input, &dots.output);
         let mut sums = [[0.0; PIXELS]; CHANNELS];
-        // SAFETY: the phase has checked that its taps stay within the input, and there are weights
-        // for every block and tap.
+        // SAFETY: what the caller promises; the phase has checked that its taps stay within the
+        // input, and there are weights for every block and tap.
         unsafe {
             let mut found = [[S::splat(0.0); CHANNELS]; PIXELS];
             let mut weights = weights.as_ptr();
             for block in 0..from.blocks() {
                 let place = block * from.plane() + row * from.row() + column * S::LANES;
-                let pixel = input.as_ptr().add(place);
+                // Without taps, there may be no such pixel.
+                let pixel = input.as_ptr().wrapping_add(place);
                 for &tap in &phase.taps {
                     let factors: [S; CHANNELS] =
                         std::array::from_fn(|c| S::load(weights.add(c * S::LANES)));
@@ -147,8 +160,16 @@ impl Line<'_> {
         let first = phase.first[0] + row * phase.step[0];
         let start = to.origin() + first * to.row() + phase.first[1] + column * phase.step[1];
         for (c, sums) in sums.iter().enumerate() {
+            let at = [first, phase.first[1] + column * phase.step[1]];
+            let tile = (!epilogue.is_nothing()).then(|| epilogue.tile(c, at, phase.step[1]));
             for (p, &sum) in sums.iter().enumerate() {
-                output.set(start + c * to.plane() + p * phase.step[1], sum);
+                let cell = output.part(start + c * to.plane() + p * phase.step[1], 1);
+                // SAFETY: single floats need no special instructions; the result has this pixel,
+                // which no other line has.
+                unsafe {
+                    let value = Lanes::<1>::splat(sum);
+                    tile.map_or(value, |tile| tile.apply(value, p, 0)).store(cell);
+                }
             }
         }
     }

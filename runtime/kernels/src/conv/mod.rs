@@ -18,12 +18,12 @@ pub(crate) use pack::Packed;
 pub(crate) use phase::Phase;
 pub(crate) use tile::{Tile, kernel};
 
-use crate::after::{After, Finish};
 use crate::buffer::Buffer;
 use crate::crew::Crew;
+use crate::disjoint::DisjointSlice;
+use crate::epilogue::{Epilogue, MapEpilogue, TileEpilogue};
 use crate::isa::Isa;
 use crate::map::Map;
-use crate::shared::Shared;
 
 use self::dots::Dots;
 pub use self::winograd::Squares;
@@ -76,8 +76,9 @@ impl Conv {
     /// one of its [`squares`](Self::squares), if it is to be computed so.
     ///
     /// # Panics
-    /// The lengths do not fit, the maps' lanes are neither 1 nor those of the instructions, or the
-    /// input's halo is smaller than [`Window::halo`] says.
+    /// The lengths do not fit, the output has other lanes than the instructions or the input others
+    /// than these and 1, there are no squares of this side or their input is planar, or the input's
+    /// halo is smaller than [`Window::halo`] says.
     pub fn new(
         isa: Isa,
         window: &Window,
@@ -87,14 +88,14 @@ impl Conv {
         side: Option<usize>,
     ) -> Self {
         let taps = window.kernel[0] * window.kernel[1];
-        assert_eq!(weight.len(), output.channels * input.channels * taps, "weights");
-        let mut padded = Buffer::zeros(output.blocks() * output.lanes);
+        assert_eq!(weight.len(), output.channels() * input.channels() * taps, "weights");
+        let mut padded = Buffer::zeros(output.blocks() * output.lanes());
         if let Some(bias) = bias {
-            padded[..output.channels].copy_from_slice(bias);
+            padded[..output.channels()].copy_from_slice(bias);
         }
         let phase = Phase::forward(window, [&input, &output]);
         phase.check_reach(&input);
-        let of = |o: usize, i: usize, cell: usize| weight[(o * input.channels + i) * taps + cell];
+        let of = |o: usize, i: usize, cell: usize| weight[(o * input.channels() + i) * taps + cell];
         if let Some(side) = side.filter(|_| window.is_plain_3x3()) {
             return Self::by_squares(isa, side, window.before, of, padded, [input, output]);
         }
@@ -112,6 +113,9 @@ impl Conv {
         bias: Buffer,
         [input, output]: [Map; 2],
     ) -> Self {
+        assert!(matches!(side, 2 | 4), "there are no squares with a side of {side}");
+        let lanes = [input.lanes(), output.lanes()];
+        assert_eq!(lanes, [isa.lanes(); 2], "squares need full lanes");
         let squares = Winograd::new(isa, side, before, of, bias, [input, output]);
         let bias = Buffer::default();
         Self { isa, input, output, way: Way::Squares(squares), phases: vec![], bias }
@@ -121,7 +125,8 @@ impl Conv {
     /// is that of the convolution, `[input channel here, output channel here, row, column]`.
     ///
     /// # Panics
-    /// As [`Conv::new`].
+    /// As [`Conv::new`], with [`Window::transposed_halo`]; but the output may be planar where
+    /// [`prefers_planar`](Self::prefers_planar) is true of its channels.
     pub fn transposed(
         isa: Isa,
         window: &Window,
@@ -130,8 +135,9 @@ impl Conv {
         side: Option<usize>,
     ) -> Self {
         let taps = window.kernel[0] * window.kernel[1];
-        assert_eq!(weight.len(), output.channels * input.channels * taps, "weights");
-        let of = |o: usize, i: usize, cell: usize| weight[(i * output.channels + o) * taps + cell];
+        assert_eq!(weight.len(), output.channels() * input.channels() * taps, "weights");
+        let of =
+            |o: usize, i: usize, cell: usize| weight[(i * output.channels() + o) * taps + cell];
         Self::transposed_by(isa, window, of, [input, output], side)
     }
 
@@ -143,11 +149,11 @@ impl Conv {
         [input, output]: [Map; 2],
         side: Option<usize>,
     ) -> Self {
-        if output.lanes == 1 {
+        if output.lanes() == 1 {
             let way = Way::Dots(Dots::new(isa, window, of, [input, output]));
             return Self { isa, input, output, way, phases: vec![], bias: Buffer::default() };
         }
-        let bias = Buffer::zeros(output.blocks() * output.lanes);
+        let bias = Buffer::zeros(output.blocks() * output.lanes());
         if let Some(side) = side.filter(|_| window.is_plain_3x3()) {
             Phase::transposed(window, [0, 0], [&input, &output]).check_reach(&input);
             let before = window.before.map(|b| 2 - b);
@@ -180,32 +186,38 @@ impl Conv {
     /// Computes `output` from `input`, and clears its halo.
     ///
     /// # Panics
-    /// A length differs from that of its map, or something is to be done after a result that is
-    /// planar.
-    pub fn run(&self, crew: &Crew, input: &[f32], output: &mut [f32], after: &After<'_>) {
+    /// A length differs from that of its map, or an operand of the epilogue is of another size.
+    pub fn run(&self, crew: &Crew, input: &[f32], output: &mut [f32], epilogue: Epilogue<'_>) {
         assert_eq!(input.len(), self.input.elements(), "input");
         assert_eq!(output.len(), self.output.elements(), "output");
-        after.check(&self.output);
+        let epilogue = &epilogue.of(&self.output);
+        let results = &DisjointSlice::new(output);
         match &self.way {
-            Way::Squares(squares) => squares.run(crew, input, &Shared::new(output), after),
-            Way::Dots(dots) => dots.run(crew, input, &Shared::new(output)),
-            Way::Lanes => self.run_taps(crew, input, &Shared::new(output), after),
+            Way::Squares(squares) => squares.run(crew, input, results, epilogue),
+            Way::Dots(dots) => dots.run(crew, input, results, epilogue),
+            Way::Lanes => self.run_taps(crew, input, results, epilogue),
         }
         self.output.clear_halo(output);
     }
 
-    fn run_taps(&self, crew: &Crew, input: &[f32], output: &Shared<'_>, after: &After<'_>) {
+    fn run_taps(
+        &self,
+        crew: &Crew,
+        input: &[f32],
+        output: &DisjointSlice<'_>,
+        epilogue: &MapEpilogue<'_>,
+    ) {
         let blocks: Vec<u32> = (0..self.input.blocks() as u32).collect();
         let units: Vec<Unit<'_>> = self.units(crew);
         crew.run_if_worth(self.cost(), units.len(), &|number| {
-            self.run_unit(&units[number], &blocks, input, output, after);
+            self.run_unit(&units[number], &blocks, input, output, epilogue);
         });
     }
 
     /// Multiplications.
     fn cost(&self) -> usize {
         let cells = |p: &Phase| p.rows * p.columns * p.taps.len();
-        self.phases.iter().map(cells).sum::<usize>() * self.input.channels * self.bias.len()
+        self.phases.iter().map(cells).sum::<usize>() * self.input.channels() * self.bias.len()
     }
 
     /// Parts of the work that write to different pixels or blocks.
@@ -213,7 +225,7 @@ impl Conv {
         let mut units = Vec::new();
         for phase in &self.phases {
             let groups = &phase.weights().groups;
-            let pairs = self.input.channels * self.bias.len();
+            let pairs = self.input.channels() * self.bias.len();
             let work = phase.rows * phase.columns * phase.taps.len() * pairs;
             let wanted = if crew.is_worth(work) { 4 * crew.threads() } else { 1 };
             let pieces = wanted.div_ceil(groups.len()).clamp(1, phase.rows.max(1));
@@ -232,14 +244,14 @@ impl Conv {
         unit: &Unit<'_>,
         blocks: &[u32],
         input: &[f32],
-        output: &Shared<'_>,
-        after: &After<'_>,
+        output: &DisjointSlice<'_>,
+        epilogue: &MapEpilogue<'_>,
     ) {
         let (phase, group) = (unit.phase, &unit.phase.weights().groups[unit.group]);
         let [first, end] = unit.rows;
         // Where rows follow each other without a gap, they are one long row.
-        let rows = if self.is_flat(phase, after) { end - first } else { 1 };
-        let finish = Finish::of(after, &self.output, group.first, phase.first, phase.step[1]);
+        let rows = if self.is_flat(phase, epilogue) { end - first } else { 1 };
+        let epilogue = epilogue.tile(group.first, phase.first, phase.step[1]);
         for row in (first..end).step_by(rows) {
             let out_row = phase.first[0] + row * phase.step[0];
             let mut column = 0;
@@ -248,34 +260,34 @@ impl Conv {
                 let place = group.first * self.output.plane()
                     + self.output.origin()
                     + at[0] * self.output.row()
-                    + at[1] * self.output.lanes;
+                    + at[1] * self.output.lanes();
                 let span = (group.blocks - 1) * self.output.plane()
-                    + (pixels - 1) * phase.step[1] * self.output.lanes
-                    + self.output.lanes;
+                    + (pixels - 1) * phase.step[1] * self.output.lanes()
+                    + self.output.lanes();
                 let tile = Tile {
                     output: output.part(place, span),
-                    pixel: phase.step[1] * self.output.lanes,
+                    pixel: phase.step[1] * self.output.lanes(),
                     out_plane: self.output.plane(),
-                    finish: finish.on([row * phase.step[0], column]),
+                    epilogue: epilogue.on([row * phase.step[0], column]),
                     ..self.tile(phase, group, blocks, input, [row, column])
                 };
-                // SAFETY: the instructions were checked when the weights were packed; the phase has
-                // checked that its taps stay within the input, `part` that the output is ours, and
-                // `After::check` that its operands are as large.
+                // SAFETY: an `Isa` exists only where the processor has it; the phase has checked that
+                // its taps stay within the input, and `part` that the tile stays within the output.
+                // Units have different pixels or blocks, so those of this tile are this thread's.
                 unsafe { kernel(self.isa, [pixels, group.blocks], tile.step, false)(&tile) };
                 column += pixels;
             }
         }
     }
 
-    fn is_flat(&self, phase: &Phase, after: &After<'_>) -> bool {
+    fn is_flat(&self, phase: &Phase, epilogue: &MapEpilogue<'_>) -> bool {
         phase.taps.len() == 1
             && phase.step == [1, 1]
             && phase.advance == [1, 1]
-            && self.input.halo == 0
-            && self.output.halo == 0
-            && self.input.columns == self.output.columns
-            && after.residual.is_none_or(|r| r.map.halo == 0)
+            && self.input.halo() == 0
+            && self.output.halo() == 0
+            && self.input.columns() == self.output.columns()
+            && epilogue.is_flat()
     }
 
     /// A tile without its output.
@@ -291,19 +303,19 @@ impl Conv {
         let [down, across] = phase.advance;
         let last = map.blocks() - 1;
         Tile {
-            input: input[row * down * map.row() + column * across * map.lanes..].as_ptr(),
+            input: input[row * down * map.row() + column * across * map.lanes()..].as_ptr(),
             plane: map.plane(),
-            step: across * map.lanes,
+            step: across * map.lanes(),
             blocks,
-            inner: map.lanes,
-            last: (last as u32, map.channels - last * map.lanes),
+            inner: map.lanes(),
+            last: (last as u32, map.channels() - last * map.lanes()),
             taps: &phase.taps,
             weights: phase.weights().of(group).as_ptr(),
             bias: self.bias[group.first * self.isa.lanes()..].as_ptr(),
             output: std::ptr::null_mut(),
             pixel: 0,
             out_plane: 0,
-            finish: Finish::NOTHING,
+            epilogue: TileEpilogue::NOTHING,
         }
     }
 }

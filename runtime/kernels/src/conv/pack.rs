@@ -2,6 +2,7 @@
 
 use super::tile::{MAX_BLOCKS, most_pixels};
 use crate::buffer::Buffer;
+use crate::dispatch::assert_lanes;
 use crate::isa::Isa;
 use crate::map::Map;
 
@@ -25,7 +26,7 @@ impl Packed {
     /// Packs the weights `of(output channel, input channel, tap)` for rows of `columns` pixels.
     ///
     /// # Panics
-    /// The maps have other lanes than the instructions.
+    /// The output has other lanes than the instructions, or the input others than these and 1.
     pub(crate) fn new(
         isa: Isa,
         [input, output]: [&Map; 2],
@@ -33,10 +34,9 @@ impl Packed {
         taps: usize,
         of: impl Fn(usize, usize, usize) -> f32,
     ) -> Self {
-        assert!(isa.is_available(), "this processor has no {isa}");
         let lanes = isa.lanes();
-        assert_eq!(output.lanes, lanes, "results need full lanes");
-        assert!([1, lanes].contains(&input.lanes), "the input has other lanes");
+        assert_eq!(output.lanes(), lanes, "results need full lanes");
+        assert_lanes(isa, input.lanes());
         let width = best_width(isa, output.blocks(), columns);
         let mut groups = Vec::new();
         let (mut first, mut length) = (0, 0);
@@ -44,16 +44,17 @@ impl Packed {
             let blocks = width.min(output.blocks() - first);
             groups.push(Group { first, blocks, start: length });
             first += blocks;
-            length += input.channels * taps * blocks * lanes;
+            length += input.channels() * taps * blocks * lanes;
         }
         let mut data = Buffer::zeros(length);
         for group in &groups {
             let outputs =
-                group.first * lanes..output.channels.min((group.first + group.blocks) * lanes);
+                group.first * lanes..output.channels().min((group.first + group.blocks) * lanes);
             let wide = group.blocks * lanes;
             let mut rest = &mut data[group.start..];
             for block in 0..input.blocks() {
-                let inputs = block * input.lanes..input.channels.min((block + 1) * input.lanes);
+                let inputs =
+                    block * input.lanes()..input.channels().min((block + 1) * input.lanes());
                 for tap in 0..taps {
                     let (now, later) = rest.split_at_mut(inputs.len() * wide);
                     rest = later;
@@ -76,8 +77,8 @@ impl Packed {
         let (block, lane) = (o / self.lanes, o % self.lanes);
         // All groups but the last have as many blocks.
         let group = &self.groups[block / self.groups[0].blocks];
-        let first = i / input.lanes * input.lanes;
-        let inputs = input.lanes.min(input.channels - first);
+        let first = i / input.lanes() * input.lanes();
+        let inputs = input.lanes().min(input.channels() - first);
         let row = first * taps + tap * inputs + i - first;
         self.data[group.start + (row * group.blocks + block - group.first) * self.lanes + lane]
     }

@@ -2,8 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-use crate::after::Finish;
-use crate::isa::Isa;
+use crate::epilogue::TileEpilogue;
+use crate::isa::{InstructionSet, Isa};
 #[cfg(target_arch = "aarch64")]
 use crate::simd::neon::Pair;
 use crate::simd::{Simd, portable::Lanes};
@@ -35,9 +35,13 @@ pub(crate) struct Tile<'a> {
     pub(crate) pixel: usize,
     /// Elements from one block of the output to the next.
     pub(crate) out_plane: usize,
-    pub(crate) finish: Finish,
+    pub(crate) epilogue: TileEpilogue,
 }
 
+/// # Safety
+/// The processor has the instructions that it was compiled for, which those of the [`Isa`] it was
+/// found for are; all places that the tile names are good, and those of the output are this
+/// thread's.
 pub(crate) type TileKernel = unsafe fn(&Tile<'_>);
 
 /// How far ahead the first tile asks for weights, which the processor does not have at hand then.
@@ -56,7 +60,7 @@ pub(crate) fn most_pixels(isa: Isa, blocks: usize) -> usize {
 /// the size of the tile, so the partition of a map into tiles does not change a bit.
 ///
 /// # Safety
-/// The processor has the instructions of `S`, and all places that the tile names are good.
+/// As for [`TileKernel`], with the instructions of `S`.
 #[inline(always)]
 unsafe fn tile<
     S: Simd,
@@ -109,7 +113,7 @@ unsafe fn tile<
         for p in 0..PIXELS {
             for b in 0..BLOCKS {
                 let sum = S::load(room.add((p * BLOCKS + b) * S::LANES));
-                let value = t.finish.apply(sum, p, b);
+                let value = t.epilogue.apply(sum, p, b);
                 value.store(t.output.add(p * t.pixel + b * t.out_plane));
             }
         }
@@ -124,14 +128,14 @@ pub(crate) fn kernel(
     step: usize,
     first: bool,
 ) -> TileKernel {
-    match isa {
+    match isa.set() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => avx512(pixels, blocks, step, first),
+        InstructionSet::Avx512 => avx512(pixels, blocks, step, first),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => avx2(pixels, blocks, step, first),
+        InstructionSet::Avx2 => avx2(pixels, blocks, step, first),
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => neon(pixels, blocks, step, first),
-        _ => portable(pixels, blocks, step, first),
+        InstructionSet::Neon => neon(pixels, blocks, step, first),
+        InstructionSet::Portable => portable(pixels, blocks, step, first),
     }
 }
 

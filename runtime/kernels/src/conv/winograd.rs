@@ -11,13 +11,13 @@
 
 use super::tile::{Tile, kernel};
 use super::{Packed, pack::Group};
-use crate::after::{After, Finish};
 use crate::buffer::Buffer;
 use crate::crew::Crew;
+use crate::disjoint::DisjointSlice;
 use crate::dispatch::{Kernel, run_on};
+use crate::epilogue::{MapEpilogue, TileEpilogue};
 use crate::isa::Isa;
 use crate::map::Map;
-use crate::shared::Shared;
 use crate::simd::Simd;
 
 /// Bytes of transformed inputs and results of one chunk: half of a common second-level cache.
@@ -55,20 +55,20 @@ pub struct Squares {
 /// The squares by which a convolution is faster than by its taps.
 pub(super) fn squares(isa: Isa, [input, output]: [&Map; 2]) -> Vec<Squares> {
     let lanes = isa.lanes();
-    let blocked = input.lanes == lanes && output.lanes == lanes;
-    if !blocked || input.channels < 16 || output.channels < 16 {
+    let blocked = input.lanes() == lanes && output.lanes() == lanes;
+    if !blocked || input.channels() < 16 || output.channels() < 16 {
         return Vec::new();
     }
     let blocks = output.blocks() as f64;
-    let products = input.channels as f64 * blocks;
-    let direct = (output.rows * output.columns * 9) as f64 * products;
+    let products = input.channels() as f64 * blocks;
+    let direct = (output.rows() * output.columns() * 9) as f64 * products;
     // Instructions per square and block of channels, on the way in and on the way out.
     let way = |side: usize, inwards: f64, outwards: f64| {
-        let squares = (output.rows.div_ceil(side) * output.columns.div_ceil(side)) as f64;
+        let squares = (output.rows().div_ceil(side) * output.columns().div_ceil(side)) as f64;
         let places = (side + 2) * (side + 2);
         let transforms = input.blocks() as f64 * inwards + blocks * outwards;
         let cost = squares * (1.15 * places as f64 * products + transforms);
-        let extra_bytes = 4 * (places - 9) * input.channels * output.blocks() * lanes;
+        let extra_bytes = 4 * (places - 9) * input.channels() * output.blocks() * lanes;
         Squares { side, saved: direct - cost, extra_bytes }
     };
     let ways = [way(2, 90.0, 80.0), way(4, 280.0, 250.0)];
@@ -87,24 +87,25 @@ impl Winograd {
         [input, output]: [Map; 2],
     ) -> Self {
         let places = (side + 2) * (side + 2);
-        let squares = [output.rows.div_ceil(side), output.columns.div_ceil(side)];
+        let squares = [output.rows().div_ceil(side), output.columns().div_ceil(side)];
         let per_square = 4 * places * isa.lanes() * (input.blocks() + output.blocks());
         let chunk = (CHUNK_BYTES / per_square).max(4).min(squares[0] * squares[1]);
-        let mut transformed = vec![0.0; places * input.channels * output.channels];
+        let mut transformed = vec![0.0; places * input.channels() * output.channels()];
         let mut found = vec![0.0; places];
-        for o in 0..output.channels {
-            for i in 0..input.channels {
+        for o in 0..output.channels() {
+            for i in 0..input.channels() {
                 transform_weight(side, |cell| f64::from(of(o, i, cell)), &mut found);
                 for (place, &value) in found.iter().enumerate() {
-                    transformed[(place * output.channels + o) * input.channels + i] = value;
+                    transformed[(place * output.channels() + o) * input.channels() + i] = value;
                 }
             }
         }
-        let flat = |map: Map| Map { rows: 1, columns: chunk, halo: 0, ..map };
-        let weights = transformed.chunks_exact(input.channels * output.channels).map(|matrix| {
-            let of = |o: usize, i: usize, _: usize| matrix[o * input.channels + i];
-            Packed::new(isa, [&flat(input), &flat(output)], chunk, 1, of)
-        });
+        let flat = |map: Map| map.line(chunk);
+        let weights =
+            transformed.chunks_exact(input.channels() * output.channels()).map(|matrix| {
+                let of = |o: usize, i: usize, _: usize| matrix[o * input.channels() + i];
+                Packed::new(isa, [&flat(input), &flat(output)], chunk, 1, of)
+            });
         let weights = weights.collect();
         Self { isa, side, before, input, output, weights, bias, squares, chunk }
     }
@@ -113,10 +114,16 @@ impl Winograd {
         self.weights.iter().map(Packed::bytes).sum()
     }
 
-    pub(super) fn run(&self, crew: &Crew, input: &[f32], output: &Shared<'_>, after: &After<'_>) {
+    pub(super) fn run(
+        &self,
+        crew: &Crew,
+        input: &[f32],
+        output: &DisjointSlice<'_>,
+        epilogue: &MapEpilogue<'_>,
+    ) {
         let all = self.squares[0] * self.squares[1];
         let places = self.weights.len();
-        let cost = all * places * self.input.channels * self.output.channels;
+        let cost = all * places * self.input.channels() * self.output.channels();
         // No square depends on others, so threads may have as many as they like.
         let parts = if crew.is_worth(cost) { crew.threads() } else { 1 };
         let chunk = all.div_ceil(all.div_ceil(self.chunk).next_multiple_of(parts));
@@ -128,8 +135,8 @@ impl Winograd {
                 let (inputs, results) = scratch.split_at_mut(places * inputs);
                 let part = Part { conv: self, chunk, squares, inputs, results };
                 match self.side {
-                    2 => part.run::<2, 4>(input, output, after),
-                    _ => part.run::<4, 6>(input, output, after),
+                    2 => part.run::<2, 4>(input, output, epilogue),
+                    _ => part.run::<4, 6>(input, output, epilogue),
                 }
             });
         });
@@ -150,13 +157,13 @@ impl Part<'_> {
     fn run<const M: usize, const N: usize>(
         mut self,
         input: &[f32],
-        output: &Shared<'_>,
-        after: &After<'_>,
+        output: &DisjointSlice<'_>,
+        epilogue: &MapEpilogue<'_>,
     ) {
         let lanes = self.conv.isa.lanes();
-        run_on(self.conv.isa, lanes, Inwards::<N> { part: &mut self, input, side: M });
+        run_on(self.conv.isa, lanes, InputTransform::<N> { part: &mut self, input, side: M });
         self.multiply();
-        run_on(self.conv.isa, lanes, Outwards::<M, N> { part: &self, output, after });
+        run_on(self.conv.isa, lanes, OutputTransform::<M, N> { part: &self, output, epilogue });
     }
 
     fn multiply(&mut self) {
@@ -182,18 +189,18 @@ impl Part<'_> {
                         step: lanes,
                         blocks: &blocks,
                         inner: lanes,
-                        last: (last as u32, conv.input.channels - last * lanes),
+                        last: (last as u32, conv.input.channels() - last * lanes),
                         taps: &[0],
                         weights: weights.of(group).as_ptr(),
                         bias: bias.as_ptr(),
                         output: results[at..].as_mut_ptr(),
                         pixel: lanes,
                         out_plane: plane,
-                        finish: Finish::NOTHING,
+                        epilogue: TileEpilogue::NOTHING,
                     };
                     check_room(group, pixels, lanes, plane, results.len() - at);
-                    // SAFETY: the instructions were checked when the weights were packed; inputs
-                    // and results hold every block and square of the chunk.
+                    // SAFETY: an `Isa` exists only where the processor has it; inputs hold every
+                    // block and square of the chunk, and so do results, whose memory is this part's.
                     unsafe {
                         kernel(conv.isa, [pixels, group.blocks], lanes, small && square == 0)(&tile)
                     };
@@ -216,20 +223,20 @@ fn check_room(group: &Group, pixels: usize, lanes: usize, plane: usize, room: us
 }
 
 /// From the input to transformed inputs.
-struct Inwards<'p, 'a, const N: usize> {
+struct InputTransform<'p, 'a, const N: usize> {
     part: &'p mut Part<'a>,
     input: &'p [f32],
     side: usize,
 }
 
-impl<const N: usize> Kernel for Inwards<'_, '_, N> {
+impl<const N: usize> Kernel for InputTransform<'_, '_, N> {
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "columns of an array of rows")]
     unsafe fn run<S: Simd>(self) {
         let Self { part, input, side } = self;
         let conv = part.conv;
         let map = &conv.input;
-        let (plane, halo) = (part.chunk * S::LANES, map.halo as isize);
+        let (plane, halo) = (part.chunk * S::LANES, map.halo() as isize);
         let per_place = map.blocks() * plane;
         assert!(part.inputs.len() >= N * N * per_place);
         let mut edge = [0.0f32; 6 * 6 * 16];
@@ -238,13 +245,14 @@ impl<const N: usize> Kernel for Inwards<'_, '_, N> {
             for (number, square) in part.squares.clone().enumerate() {
                 let first = part.first_of(square, side);
                 let [y, x] = [0, 1].map(|a| first[a] as isize - conv.before[a] as isize + halo);
-                let rows = map.rows + 2 * map.halo;
-                let columns = map.columns + 2 * map.halo;
+                let rows = map.rows() + 2 * map.halo();
+                let columns = map.columns() + 2 * map.halo();
                 let (down, right) = (y as usize + N, x as usize + N);
                 let inside = down <= rows && right <= columns;
                 let start = y as usize * map.row() + x as usize * S::LANES;
                 // SAFETY: a square inside the map and its halo is read where it is; others are
-                // copied, as far as the map reaches.
+                // copied, as far as the map reaches. There is room for every place, block and square
+                // of the chunk, as was asserted.
                 unsafe {
                     let (source, row) = if inside {
                         (from[start..].as_ptr(), map.row())
@@ -278,30 +286,31 @@ impl<const N: usize> Kernel for Inwards<'_, '_, N> {
 }
 
 /// From transformed results to the output.
-struct Outwards<'p, 'a, const M: usize, const N: usize> {
+struct OutputTransform<'p, 'a, const M: usize, const N: usize> {
     part: &'p Part<'a>,
-    output: &'p Shared<'p>,
-    after: &'p After<'p>,
+    output: &'p DisjointSlice<'p>,
+    epilogue: &'p MapEpilogue<'p>,
 }
 
-impl<const M: usize, const N: usize> Kernel for Outwards<'_, '_, M, N> {
+impl<const M: usize, const N: usize> Kernel for OutputTransform<'_, '_, M, N> {
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "columns of an array of rows")]
     unsafe fn run<S: Simd>(self) {
-        let Self { part, output, after } = self;
+        let Self { part, output, epilogue } = self;
         let conv = part.conv;
         let map = &conv.output;
         let plane = part.chunk * S::LANES;
         let per_place = map.blocks() * plane;
         assert!(part.results.len() >= N * N * per_place);
         for block in 0..map.blocks() {
-            let finish = Finish::of(after, map, block, [0, 0], 1);
+            let epilogue = epilogue.tile(block, [0, 0], 1);
             for (number, square) in part.squares.clone().enumerate() {
                 let first = part.first_of(square, M);
                 let from = part.results[block * plane + number * S::LANES..].as_ptr();
-                let rows = (map.rows - first[0]).min(M);
-                let columns = (map.columns - first[1]).min(M);
-                // SAFETY: every place of the chunk is there; `part` checks where results go.
+                let rows = (map.rows() - first[0]).min(M);
+                let columns = (map.columns() - first[1]).min(M);
+                // SAFETY: every place of the chunk is there; `part` checks where results go, and no
+                // two squares have a pixel in common.
                 unsafe {
                     let bias = S::load(conv.bias[block * S::LANES..].as_ptr());
                     let mut half = [[S::splat(0.0); N]; M];
@@ -314,7 +323,7 @@ impl<const M: usize, const N: usize> Kernel for Outwards<'_, '_, M, N> {
                     }
                     for (i, line) in half.into_iter().enumerate().take(rows) {
                         let at = [first[0] + i, first[1]];
-                        let finish = finish.on(at);
+                        let epilogue = epilogue.on(at);
                         let place = block * map.plane()
                             + map.origin()
                             + at[0] * map.row()
@@ -322,7 +331,7 @@ impl<const M: usize, const N: usize> Kernel for Outwards<'_, '_, M, N> {
                         let to = output.part(place, columns * S::LANES);
                         let done = outwards::<S, M, N>(line);
                         for (j, value) in done.into_iter().enumerate().take(columns) {
-                            finish.apply(value.add(bias), j, 0).store(to.add(j * S::LANES));
+                            epilogue.apply(value.add(bias), j, 0).store(to.add(j * S::LANES));
                         }
                     }
                 }

@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saligate_kernels::{Bits, Conv, Isa, Map, Pool};
+use saligate_kernels::{Conv, Isa, Map, Pool};
 
-use super::node::{Id, Kind, Linear, Node, Then};
+use super::epilogue::Epilogue;
+use super::node::{Id, Kind, Linear, Node};
+use super::rewrite::{push, revise, rewrite};
 
 /// Nodes with their maps.
-pub(super) struct Laid {
+pub(super) struct Layout {
     pub(super) nodes: Vec<Node>,
     pub(super) maps: Vec<Map>,
     /// For a value that lies within another one: which, and from which element on.
     pub(super) within: Vec<Option<(Id, usize)>>,
     /// For a value whose bits may be kept while it is made: the node that stands for them.
-    pub(super) kept: Vec<Option<Id>>,
+    pub(super) bits: Vec<Option<Id>>,
     /// For a maximum whose winners may be kept while it is made: the node that stands for them.
     pub(super) winners: Vec<Option<Id>>,
     /// Outputs, as planar values.
@@ -33,18 +35,17 @@ enum Form {
 }
 
 /// Chooses maps, and adds conversions where a node and what uses it need different ones.
-pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
+pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Layout {
     let lanes = isa.lanes();
     let mut forms: Vec<Form> = Vec::new();
     for node in &nodes {
         forms.push(form(node, &nodes, &forms, lanes));
     }
-    let mut builder = Builder { nodes: Vec::new(), forms: Vec::new(), made: HashMap::new() };
-    let mut moved: Vec<Id> = Vec::new();
-    for (old, mut node) in nodes.into_iter().enumerate() {
+    let mut builder = Builder { forms: Vec::new(), made: HashMap::new() };
+    let (mut nodes, mut outputs) = rewrite(nodes, outputs, |made, old, mut node| {
         let own = forms[old];
         let inputs = node.inputs.iter().enumerate().map(|(number, &input)| {
-            let (input, found) = (moved[input], forms[input]);
+            let found = builder.forms[input];
             let wanted = match &node.kind {
                 Kind::Conv(_) if found == Form::Blocked => Form::Blocked,
                 Kind::Conv(_) => Form::Padded,
@@ -55,39 +56,39 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Laid {
                 Kind::Dense { .. } | Kind::Plain(_) | Kind::Spread(_) => Form::Flat,
                 _ => own,
             };
-            builder.in_form(input, wanted)
+            builder.in_form(made, input, wanted)
         });
-        let inputs: Vec<Id> = inputs.collect();
-        node.inputs = inputs;
-        node.then = Then {
-            residual: node.then.residual.map(|id| builder.in_form(moved[id], own)),
-            mask: node.then.mask.map(|(id, bounds)| (builder.bits_in_form(moved[id], own), bounds)),
-            ..node.then
+        node.inputs = inputs.collect();
+        let Epilogue { residual, bounds, mask } = node.epilogue;
+        node.epilogue = Epilogue {
+            residual: residual.map(|id| builder.in_form(made, id, own)),
+            bounds,
+            mask: mask.map(|(id, bounds)| (builder.bits_in_form(made, id, own), bounds)),
         };
-        moved.push(builder.push(node, own));
-    }
-    let outputs: Vec<Id> = outputs.iter().map(|&o| builder.in_form(moved[o], Form::Flat)).collect();
-    let Builder { mut nodes, forms, .. } = builder;
+        Some(builder.push(made, node, own))
+    });
+    outputs.iter_mut().for_each(|o| *o = builder.in_form(&mut nodes, *o, Form::Flat));
+    let forms = builder.forms;
     scale_in_place(&mut nodes, &forms);
     let within = views(&nodes, &forms, &outputs, lanes);
     let maps = maps(isa, &nodes, &forms, &within);
     let offset = |id: Id, (parent, start): (Id, usize)| {
         let parent_map: &Map = &maps[parent];
-        debug_assert_eq!(parent_map.halo, maps[id].halo);
-        (parent, start / parent_map.lanes * parent_map.plane())
+        debug_assert_eq!(parent_map.halo(), maps[id].halo());
+        (parent, start / parent_map.lanes() * parent_map.plane())
     };
     let within = within.iter().enumerate().map(|(id, w)| w.map(|w| offset(id, w))).collect();
-    let (mut kept, mut winners) = (vec![None; nodes.len()], vec![None; nodes.len()]);
+    let (mut bits, mut winners) = (vec![None; nodes.len()], vec![None; nodes.len()]);
     for (id, node) in nodes.iter().enumerate() {
         match node.kind {
-            Kind::Inside(_) => kept[node.inputs[0]] = Some(id),
+            Kind::Inside(_) => bits[node.inputs[0]] = Some(id),
             Kind::Winners(_) => winners[node.inputs[0]] = Some(id),
             _ => {}
         }
     }
-    let mut laid = Laid { nodes, maps, within, kept, winners, outputs };
-    share_weights(&mut laid);
-    laid
+    let mut layout = Layout { nodes, maps, within, bits, winners, outputs };
+    share_weights(&mut layout);
+    layout
 }
 
 fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
@@ -99,14 +100,16 @@ fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
     }
     match &node.kind {
         Kind::Conv(linear) => blocked(
-            !(linear.transposed && Conv::prefers_planar(channels) && node.then == Then::NOTHING),
+            !(linear.transposed
+                && Conv::prefers_planar(channels)
+                && node.epilogue == Epilogue::NOTHING),
         ),
         Kind::Depthwise(_) => blocked(channels >= 4),
         Kind::Spread(_) => blocked(channels >= 4 && rows * columns > 1),
         Kind::PoolBack(_) if node.inputs.len() > 1 => forms[node.inputs[1]],
         Kind::Scale { .. } => Form::Flat,
         // Blocked bits are kept at no cost; others would have to be made for this.
-        Kind::Finish => match node.then.mask {
+        Kind::Epilogue => match node.epilogue.mask {
             Some((bits, _)) if forms[bits] == Form::Blocked => Form::Blocked,
             _ => first(),
         },
@@ -135,65 +138,55 @@ fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
 
 /// Lets what is scaled and then given a halo be scaled into its halo.
 fn scale_in_place(nodes: &mut [Node], forms: &[Form]) {
-    for (id, &form) in forms.iter().enumerate() {
-        let (before, rest) = nodes.split_at_mut(id);
-        let Kind::Convert = rest[0].kind else { continue };
-        let scaled = rest[0].inputs[0];
+    revise(nodes, |before, node| {
+        let Kind::Convert = node.kind else { return };
+        let scaled = node.inputs[0];
         if let Kind::Scale { shift, factor } = &before[scaled].kind
-            && form == Form::Padded
+            && forms[before.len()] == Form::Padded
         {
-            rest[0].kind = Kind::Scale { shift: shift.clone(), factor: factor.clone() };
-            rest[0].inputs = before[scaled].inputs.clone();
+            node.kind = Kind::Scale { shift: shift.clone(), factor: factor.clone() };
+            node.inputs = before[scaled].inputs.clone();
         }
-    }
+    });
 }
 
+/// The forms of the nodes of a new list.
 struct Builder {
-    nodes: Vec<Node>,
     forms: Vec<Form>,
     /// Conversions by value and form.
     made: HashMap<(Id, Form), Id>,
 }
 
 impl Builder {
-    fn push(&mut self, node: Node, form: Form) -> Id {
-        self.nodes.push(node);
+    fn push(&mut self, nodes: &mut Vec<Node>, node: Node, form: Form) -> Id {
         self.forms.push(form);
-        self.nodes.len() - 1
+        push(nodes, node)
     }
 
-    fn in_form(&mut self, id: Id, wanted: Form) -> Id {
+    fn in_form(&mut self, nodes: &mut Vec<Node>, id: Id, wanted: Form) -> Id {
         if self.forms[id] == wanted {
             return id;
         }
         if let Some(&made) = self.made.get(&(id, wanted)) {
             return made;
         }
-        let shape = self.nodes[id].shape.clone();
-        let node = Node { kind: Kind::Convert, inputs: vec![id], then: Then::NOTHING, shape };
-        let made = self.push(node, wanted);
+        let shape = nodes[id].shape.clone();
+        let made = self.push(nodes, Node::new(Kind::Convert, vec![id], shape), wanted);
         self.made.insert((id, wanted), made);
         made
     }
-}
 
-impl Builder {
     /// The bits of the same value in another form.
-    fn bits_in_form(&mut self, id: Id, wanted: Form) -> Id {
+    fn bits_in_form(&mut self, nodes: &mut Vec<Node>, id: Id, wanted: Form) -> Id {
         if self.forms[id] == wanted {
             return id;
         }
-        let Kind::Inside(bounds) = self.nodes[id].kind else { unreachable!("bits are asked for") };
-        let value = self.in_form(self.nodes[id].inputs[0], wanted);
-        let shape = self.nodes[id].shape.clone();
-        let node = |kind, input| Node {
-            kind,
-            inputs: vec![input],
-            then: Then::NOTHING,
-            shape: shape.clone(),
-        };
-        let copy = self.push(node(Kind::Finish, value), wanted);
-        self.push(node(Kind::Inside(bounds), copy), wanted)
+        let Kind::Inside(bounds) = nodes[id].kind else { unreachable!("bits are asked for") };
+        let (value, shape) = (nodes[id].inputs[0], nodes[id].shape.clone());
+        let value = self.in_form(nodes, value, wanted);
+        let copy = Node::new(Kind::Epilogue, vec![value], shape.clone());
+        let copy = self.push(nodes, copy, wanted);
+        self.push(nodes, Node::new(Kind::Inside(bounds), vec![copy], shape), wanted)
     }
 }
 
@@ -256,8 +249,8 @@ fn maps(isa: Isa, nodes: &[Node], forms: &[Form], within: &[Option<(Id, usize)>]
     let map = |id: Id| {
         let map = nodes[id].planar().laid_out(lanes_of(forms[id], isa), halos[id]);
         match &nodes[id].kind {
-            Kind::Inside(_) => Bits::map_of(&map),
-            Kind::Winners(pooled) => Pool::winners_map(&map, pooled.kernel),
+            Kind::Inside(_) => map.mask(),
+            Kind::Winners(window) => Pool::winners_map(&map, window.kernel),
             _ => map,
         }
     };
@@ -283,13 +276,13 @@ fn reach<K>(linear: &Linear<K>, nodes: &[Node], id: Id) -> usize {
 
 /// Lets nodes share packed weights where they would be the same: methods of one graph go back
 /// through the same convolutions.
-fn share_weights(laid: &mut Laid) {
+fn share_weights(layout: &mut Layout) {
     let mut known: Vec<(Id, *const f32)> = Vec::new();
-    for id in 0..laid.nodes.len() {
-        let Kind::Conv(linear) = &laid.nodes[id].kind else { continue };
+    for id in 0..layout.nodes.len() {
+        let Kind::Conv(linear) = &layout.nodes[id].kind else { continue };
         let Some(address) = linear.weights.address() else { continue };
-        let maps = |id: Id| (laid.maps[laid.nodes[id].inputs[0]], laid.maps[id]);
-        let is_same = |other: Id| match &laid.nodes[other].kind {
+        let maps = |id: Id| (layout.maps[layout.nodes[id].inputs[0]], layout.maps[id]);
+        let is_same = |other: Id| match &layout.nodes[other].kind {
             Kind::Conv(found) => {
                 (found.window, found.transposed) == (linear.window, linear.transposed)
                     && found.bias == linear.bias
@@ -298,11 +291,11 @@ fn share_weights(laid: &mut Laid) {
             _ => false,
         };
         let same = known.iter().find(|(other, at)| *at == address && is_same(*other));
-        let shared = same.and_then(|(other, _)| match &laid.nodes[*other].kind {
+        let shared = same.and_then(|(other, _)| match &layout.nodes[*other].kind {
             Kind::Conv(found) => Some(Arc::clone(&found.weights)),
             _ => None,
         });
-        match (shared, &mut laid.nodes[id].kind) {
+        match (shared, &mut layout.nodes[id].kind) {
             (Some(shared), Kind::Conv(linear)) => linear.weights = shared,
             _ => known.push((id, address)),
         }
@@ -310,24 +303,25 @@ fn share_weights(laid: &mut Laid) {
 }
 
 /// Lets transposes of mostly zeros read the weights of the convolutions themselves.
-pub(super) fn go_back_through(laid: &mut Laid) {
+pub(super) fn go_back_through(layout: &mut Layout) {
     let mut forward: HashMap<*const f32, Id> = HashMap::new();
-    for id in 0..laid.nodes.len() {
-        let Kind::Conv(linear) = &laid.nodes[id].kind else { continue };
+    for id in 0..layout.nodes.len() {
+        let Kind::Conv(linear) = &layout.nodes[id].kind else { continue };
         let Some(address) = linear.weights.address() else { continue };
         if !linear.transposed && linear.side.is_none() {
             forward.insert(address, id);
         }
         let back = linear.transposed && linear.sparse;
         let Some(&through) = forward.get(&address).filter(|_| back) else { continue };
-        let Kind::Conv(first) = &laid.nodes[through].kind else { continue };
-        let channels = |id: Id| [laid.nodes[id].inputs[0], id].map(|id| laid.maps[id].channels);
+        let Kind::Conv(first) = &layout.nodes[through].kind else { continue };
+        let channels =
+            |id: Id| [layout.nodes[id].inputs[0], id].map(|id| layout.maps[id].channels());
         let [inputs, outputs] = channels(through);
         if first.window != linear.window || channels(id) != [outputs, inputs] {
             continue;
         }
         let weights = Arc::clone(&first.weights);
-        if let Kind::Conv(linear) = &mut laid.nodes[id].kind {
+        if let Kind::Conv(linear) = &mut layout.nodes[id].kind {
             linear.weights = weights;
             linear.back_through = Some(through);
         }

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use saligate_models::graph::{Graph, Op, ValueId};
 
-use super::meaning::{Meaning, Reader};
-use super::node::{Id, Kind, Node, Then};
+use super::epilogue::Epilogue;
+use super::node::{Id, Kind, Node};
+use super::operation::{Operation, Reader};
+use super::rewrite::{push, rewrite};
 
 /// The nodes of a graph, and which of them are its outputs, in order.
 ///
@@ -13,63 +15,54 @@ use super::node::{Id, Kind, Node, Then};
 /// A value is no batch of one; the error names it.
 pub(super) fn lower(graph: &Graph) -> Result<(Vec<Node>, Vec<Id>), String> {
     let reader = Reader::new(graph);
-    let meanings = reader.needed();
-    reader.check_batches(&meanings)?;
+    let operations = reader.needed();
+    reader.check_batches(&operations)?;
     let mut nodes: Vec<Node> = Vec::new();
     let mut ids: HashMap<ValueId, Id> = HashMap::new();
-    let mut uses = vec![0usize; meanings.len()];
-    for operand in meanings.iter().flatten().flat_map(Meaning::operands) {
+    let mut uses = vec![0usize; operations.len()];
+    for operand in operations.iter().flatten().flat_map(Operation::operands) {
         uses[operand.index()] += 1;
     }
     graph.outputs().iter().for_each(|o| uses[o.index()] += 1);
 
-    for (value, meaning) in meanings.into_iter().enumerate().filter_map(|(i, m)| Some((i, m?))) {
+    for (value, operation) in operations.into_iter().enumerate().filter_map(|(i, m)| Some((i, m?)))
+    {
         let (value, shape) = reader.value(value);
         let id = |v: &ValueId| ids[v];
-        let then = Then {
-            residual: meaning.residual.as_ref().map(id),
-            bounds: meaning.bounds,
-            mask: meaning.mask.as_ref().map(|(v, bounds)| (id(v), *bounds)),
-        };
+        let epilogue = operation.epilogue.map(|v| ids[&v]);
         let single = |v: &ValueId| uses[v.index()] == 1;
-        let merged = match meaning.kind {
-            Kind::Finish => {
-                let x = &meaning.inputs[0];
-                let swapped = Then { residual: Some(id(x)), ..then };
-                let other = meaning.residual.filter(|r| r != x);
-                let pairs = [(Some(*x), then), (other, swapped)];
+        let merged = match operation.kind {
+            Kind::Epilogue => {
+                let x = &operation.inputs[0];
+                let swapped = Epilogue { residual: Some(id(x)), ..epilogue };
+                let other = operation.epilogue.residual.filter(|r| r != x);
+                let pairs = [(Some(*x), epilogue), (other, swapped)];
                 // The later one first: the earlier one is there by then, and need not wait.
                 let mut pairs: Vec<_> =
-                    pairs.into_iter().filter_map(|(v, t)| Some((v?, t))).collect();
+                    pairs.into_iter().filter_map(|(v, e)| Some((v?, e))).collect();
                 pairs.sort_by_key(|(v, _)| std::cmp::Reverse(ids[v]));
-                pairs.into_iter().find_map(|(v, then)| {
+                pairs.into_iter().find_map(|(v, epilogue)| {
                     let made = &nodes[ids[&v]];
-                    let both = made.then.followed_by(&then).filter(|_| single(&v))?;
-                    made.takes_more().then_some((ids[&v], both))
+                    let both = made.epilogue.followed_by(&epilogue).filter(|_| single(&v))?;
+                    made.takes_epilogue().then_some((ids[&v], both))
                 })
             }
             _ => None,
         };
         let node = match merged {
-            Some((first, then)) => {
+            Some((first, epilogue)) => {
                 // What made the operand makes this one instead.
-                let gone = Node {
-                    kind: Kind::Finish,
-                    inputs: vec![],
-                    then: Then::NOTHING,
-                    shape: shape.clone(),
-                };
-                Node { then, ..std::mem::replace(&mut nodes[first], gone) }
+                let gone = Node::new(Kind::Epilogue, vec![], shape);
+                Node { epilogue, ..std::mem::replace(&mut nodes[first], gone) }
             }
             None => Node {
-                kind: meaning.kind,
-                inputs: meaning.inputs.iter().map(id).collect(),
-                then,
+                kind: operation.kind,
+                inputs: operation.inputs.iter().map(id).collect(),
+                epilogue,
                 shape,
             },
         };
-        ids.insert(value, nodes.len());
-        nodes.push(node);
+        ids.insert(value, push(&mut nodes, node));
     }
     let outputs = graph.outputs().iter().map(|o| ids[o]).collect();
     mark_sparse(&mut nodes);
@@ -78,20 +71,10 @@ pub(super) fn lower(graph: &Graph) -> Result<(Vec<Node>, Vec<Id>), String> {
 
 /// Takes out what was merged into later nodes.
 fn compact(nodes: Vec<Node>, outputs: Vec<Id>) -> (Vec<Node>, Vec<Id>) {
-    let mut moved = vec![usize::MAX; nodes.len()];
-    let mut kept: Vec<Node> = Vec::new();
-    for (old, mut node) in nodes.into_iter().enumerate() {
-        if matches!(node.kind, Kind::Finish) && node.inputs.is_empty() {
-            continue;
-        }
-        node.inputs.iter_mut().for_each(|id| *id = moved[*id]);
-        node.then.residual = node.then.residual.map(|id| moved[id]);
-        node.then.mask = node.then.mask.map(|(id, bounds)| (moved[id], bounds));
-        moved[old] = kept.len();
-        kept.push(node);
-    }
-    let outputs = outputs.into_iter().map(|id| moved[id]).collect();
-    (kept, outputs)
+    rewrite(nodes, outputs, |kept, _, node| {
+        let is_gone = matches!(node.kind, Kind::Epilogue) && node.inputs.is_empty();
+        (!is_gone).then(|| push(kept, node))
+    })
 }
 
 /// Marks convolutions whose input comes from the class weights channel by channel: all but the
@@ -108,7 +91,7 @@ fn mark_sparse(nodes: &mut [Node]) {
                 false
             }
             Kind::Plain(Op::OneHotArgMax) => true,
-            Kind::Plain(Op::Reshape { .. } | Op::Flatten) | Kind::Spread(_) | Kind::Finish => {
+            Kind::Plain(Op::Reshape { .. } | Op::Flatten) | Kind::Spread(_) | Kind::Epilogue => {
                 from_sparse
             }
             Kind::Zip(_) | Kind::Each(_) | Kind::Plain(Op::Mul | Op::Add | Op::Sub) => {

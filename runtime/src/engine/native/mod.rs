@@ -3,7 +3,7 @@
 //!
 //! | step | where | what it does |
 //! |---|---|---|
-//! | lower | [`lower`](self::lower), [`meaning`] | operations with what follows them, gradient rules as one operation each, nothing twice |
+//! | lower | [`lower`](self::lower), [`operation`] | operations with their epilogues, gradient rules as one operation each, nothing twice |
 //! | shorten | [`shorten`](self::shorten) | moves of moves, Grad-CAM's means without the gradients behind them, and such |
 //! | remember | [`remember`](self::remember) | bits and winners in place of the activations that a way back would read |
 //! | lay out | [`layout`] | channels in blocks, halos, parts that lie within wholes, conversions between |
@@ -14,12 +14,14 @@
 //! One plan serves all outputs of a graph: predicting and every method share weights. The graph
 //! itself is not needed any more once a plan is made.
 
+mod epilogue;
 mod layout;
 mod lower;
-mod meaning;
 mod node;
+mod operation;
 mod plain;
 mod remember;
+mod rewrite;
 mod run;
 mod schedule;
 mod shorten;
@@ -33,14 +35,14 @@ use saligate_models::graph::Graph;
 
 use crate::explanation::StepTime;
 
-use self::layout::{Laid, lay_out};
+use self::layout::{Layout, lay_out};
 use self::node::Id;
 pub(super) use self::schedule::Schedule;
 
 /// All that some outputs of a graph take.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     isa: Isa,
-    laid: Laid,
+    layout: Layout,
     /// Position of each output.
     names: HashMap<String, usize>,
 }
@@ -56,16 +58,16 @@ impl Plan {
         let (mut nodes, outputs) = lower::lower(graph)?;
         shorten::shorten(&mut nodes);
         let (nodes, outputs) = remember::remember(nodes, outputs);
-        let mut laid = lay_out(isa, nodes, outputs);
-        squares::choose(isa, &mut laid);
-        layout::go_back_through(&mut laid);
-        Ok(Self { isa, laid, names })
+        let mut layout = lay_out(isa, nodes, outputs);
+        squares::choose(isa, &mut layout);
+        layout::go_back_through(&mut layout);
+        Ok(Self { isa, layout, names })
     }
 
     /// What is needed for some outputs; `None` where there is no output of a name.
     pub(super) fn schedule(&self, outputs: &[&str]) -> Option<Schedule> {
-        let ids = outputs.iter().map(|name| Some(self.laid.outputs[*self.names.get(*name)?]));
-        Some(Schedule::new(&self.laid, ids.collect::<Option<_>>()?))
+        let ids = outputs.iter().map(|name| Some(self.layout.outputs[*self.names.get(*name)?]));
+        Some(Schedule::new(&self.layout, ids.collect::<Option<_>>()?))
     }
 
     /// Computes the outputs of a schedule for one image. `inputs` are the image and the target. With
@@ -82,7 +84,7 @@ impl Plan {
         let outputs = run.all(&mut state.memory, None);
         if wipe {
             // The memory stays in use, so no compiler may leave this out.
-            schedule.seen.iter().for_each(|place| state.memory[place.clone()].fill(0.0));
+            schedule.images.iter().for_each(|place| state.memory[place.clone()].fill(0.0));
         }
         outputs
     }
@@ -111,10 +113,10 @@ impl Plan {
         }
         let step = |(id, mut times): (Id, Vec<Duration>)| {
             times.sort_unstable();
-            let node = &self.laid.nodes[id];
+            let node = &self.layout.nodes[id];
             StepTime {
                 operation: node.kind.to_string(),
-                operand: node.inputs.first().map(|&input| self.laid.nodes[input].size()),
+                operand: node.inputs.first().map(|&input| self.layout.nodes[input].size()),
                 result: node.size(),
                 median: times[times.len() / 2],
             }
@@ -146,7 +148,7 @@ mod tests {
         let mut state = State::new(&schedule);
         // Whatever an earlier run may have left.
         state.memory.fill(7.0);
-        plan.run(&schedule, &mut state, &Crew::new(1), &[image], false).remove(0)
+        plan.run(&schedule, &mut state, &Crew::single(), &[image], false).remove(0)
     }
 
     #[test]
@@ -183,5 +185,17 @@ mod tests {
         let out = graph.node("out", conv, &[image, weight]).unwrap();
         graph.set_outputs(&[out]);
         assert_eq!(answer(&graph, &[3.0]), [6.0]);
+    }
+
+    #[test]
+    fn a_window_may_be_larger_than_any_map() {
+        let mut graph = Graph::new();
+        let image = graph.input("image", &[1, 1, 2, 2]).unwrap();
+        let (kernel, side) = ([1 << 32; 2], (1 << 32) - 1);
+        let pads = [side, side, 0, 0];
+        let attrs = saligate_models::graph::PoolAttrs { kernel, stride: [1; 2], pads };
+        let out = graph.node("out", Op::MaxPool(attrs), &[image]).unwrap();
+        graph.set_outputs(&[out]);
+        assert_eq!(answer(&graph, &[1.0, 3.0, 2.0, 4.0]), [1.0, 3.0, 2.0, 4.0]);
     }
 }

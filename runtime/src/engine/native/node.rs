@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use saligate_kernels::{Conv, Depthwise, Map, Moves, Pooling, Window};
 use saligate_models::graph::Op;
 
+use super::epilogue::Epilogue;
+
 /// Position of a node in the list of nodes; operands come before what uses them.
 pub(super) type Id = usize;
 
-/// One operation and what is done to its result.
+/// One operation and its epilogue.
 pub(super) struct Node {
     pub(super) kind: Kind,
     pub(super) inputs: Vec<Id>,
-    pub(super) then: Then,
+    pub(super) epilogue: Epilogue<Id>,
     /// Shape of the result as in the graph, with a batch of one.
     pub(super) shape: Vec<usize>,
 }
@@ -24,11 +26,11 @@ pub(super) enum Kind {
     Constant(Arc<[f32]>),
     Conv(Box<Linear<Conv>>),
     Depthwise(Box<Linear<Depthwise>>),
-    Pool(Pooled),
+    Pool(PoolWindow),
     /// Inputs: gradient, and for a maximum operand and result, or the winners.
-    PoolBack(Pooled),
+    PoolBack(PoolWindow),
     /// Bits that tell which cell of each window is the maximum. They are kept while that is made.
-    Winners(Pooled),
+    Winners(PoolWindow),
     /// Bits that tell which elements of the input are strictly between two bounds. They are kept
     /// while that is made.
     Inside([f32; 2]),
@@ -41,8 +43,8 @@ pub(super) enum Kind {
     /// Channels from this one on.
     Channels(usize),
     Concat,
-    /// Nothing but what comes after.
-    Finish,
+    /// Nothing but an epilogue.
+    Epilogue,
     /// `(x + shift) * factor`, with a shift and a factor for each channel.
     Scale {
         shift: Vec<f32>,
@@ -83,7 +85,7 @@ impl fmt::Display for Kind {
             Self::Spread(_) => f.write_str("mean transposed"),
             Self::Channels(_) => f.write_str("channels"),
             Self::Concat => f.write_str("concat"),
-            Self::Finish => f.write_str("element by element"),
+            Self::Epilogue => f.write_str("element by element"),
             Self::Scale { .. } => f.write_str("scale"),
             Self::Move(_) => f.write_str("move"),
             Self::Dense { .. } => f.write_str("dense"),
@@ -150,51 +152,22 @@ impl<K> Weights<K> {
 
 /// A pooling window.
 #[derive(Clone, Copy)]
-pub(super) struct Pooled {
+pub(super) struct PoolWindow {
     pub(super) pooling: Pooling,
     pub(super) kernel: [usize; 2],
     pub(super) stride: [usize; 2],
     pub(super) before: [usize; 2],
 }
 
-/// What is done to a result before it is stored, in this order.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) struct Then {
-    pub(super) residual: Option<Id>,
-    pub(super) bounds: [f32; 2],
-    /// Cleared where this is not strictly between the bounds: a value, then its bits.
-    pub(super) mask: Option<(Id, [f32; 2])>,
-}
-
-impl Then {
-    pub(super) const NOTHING: Self =
-        Self { residual: None, bounds: [f32::NEG_INFINITY, f32::INFINITY], mask: None };
-
-    fn is_bounded(&self) -> bool {
-        self.bounds != Self::NOTHING.bounds
-    }
-
-    /// Both, one after the other, where the order of the three stages allows it.
-    pub(super) fn followed_by(&self, next: &Self) -> Option<Self> {
-        let fits = self.mask.is_none()
-            && !(self.is_bounded() && (next.residual.is_some() || next.is_bounded()))
-            && !(self.residual.is_some() && next.residual.is_some());
-        fits.then(|| Self {
-            residual: self.residual.or(next.residual),
-            bounds: if self.is_bounded() { self.bounds } else { next.bounds },
-            mask: next.mask,
-        })
-    }
-
-    pub(super) fn operands(&self) -> impl Iterator<Item = Id> {
-        self.residual.into_iter().chain(self.mask.map(|(id, _)| id))
-    }
-}
-
 impl Node {
+    /// A node without an epilogue.
+    pub(super) fn new(kind: Kind, inputs: Vec<Id>, shape: Vec<usize>) -> Self {
+        Self { kind, inputs, epilogue: Epilogue::NOTHING, shape }
+    }
+
     /// All nodes that must be computed before this one.
     pub(super) fn operands(&self) -> impl Iterator<Item = Id> {
-        self.inputs.iter().copied().chain(self.then.operands())
+        self.inputs.iter().copied().chain(self.epilogue.operands())
     }
 
     /// Channels, rows and columns; values of other ranks are one row.
@@ -210,8 +183,8 @@ impl Node {
         Map::planar(self.size())
     }
 
-    /// Whether something can be done to the result while it is made.
-    pub(super) fn takes_more(&self) -> bool {
+    /// Whether an epilogue can be applied to the result while it is made, and its bits recorded.
+    pub(super) fn takes_epilogue(&self) -> bool {
         matches!(
             self.kind,
             Kind::Conv(_)
@@ -219,7 +192,7 @@ impl Node {
                 | Kind::Pool(_)
                 | Kind::PoolBack(_)
                 | Kind::Spread(_)
-                | Kind::Finish
+                | Kind::Epilogue
         )
     }
 }

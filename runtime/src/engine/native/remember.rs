@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::node::{Id, Kind, Node, Then};
+use super::node::{Id, Kind, Node};
+use super::rewrite::{push, rewrite};
 
 /// Puts a node for the bits of every masked value right behind it, and one for the winners of every
 /// max pool that is traced back.
@@ -14,7 +15,7 @@ pub(super) fn remember(nodes: Vec<Node>, outputs: Vec<Id>) -> (Vec<Node>, Vec<Id
     let mut masked: HashMap<Id, Vec<[f32; 2]>> = HashMap::new();
     let mut traced = vec![false; nodes.len()];
     for node in &nodes {
-        if let Some((id, bounds)) = node.then.mask {
+        if let Some((id, bounds)) = node.epilogue.mask {
             let wanted = masked.entry(id).or_default();
             if !wanted.contains(&bounds) {
                 wanted.push(bounds);
@@ -24,40 +25,33 @@ pub(super) fn remember(nodes: Vec<Node>, outputs: Vec<Id>) -> (Vec<Node>, Vec<Id
             traced[*result] = true;
         }
     }
-    let mut made: Vec<Node> = Vec::with_capacity(nodes.len());
-    let mut moved: Vec<Id> = Vec::with_capacity(nodes.len());
     let mut bits: HashMap<(Id, [u32; 2]), Id> = HashMap::new();
     let mut winners: HashMap<Id, Id> = HashMap::new();
-    for (old, mut node) in nodes.into_iter().enumerate() {
-        if let (Kind::PoolBack(_), [gradient, _, result]) = (&node.kind, &node.inputs[..]) {
-            node.inputs = vec![moved[*gradient], winners[result]];
-        } else {
-            node.inputs.iter_mut().for_each(|id| *id = moved[*id]);
+    rewrite(nodes, outputs, |made, old, mut node| {
+        if let (Kind::PoolBack(_), &[gradient, _, result]) = (&node.kind, &node.inputs[..]) {
+            node.inputs = vec![gradient, winners[&result]];
         }
-        node.then.residual = node.then.residual.map(|id| moved[id]);
-        node.then.mask = node.then.mask.map(|(id, bounds)| (bits[&(id, key(bounds))], bounds));
-        let (shape, takes_more) = (node.shape.clone(), node.takes_more());
+        if let Some((id, bounds)) = &mut node.epilogue.mask {
+            *id = bits[&(*id, key(*bounds))];
+        }
+        let (shape, takes_epilogue) = (node.shape.clone(), node.takes_epilogue());
         let traced = match &node.kind {
-            Kind::Pool(pooled) if traced[old] => Some(*pooled),
+            Kind::Pool(window) if traced[old] => Some(*window),
             _ => None,
         };
-        made.push(node);
-        let own = made.len() - 1;
-        moved.push(own);
-        let mut push = |kind, inputs| {
-            made.push(Node { kind, inputs, then: Then::NOTHING, shape: shape.clone() });
-            made.len() - 1
-        };
-        if let Some(pooled) = traced {
-            winners.insert(old, push(Kind::Winners(pooled), vec![own]));
+        let own = push(made, node);
+        let mut push = |kind, input| push(made, Node::new(kind, vec![input], shape.clone()));
+        if let Some(window) = traced {
+            winners.insert(own, push(Kind::Winners(window), own));
         }
         for (number, bounds) in masked.remove(&old).into_iter().flatten().enumerate() {
             // Bits are kept while a value is made; others are made once more.
-            let value = if number == 0 && takes_more { own } else { push(Kind::Finish, vec![own]) };
-            bits.insert((old, key(bounds)), push(Kind::Inside(bounds), vec![value]));
+            let kept = number == 0 && takes_epilogue;
+            let value = if kept { own } else { push(Kind::Epilogue, own) };
+            bits.insert((own, key(bounds)), push(Kind::Inside(bounds), value));
         }
-    }
-    (made, outputs.into_iter().map(|id| moved[id]).collect())
+        Some(own)
+    })
 }
 
 fn key(bounds: [f32; 2]) -> [u32; 2] {

@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use saligate_kernels::{After, Conv, Crew, Depthwise, Kept, Map, Operand, Pool, dense, pointwise};
+use saligate_kernels::{
+    Conv, Crew, Depthwise, Epilogue, Map, MaskRecord, Operand, Pool, dense, pointwise,
+};
 use saligate_models::graph::Op;
 
-use super::node::{Id, Kind, Linear, Node, Pooled};
+use super::node::{Id, Kind, Linear, Node, PoolWindow};
 use super::schedule::Schedule;
 use super::{Plan, plain};
 
@@ -29,13 +31,14 @@ impl Run<'_> {
                 continue;
             }
             let began = watch.is_some().then(Instant::now);
-            let bits = self.wanted(self.plan.laid.kept[id]);
-            let winners = self.wanted(self.plan.laid.winners[id]);
+            let bits = self.wanted(self.plan.layout.bits[id]);
+            let winners = self.wanted(self.plan.layout.winners[id]);
             let made = [Some(id), bits, winners].map(|made| made.map(|made| self.place(made)));
             let ([out, words, winners], rest) = split(memory, made);
-            let kept = words.zip(bits).map(|(words, bits)| Kept::new(words, self.bounds(bits)));
+            let bounds = bits.map(|bits| self.bounds(bits));
+            let record = words.zip(bounds).map(|(words, b)| MaskRecord::new(words, b));
             let out = out.expect("every step has a place");
-            Step { run: self, rest }.run(id, out, kept.as_ref(), winners);
+            Step { run: self, rest }.run(id, out, record, winners);
             if let (Some(watch), Some(began)) = (&mut watch, began) {
                 watch(id, began.elapsed());
             }
@@ -50,11 +53,11 @@ impl Run<'_> {
     }
 
     fn map(&self, id: Id) -> &Map {
-        &self.plan.laid.maps[id]
+        &self.plan.layout.maps[id]
     }
 
     fn node(&self, id: Id) -> &Node {
-        &self.plan.laid.nodes[id]
+        &self.plan.layout.nodes[id]
     }
 
     /// What is kept of a value, where this schedule has a use for it.
@@ -71,7 +74,7 @@ impl Run<'_> {
     /// are all there.
     fn is_in_place(&self, id: Id) -> bool {
         let node = self.node(id);
-        let lies_in = |part: Id, whole: Id| matches!(self.plan.laid.within[part], Some((parent, _)) if parent == whole);
+        let lies_in = |part: Id, whole: Id| matches!(self.plan.layout.within[part], Some((parent, _)) if parent == whole);
         match node.kind {
             Kind::Channels(_) => lies_in(id, node.inputs[0]),
             Kind::Concat => node.inputs.iter().all(|&part| lies_in(part, id)),
@@ -163,44 +166,50 @@ impl Step<'_> {
         Operand { values: self.read(id), map: *self.map(id) }
     }
 
-    fn run(&self, id: Id, out: &mut [f32], kept: Option<&Kept<'_>>, winners: Option<&mut [f32]>) {
+    fn run(
+        &self,
+        id: Id,
+        out: &mut [f32],
+        record: Option<MaskRecord<'_>>,
+        winners: Option<&mut [f32]>,
+    ) {
         let Run { plan: Plan { isa, .. }, crew, .. } = *self.run;
         let (node, map, isa) = (self.run.node(id), *self.map(id), *isa);
-        let after = After {
-            residual: node.then.residual.map(|r| self.operand(r)),
-            bounds: node.then.bounds,
-            mask: node.then.mask.map(|(bits, _)| self.read(bits)),
-            kept,
+        let epilogue = Epilogue {
+            residual: node.epilogue.residual.map(|r| self.operand(r)),
+            bounds: node.epilogue.bounds,
+            mask: node.epilogue.mask.map(|(bits, _)| self.read(bits)),
+            record,
         };
         let x = || self.read(node.inputs[0]);
         match &node.kind {
             Kind::Conv(linear) => {
                 let maps = [*self.map(node.inputs[0]), map];
                 match linear.back_through {
-                    None => self.run.conv(linear, maps).run(crew, x(), out, &after),
+                    None => self.run.conv(linear, maps).run(crew, x(), out, epilogue),
                     Some(first) => {
                         let conv = self.run.conv_of(first);
-                        conv.run_back(crew, &linear.window, maps, (x(), out), &after);
+                        conv.run_back(crew, &linear.window, maps, (x(), out), epilogue);
                     }
                 }
             }
             Kind::Depthwise(linear) => {
                 let maps = [*self.map(node.inputs[0]), map];
-                self.run.depthwise(linear, maps).run(crew, x(), out, &after);
+                self.run.depthwise(linear, maps).run(crew, x(), out, epilogue);
             }
-            Kind::Pool(pooled) => {
-                let pool = pool(pooled, *self.map(node.inputs[0]), map);
-                pool.run(isa, crew, x(), out, winners, &after);
+            Kind::Pool(window) => {
+                let pool = pool(window, *self.map(node.inputs[0]), map);
+                pool.run(isa, crew, x(), out, winners, epilogue);
             }
-            Kind::PoolBack(pooled) => {
+            Kind::PoolBack(window) => {
                 let gradient = self.operand(node.inputs[0]);
                 let winners = node.inputs.get(1).map(|&w| self.read(w));
-                let pool = pool(pooled, map, gradient.map);
-                pool.run_back(isa, crew, gradient, winners, (out, &map), &after);
+                let pool = pool(window, map, gradient.map);
+                pool.run_back(isa, crew, gradient, winners, (out, &map), epilogue);
             }
             Kind::Mean => {
                 let operand = self.operand(node.inputs[0]);
-                let factor = 1.0 / (operand.map.rows * operand.map.columns) as f32;
+                let factor = 1.0 / (operand.map.rows() * operand.map.columns()) as f32;
                 pointwise::plane_sums(isa, &operand, factor, out);
             }
             Kind::WeightedSum => {
@@ -209,10 +218,10 @@ impl Step<'_> {
             }
             Kind::Spread(factor) => {
                 let scaled: Vec<f32> = x().iter().map(|v| v * factor).collect();
-                pointwise::spread(isa, crew, &scaled, (out, &map), &after);
+                pointwise::spread(isa, crew, &scaled, (out, &map), epilogue);
             }
-            Kind::Finish => {
-                pointwise::finish(isa, crew, &self.operand(node.inputs[0]), (out, &map), &after);
+            Kind::Epilogue => {
+                pointwise::apply(isa, crew, &self.operand(node.inputs[0]), (out, &map), epilogue);
             }
             Kind::Scale { shift, factor } => {
                 pointwise::scale(&self.operand(node.inputs[0]), shift, factor, (out, &map));
@@ -231,7 +240,7 @@ impl Step<'_> {
             }
             Kind::Zip(op) => self.zip(node, op, &map, out),
             Kind::Concat => self.concat(node, id, &map, out),
-            Kind::Channels(start) if map.lanes == 1 => {
+            Kind::Channels(start) if map.lanes() == 1 => {
                 let plane = map.plane();
                 out.copy_from_slice(&x()[start * plane..][..out.len()]);
             }
@@ -264,11 +273,11 @@ impl Step<'_> {
         }
         // Halos that differ: row by row.
         let place = |map: &Map, line: usize| {
-            let (block, row) = (line / map.rows, line % map.rows);
+            let (block, row) = (line / map.rows(), line % map.rows());
             block * map.plane() + map.origin() + row * map.row()
         };
-        let length = map.columns * map.lanes;
-        for line in 0..map.blocks() * map.rows {
+        let length = map.columns() * map.lanes();
+        for line in 0..map.blocks() * map.rows() {
             let x = &x[place(self.map(a), line)..][..length];
             let y = &y[place(self.map(b), line)..][..length];
             let out = &mut out[place(map, line)..][..length];
@@ -282,9 +291,9 @@ impl Step<'_> {
         let mut block = 0;
         for &part in &node.inputs {
             let own = *self.map(part);
-            let to = own.laid_out(map.lanes, map.halo);
+            let to = own.laid_out(map.lanes(), map.halo());
             let is_there =
-                matches!(self.run.plan.laid.within[part], Some((parent, _)) if parent == id);
+                matches!(self.run.plan.layout.within[part], Some((parent, _)) if parent == id);
             if !is_there {
                 let range = block * map.plane()..block * map.plane() + to.elements();
                 own.convert_like(self.read(part), &to, &mut out[range]);
@@ -294,7 +303,7 @@ impl Step<'_> {
     }
 }
 
-fn pool(pooled: &Pooled, input: Map, output: Map) -> Pool {
-    let &Pooled { pooling, kernel, stride, before } = pooled;
+fn pool(window: &PoolWindow, input: Map, output: Map) -> Pool {
+    let &PoolWindow { pooling, kernel, stride, before } = window;
     Pool { pooling, kernel, stride, before, input, output }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use saligate_models::graph::Op;
 
-use super::layout::Laid;
+use super::layout::Layout;
 use super::node::{Id, Kind};
 
 /// The nodes to compute for some outputs, and a place in memory for each of their values.
@@ -20,25 +20,25 @@ pub(in super::super) struct Schedule {
     /// Elements of the whole memory.
     pub(super) size: usize,
     /// Where the image lies as it came in, moved or scaled: a trigger can be read from there.
-    pub(super) seen: Vec<Range<usize>>,
+    pub(super) images: Vec<Range<usize>>,
 }
 
 impl Schedule {
-    pub(super) fn new(laid: &Laid, outputs: Vec<Id>) -> Self {
-        let mut needed = vec![false; laid.nodes.len()];
+    pub(super) fn new(layout: &Layout, outputs: Vec<Id>) -> Self {
+        let mut needed = vec![false; layout.nodes.len()];
         outputs.iter().for_each(|&o| needed[o] = true);
-        for id in (0..laid.nodes.len()).rev() {
+        for id in (0..layout.nodes.len()).rev() {
             if needed[id] {
-                laid.nodes[id].operands().for_each(|o| needed[o] = true);
+                layout.nodes[id].operands().for_each(|o| needed[o] = true);
             }
         }
-        let is_held = |id: Id| !matches!(laid.nodes[id].kind, Kind::Input(_) | Kind::Constant(_));
+        let is_held = |id: Id| !matches!(layout.nodes[id].kind, Kind::Input(_) | Kind::Constant(_));
         let steps: Vec<Id> = (0..needed.len()).filter(|&id| needed[id] && is_held(id)).collect();
 
         // The value that holds each value, and where: a part lies in a whole only if that is made.
         let root = |mut id: Id| {
             let mut start = 0;
-            while let Some((parent, offset)) = laid.within[id].filter(|(p, _)| needed[*p]) {
+            while let Some((parent, offset)) = layout.within[id].filter(|(p, _)| needed[*p]) {
                 (id, start) = (parent, start + offset);
             }
             (id, start)
@@ -46,7 +46,7 @@ impl Schedule {
         let mut last_use = vec![0; needed.len()];
         for (at, &id) in steps.iter().enumerate() {
             last_use[root(id).0] = at;
-            laid.nodes[id]
+            layout.nodes[id]
                 .operands()
                 .filter(|&o| is_held(o))
                 .for_each(|o| last_use[root(o).0] = at);
@@ -56,35 +56,36 @@ impl Schedule {
         let mut first_use: Vec<Option<usize>> = vec![None; needed.len()];
         for (at, &id) in steps.iter().enumerate() {
             // Bits are kept while their value is made, so their place is there before that is done.
-            let kept = [laid.kept[id], laid.winners[id]].into_iter().flatten();
+            let kept = [layout.bits[id], layout.winners[id]].into_iter().flatten();
             for id in kept.filter(|&kept| needed[kept]).chain([id]) {
                 first_use[root(id).0].get_or_insert(at);
             }
         }
         let roots = (0..needed.len()).filter_map(|id| Some((id, first_use[id]?)));
-        let spans = roots.map(|(id, first)| (id, laid.maps[id].elements(), [first, last_use[id]]));
+        let spans =
+            roots.map(|(id, first)| (id, layout.maps[id].elements(), [first, last_use[id]]));
         let (of_root, size) = places_of(spans.collect());
         let place = |id: Id| {
             let (held_by, start) = root(id);
             let start = of_root.get(&held_by)? + start;
-            Some(start..start + laid.maps[id].elements())
+            Some(start..start + layout.maps[id].elements())
         };
         let places: Vec<Option<Range<usize>>> = (0..needed.len())
             .map(|id| if needed[id] && is_held(id) { place(id) } else { None })
             .collect();
-        let seen = places.iter().zip(images(laid)).filter(|(_, is_image)| *is_image);
-        let seen = joined(seen.filter_map(|(place, _)| place.clone()).collect());
-        Self { steps, outputs, places, size, seen }
+        let found = places.iter().zip(images(layout)).filter(|(_, is_image)| *is_image);
+        let images = joined(found.filter_map(|(place, _)| place.clone()).collect());
+        Self { steps, outputs, places, size, images }
     }
 }
 
 /// Which values hold pixels of the image, without a layer in between.
-fn images(laid: &Laid) -> Vec<bool> {
-    let mut found = vec![false; laid.nodes.len()];
-    for (id, node) in laid.nodes.iter().enumerate() {
+fn images(layout: &Layout) -> Vec<bool> {
+    let mut found = vec![false; layout.nodes.len()];
+    for (id, node) in layout.nodes.iter().enumerate() {
         let keeps_pixels = match &node.kind {
             Kind::Convert
-            | Kind::Finish
+            | Kind::Epilogue
             | Kind::Each(_)
             | Kind::Zip(_)
             | Kind::Scale { .. }

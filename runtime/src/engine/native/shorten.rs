@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use saligate_models::graph::Op;
 
-use super::node::{Kind, Node};
+use super::node::{Id, Kind, Node};
+use super::rewrite::revise;
 
 /// Does all of it.
 pub(super) fn shorten(nodes: &mut [Node]) {
@@ -23,68 +24,65 @@ pub(super) fn shorten(nodes: &mut [Node]) {
 
 /// Lets every move of a moved value read what that was moved from.
 fn join_moves(nodes: &mut [Node]) {
-    for id in 0..nodes.len() {
-        let (before, rest) = nodes.split_at_mut(id);
-        let Kind::Move(moves) = &mut rest[0].kind else { continue };
-        if let Node { kind: Kind::Move(first), inputs, .. } = &before[rest[0].inputs[0]] {
+    revise(nodes, |before, node| {
+        let Kind::Move(moves) = &mut node.kind else { return };
+        if let Node { kind: Kind::Move(first), inputs, .. } = &before[node.inputs[0]] {
             **moves = moves.after(first);
-            rest[0].inputs = inputs.clone();
+            node.inputs = inputs.clone();
         }
-    }
+    });
 }
 
 /// Lets a product of a sum be one operation: images are brought to a mean of 0 so.
 fn join_scales(nodes: &mut [Node]) {
-    for id in 0..nodes.len() {
-        let (before, rest) = nodes.split_at_mut(id);
-        let Kind::Scale { shift, factor } = &mut rest[0].kind else { continue };
+    revise(nodes, |before, node| {
+        let Kind::Scale { shift, factor } = &mut node.kind else { return };
         if let Node { kind: Kind::Scale { shift: first, factor: ones }, inputs, .. } =
-            &before[rest[0].inputs[0]]
+            &before[node.inputs[0]]
             && ones.iter().all(|f| *f == 1.0)
             && shift.iter().all(|s| *s == 0.0)
         {
             *shift = first.clone();
             debug_assert_eq!(shift.len(), factor.len());
-            rest[0].inputs = inputs.clone();
+            node.inputs = inputs.clone();
         }
-    }
+    });
 }
 
 /// Gives every such mean a dense layer of its own.
 fn join_means(nodes: &mut [Node]) {
-    for id in 0..nodes.len() {
-        let Some((gradient, weight)) = averaged(nodes, id) else { continue };
-        nodes[id].kind = Kind::Dense { weight, bias: None, transposed: true };
-        nodes[id].inputs = vec![gradient];
-    }
+    revise(nodes, |before, node| {
+        let Some((gradient, weight)) = averaged(before, node) else { return };
+        node.kind = Kind::Dense { weight, bias: None, transposed: true };
+        node.inputs = vec![gradient];
+    });
 }
 
 /// Makes one operation of a product with numbers for each channel and the sum over them.
 fn weigh(nodes: &mut [Node]) {
-    for id in 0..nodes.len() {
-        let (before, rest) = nodes.split_at_mut(id);
-        let Kind::Plain(Op::ReduceSum { axes }) = &rest[0].kind else { continue };
-        let product = &before[rest[0].inputs[0]];
-        let (Kind::Plain(Op::Mul), [1]) = (&product.kind, &axes[..]) else { continue };
-        let [map, weights] = product.inputs[..] else { continue };
+    revise(nodes, |before, node| {
+        let Kind::Plain(Op::ReduceSum { axes }) = &node.kind else { return };
+        let product = &before[node.inputs[0]];
+        let (Kind::Plain(Op::Mul), [1]) = (&product.kind, &axes[..]) else { return };
+        let [map, weights] = product.inputs[..] else { return };
         let is_map = before[map].shape == product.shape;
         if is_map && before[weights].shape == [1, product.size()[0], 1, 1] {
-            rest[0].kind = Kind::WeightedSum;
-            rest[0].inputs = vec![map, weights];
+            node.kind = Kind::WeightedSum;
+            node.inputs = vec![map, weights];
         }
-    }
+    });
 }
 
 /// The gradient that a mean comes from, and the weights from it to the mean.
-fn averaged(nodes: &[Node], id: usize) -> Option<(usize, Arc<[f32]>)> {
-    let Kind::Mean = nodes[id].kind else { return None };
-    let map = &nodes[nodes[id].inputs[0]];
+fn averaged(before: &[Node], node: &Node) -> Option<(Id, Arc<[f32]>)> {
+    let Kind::Mean = node.kind else { return None };
+    let map = &before[node.inputs[0]];
     let (Kind::Plain(Op::Reshape { .. }), [_, channels, rows, columns]) =
         (&map.kind, &map.shape[..])
     else {
         return None;
     };
-    let dense = &nodes[map.inputs[0]];
+    let dense = &before[map.inputs[0]];
     let Kind::Dense { weight, bias: None, transposed: true } = &dense.kind else { return None };
     let pixels = rows * columns;
     let mean =

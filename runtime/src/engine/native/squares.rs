@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use saligate_kernels::{Conv, Isa, Squares};
 
-use super::layout::Laid;
+use super::layout::Layout;
 use super::node::{Id, Kind};
 
 /// Bytes that faster weights may take, as a share of all weights. With the weights of both
@@ -15,15 +15,15 @@ const SHARE: f64 = 0.76;
 const LEAST: usize = 13 << 18;
 
 /// Spends the memory where it saves most.
-pub(super) fn choose(isa: Isa, laid: &mut Laid) {
+pub(super) fn choose(isa: Isa, layout: &mut Layout) {
     // Nodes that share their weights are computed alike.
     let mut nodes: HashMap<usize, Vec<Id>> = HashMap::new();
     let mut file: HashMap<*const f32, usize> = HashMap::new();
-    for (id, node) in laid.nodes.iter().enumerate() {
+    for (id, node) in layout.nodes.iter().enumerate() {
         match &node.kind {
             Kind::Conv(linear) => {
                 nodes.entry(Arc::as_ptr(&linear.weights) as usize).or_default().push(id);
-                let [inputs, outputs] = [node.inputs[0], id].map(|id| laid.maps[id].channels);
+                let [inputs, outputs] = [node.inputs[0], id].map(|id| layout.maps[id].channels());
                 let [rows, columns] = linear.window.kernel;
                 let bytes = 4 * inputs * outputs * rows * columns;
                 linear.weights.address().map(|address| file.insert(address, bytes));
@@ -35,17 +35,17 @@ pub(super) fn choose(isa: Isa, laid: &mut Laid) {
         }
     }
     let share = (SHARE * file.values().sum::<usize>() as f64) as usize;
-    let largest = laid.maps.iter().map(|map| 4 * map.elements()).max().unwrap_or(0);
+    let largest = layout.maps.iter().map(|map| 4 * map.elements()).max().unwrap_or(0);
     let mut budget = share.max(LEAST.saturating_sub(2 * largest));
     let mut groups: Vec<Vec<Id>> = nodes.into_values().collect();
     groups.sort();
     let ways = |(group, ids): (usize, &Vec<Id>)| -> Vec<(usize, Squares)> {
-        let node = &laid.nodes[ids[0]];
+        let node = &layout.nodes[ids[0]];
         let Kind::Conv(linear) = &node.kind else { return Vec::new() };
         if linear.sparse {
             return Vec::new();
         }
-        let maps = [&laid.maps[node.inputs[0]], &laid.maps[ids[0]]];
+        let maps = [&layout.maps[node.inputs[0]], &layout.maps[ids[0]]];
         let ways = Conv::squares(isa, &linear.window, maps);
         ways.into_iter().map(|way| (group, way)).collect()
     };
@@ -69,7 +69,7 @@ pub(super) fn choose(isa: Isa, laid: &mut Laid) {
     }
     for (ids, way) in groups.iter().zip(chosen) {
         for &id in ids {
-            if let Kind::Conv(linear) = &mut laid.nodes[id].kind {
+            if let Kind::Conv(linear) = &mut layout.nodes[id].kind {
                 linear.side = way.map(|way| way.side);
             }
         }

@@ -1,12 +1,21 @@
 //! Threads that share the work of one step.
 
+mod error;
+#[cfg(test)]
+mod tests;
+
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
+use std::thread::{self, JoinHandle};
 
+pub use self::error::CrewError;
 use crate::buffer::Buffer;
+use crate::disjoint::DisjointSlice;
 
+/// Most threads of a [`Crew`]: more than the cores of the machines this is for, and few enough for
+/// their stacks to fit into an address space of 32 bits.
+pub const MAX_THREADS: usize = 256;
 /// How often a thread looks for work before it goes to sleep: some 20 microseconds, which is longer
 /// than the gap between two steps of a network.
 const LOOKS: usize = 4000;
@@ -19,7 +28,7 @@ const HELPER: usize = 2;
 
 /// Some threads, the caller among them, that work on the parts of one task at a time.
 pub struct Crew {
-    shared: Arc<Shared>,
+    round: Arc<Round>,
     helpers: Vec<JoinHandle<()>>,
     /// One task at a time.
     busy: Mutex<()>,
@@ -37,10 +46,11 @@ struct Task {
 // SAFETY: the closure is Sync, and only used while `Crew::run` holds it.
 unsafe impl Send for Task {}
 
+/// What the threads of a crew share: the task of the round, and who is at it.
 #[derive(Default)]
-struct Shared {
+struct Round {
     /// Counts the tasks; a helper that sees a new number has something to do.
-    round: AtomicUsize,
+    number: AtomicUsize,
     next: AtomicUsize,
     /// [`OPEN`] while helpers may join the round, and [`HELPER`] for each that has.
     joined: AtomicUsize,
@@ -55,18 +65,45 @@ struct Shared {
 }
 
 // SAFETY: the task is the only field that is not Sync, and is guarded by `joined`.
-unsafe impl Sync for Shared {}
+unsafe impl Sync for Round {}
 
 impl Crew {
     /// A crew of this many threads, at least one: the caller.
-    pub fn new(threads: usize) -> Self {
-        let shared = Arc::new(Shared::default());
-        let helper = |_| {
-            let shared = Arc::clone(&shared);
-            std::thread::spawn(move || shared.help())
-        };
-        let helpers = (1..threads).map(helper).collect();
-        Self { shared, helpers, busy: Mutex::new(()), scratch: Mutex::new(Vec::new()) }
+    ///
+    /// # Errors
+    /// They are more than [`MAX_THREADS`], or the system does not start so many. No thread is left
+    /// then.
+    pub fn new(threads: usize) -> Result<Self, CrewError> {
+        if threads > MAX_THREADS {
+            return Err(CrewError::TooMany { asked: threads });
+        }
+        let mut crew = Self::single();
+        for started in 1..threads {
+            let round = Arc::clone(&crew.round);
+            let (ready, is_ready) = mpsc::sync_channel(1);
+            let help = move || {
+                // The caller waits for it.
+                let _ = ready.send(());
+                round.help();
+            };
+            let helper = thread::Builder::new().spawn(help);
+            let not_started = |error| CrewError::NotStarted { asked: threads, started, error };
+            crew.helpers.push(helper.map_err(not_started)?);
+            // One at a time: a thread that has its stack and finds no memory to begin with takes
+            // the process down, so none is asked for before the last one runs.
+            let _ = is_ready.recv();
+        }
+        Ok(crew)
+    }
+
+    /// The calling thread alone.
+    pub fn single() -> Self {
+        Self {
+            round: Arc::default(),
+            helpers: Vec::new(),
+            busy: Mutex::new(()),
+            scratch: Mutex::new(Vec::new()),
+        }
     }
 
     /// Number of threads.
@@ -93,6 +130,27 @@ impl Crew {
         if self.is_worth(cost) { self.run(parts, work) } else { (0..parts).for_each(work) }
     }
 
+    /// [`run_if_worth`](Self::run_if_worth) over a slice: lends every part of this length, the last
+    /// one of what is left, to one call of `work`, with its number.
+    pub(crate) fn run_on_parts(
+        &self,
+        cost: usize,
+        data: &mut [f32],
+        length: usize,
+        work: &(dyn Fn(usize, &mut [f32]) + Sync),
+    ) {
+        let whole = data.len();
+        let slice = DisjointSlice::new(data);
+        self.run_if_worth(cost, whole.div_ceil(length), &|number| {
+            let start = number * length;
+            let length = length.min(whole - start);
+            let part = slice.part(start, length);
+            // SAFETY: the part lies within the slice, which is borrowed exclusively, and every
+            // number comes once, so that no two calls have an element in common.
+            work(number, unsafe { std::slice::from_raw_parts_mut(part, length) });
+        });
+    }
+
     /// Whether there are several threads and a task is worth them.
     pub(crate) fn is_worth(&self, cost: usize) -> bool {
         self.threads() > 1 && cost > WORTH_A_THREAD
@@ -115,31 +173,31 @@ impl Crew {
             Err(TryLockError::Poisoned(busy)) => busy.into_inner(),
             Err(TryLockError::WouldBlock) => return (0..parts).for_each(work),
         };
-        let shared = &*self.shared;
+        let round = &*self.round;
         // SAFETY: this function does not return before every helper is done with the task.
         let work: *const (dyn Fn(usize) + Sync) = unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), _>(std::ptr::from_ref(work))
         };
-        shared.next.store(0, Ordering::Relaxed);
+        round.next.store(0, Ordering::Relaxed);
         // SAFETY: no helper has joined: the last call waited for all that had.
-        unsafe { *shared.task.get() = Some(Task { work, parts }) };
-        shared.joined.store(OPEN, Ordering::Release);
-        shared.begin();
-        let own = shared.take_parts(Task { work, parts });
+        unsafe { *round.task.get() = Some(Task { work, parts }) };
+        round.joined.store(OPEN, Ordering::Release);
+        round.begin();
+        let own = round.take_parts(Task { work, parts });
         // Helpers that come too late are not waited for: they may be asleep, or without a processor.
-        shared.joined.fetch_and(!OPEN, Ordering::AcqRel);
-        while shared.joined.load(Ordering::Acquire) > 0 {
+        round.joined.fetch_and(!OPEN, Ordering::AcqRel);
+        while round.joined.load(Ordering::Acquire) > 0 {
             std::hint::spin_loop();
         }
-        let helped = shared.failed.swap(false, Ordering::Relaxed);
+        let helped = round.failed.swap(false, Ordering::Relaxed);
         assert!(own && !helped, "a part of a step failed");
     }
 }
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::Relaxed);
-        self.shared.begin();
+        self.round.closing.store(true, Ordering::Relaxed);
+        self.round.begin();
         for helper in self.helpers.drain(..) {
             // A helper catches every panic, so there is no error to pass on.
             let _ = helper.join();
@@ -147,11 +205,11 @@ impl Drop for Crew {
     }
 }
 
-impl Shared {
+impl Round {
     /// Begins a round, and wakes those who sleep.
     fn begin(&self) {
         // In one order with what a helper does before it sleeps: one of the two sees the other.
-        self.round.fetch_add(1, Ordering::SeqCst);
+        self.number.fetch_add(1, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) > 0 {
             drop(self.lock());
             self.wake.notify_all();
@@ -192,7 +250,7 @@ impl Shared {
     /// The number of the next round: looks often first, then sleeps.
     fn wait(&self, seen: usize) -> usize {
         for _ in 0..LOOKS {
-            let round = self.round.load(Ordering::Acquire);
+            let round = self.number.load(Ordering::Acquire);
             if round != seen {
                 return round;
             }
@@ -201,7 +259,7 @@ impl Shared {
         let mut bed = self.lock();
         self.asleep.fetch_add(1, Ordering::SeqCst);
         let round = loop {
-            let round = self.round.load(Ordering::SeqCst);
+            let round = self.number.load(Ordering::SeqCst);
             if round != seen {
                 break round;
             }
@@ -219,54 +277,13 @@ impl Shared {
                 if part >= task.parts {
                     return;
                 }
-                // SAFETY: the caller of `run` waits until all helpers are done.
+                // SAFETY: `run` does not return before all who have joined are done.
                 unsafe { (*task.work)(part) };
             }
         };
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(parts)).is_ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_part_is_done_once() {
-        for threads in [1, 2, 3] {
-            let crew = Crew::new(threads);
-            for parts in [0, 1, 2, 100] {
-                let counts: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
-                crew.run(parts, &|part| {
-                    counts[part].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
-            }
-        }
-    }
-
-    #[test]
-    fn helpers_wake_up_again() {
-        let crew = Crew::new(2);
-        for pause in [0, 1, 20] {
-            let sum = AtomicUsize::new(0);
-            crew.run(10, &|part| {
-                sum.fetch_add(part, Ordering::Relaxed);
-            });
-            assert_eq!(sum.into_inner(), 45);
-            std::thread::sleep(std::time::Duration::from_millis(pause));
-        }
-    }
-
-    #[test]
-    fn a_panic_reaches_the_caller_and_the_crew_goes_on() {
-        let crew = Crew::new(2);
-        let failing = || crew.run(8, &|part| assert_ne!(part, 5));
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(failing)).is_err());
-        let sum = AtomicUsize::new(0);
-        crew.run(4, &|part| {
-            sum.fetch_add(part, Ordering::Relaxed);
-        });
-        assert_eq!(sum.into_inner(), 6);
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(parts));
+        // What a panic carries may panic when it is dropped, and nothing may leave this function
+        // while others are at work.
+        ended.map_err(std::mem::forget).is_ok()
     }
 }

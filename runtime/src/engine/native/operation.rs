@@ -1,4 +1,4 @@
-//! What each value of a graph is: one operation over other values, and what is done to its result.
+//! What each value of a graph is: one operation over other values, and its epilogue.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use saligate_models::calculus::{RuleSite, find_rules};
 use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, Source, ValueId};
 use saligate_models::names::TARGET;
 
-use super::node::{Kind, Linear, Pooled, Then, Weights};
+use super::epilogue::Epilogue;
+use super::node::{Kind, Linear, PoolWindow, Weights};
 
 /// Longest step of a convolution: the transpose of one has as many phases as its square. Others are
 /// computed by plain loops.
@@ -18,23 +19,28 @@ const WIDEST_HALO: usize = 16;
 /// Pixels of a small map with its border: larger ones may grow by a factor of 16.
 const MOST_GROWN: usize = 1024;
 
+/// The bounds of a Relu.
+const POSITIVE: [f32; 2] = [0.0, f32::INFINITY];
+
 /// What a value is, over other values of the graph.
-pub(super) struct Meaning {
+pub(super) struct Operation {
     pub(super) kind: Kind,
     pub(super) inputs: Vec<ValueId>,
-    pub(super) residual: Option<ValueId>,
-    pub(super) bounds: [f32; 2],
-    pub(super) mask: Option<(ValueId, [f32; 2])>,
+    pub(super) epilogue: Epilogue<ValueId>,
 }
 
-impl Meaning {
+impl Operation {
     fn new(kind: Kind, inputs: Vec<ValueId>) -> Self {
-        Self { kind, inputs, residual: None, bounds: Then::NOTHING.bounds, mask: None }
+        Self { kind, inputs, epilogue: Epilogue::NOTHING }
+    }
+
+    /// Nothing but an epilogue of a value.
+    fn element_wise(value: ValueId, epilogue: Epilogue<ValueId>) -> Self {
+        Self { epilogue, ..Self::new(Kind::Epilogue, vec![value]) }
     }
 
     pub(super) fn operands(&self) -> impl Iterator<Item = ValueId> {
-        let then = self.residual.into_iter().chain(self.mask.map(|(id, _)| id));
-        self.inputs.iter().copied().chain(then)
+        self.inputs.iter().copied().chain(self.epilogue.operands())
     }
 }
 
@@ -73,30 +79,29 @@ impl<'a> Reader<'a> {
     }
 
     /// What the outputs need, by the index of the value.
-    pub(super) fn needed(&self) -> Vec<Option<Meaning>> {
+    pub(super) fn needed(&self) -> Vec<Option<Operation>> {
         let mut wanted = vec![false; self.values.len()];
         self.graph.outputs().iter().for_each(|o| wanted[o.index()] = true);
-        let mut meanings: Vec<Option<Meaning>> = wanted.iter().map(|_| None).collect();
+        let mut operations: Vec<Option<Operation>> = wanted.iter().map(|_| None).collect();
         for index in (0..self.values.len()).rev() {
             if !wanted[index] {
                 continue;
             }
-            let mut meaning = self.meaning(self.values[index]);
-            let first = |id: &mut ValueId| *id = self.first[id.index()];
-            meaning.inputs.iter_mut().for_each(first);
-            meaning.residual.iter_mut().for_each(first);
-            meaning.mask.iter_mut().for_each(|(id, _)| first(id));
-            meaning.operands().for_each(|o| wanted[o.index()] = true);
-            meanings[index] = Some(meaning);
+            let mut operation = self.operation(self.values[index]);
+            let first = |id: ValueId| self.first[id.index()];
+            operation.inputs.iter_mut().for_each(|id| *id = first(*id));
+            operation.epilogue = operation.epilogue.map(first);
+            operation.operands().for_each(|o| wanted[o.index()] = true);
+            operations[index] = Some(operation);
         }
-        meanings
+        operations
     }
 
     /// All that is computed is for one image at a time.
-    pub(super) fn check_batches(&self, meanings: &[Option<Meaning>]) -> Result<(), String> {
-        for (index, meaning) in meanings.iter().enumerate() {
+    pub(super) fn check_batches(&self, operations: &[Option<Operation>]) -> Result<(), String> {
+        for (index, operation) in operations.iter().enumerate() {
             let (id, shape) = self.value(index);
-            let computed = meaning.as_ref().is_some_and(|m| !matches!(m.kind, Kind::Constant(_)));
+            let computed = operation.as_ref().is_some_and(|m| !matches!(m.kind, Kind::Constant(_)));
             if computed && shape.first() != Some(&1) {
                 let name = &self.graph.value(id).name;
                 return Err(format!("'{name}' is no batch of one, but {shape:?}"));
@@ -123,53 +128,51 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn meaning(&self, id: ValueId) -> Meaning {
-        if let Some(meaning) = self.rules.get(&id).and_then(|found| self.rule(found)) {
-            return meaning;
+    fn operation(&self, id: ValueId) -> Operation {
+        if let Some(operation) = self.rules.get(&id).and_then(|found| self.rule(found)) {
+            return operation;
         }
         match &self.graph.value(id).source {
             Source::Input => {
                 let is_target = self.graph.value(id).name == TARGET;
-                Meaning::new(Kind::Input(usize::from(is_target)), vec![])
+                Operation::new(Kind::Input(usize::from(is_target)), vec![])
             }
-            Source::Param(data) => Meaning::new(Kind::Constant(Arc::clone(data)), vec![]),
-            Source::Node { op, operands } => self.operation(id, op, operands),
+            Source::Param(data) => Operation::new(Kind::Constant(Arc::clone(data)), vec![]),
+            Source::Node { op, operands } => self.of_node(id, op, operands),
         }
     }
 
-    fn rule(&self, found: &RuleSite) -> Option<Meaning> {
-        let g = found.incoming;
-        let (op, operands) = self.node(found.node)?;
-        let meaning = match op {
+    fn rule(&self, site: &RuleSite) -> Option<Operation> {
+        let g = site.incoming;
+        let (op, operands) = self.node(site.node)?;
+        let operation = match op {
             Op::MaxPool(attrs) => {
-                let kind = Kind::PoolBack(pooled(Pooling::Max, attrs));
-                Meaning::new(kind, vec![g, operands[0], found.node])
+                let kind = Kind::PoolBack(pool_window(Pooling::Max, attrs));
+                Operation::new(kind, vec![g, operands[0], site.node])
             }
             Op::AveragePool(attrs) => {
-                Meaning::new(Kind::PoolBack(pooled(Pooling::Average, attrs)), vec![g])
+                Operation::new(Kind::PoolBack(pool_window(Pooling::Average, attrs)), vec![g])
             }
             Op::GlobalAveragePool => {
                 let &[_, _, rows, columns] = self.shape(operands[0]) else { return None };
-                Meaning::new(Kind::Spread(1.0 / (rows * columns) as f32), vec![g])
+                Operation::new(Kind::Spread(1.0 / (rows * columns) as f32), vec![g])
             }
             Op::Clip { low, high } => {
-                let mask = Some((found.node, [*low, *high]));
-                Meaning { mask, ..Meaning::new(Kind::Finish, vec![g]) }
+                Operation::element_wise(g, Epilogue::masking(site.node, [*low, *high]))
             }
             Op::Concat if self.shape(g).len() == 4 => {
-                let before = &operands[..found.position];
+                let before = &operands[..site.position];
                 let start = before.iter().map(|&o| self.shape(o)[1]).sum();
-                Meaning::new(Kind::Channels(start), vec![g])
+                Operation::new(Kind::Channels(start), vec![g])
             }
             _ => return None,
         };
-        Some(meaning)
+        Some(operation)
     }
 
-    fn operation(&self, id: ValueId, op: &Op, operands: &[ValueId]) -> Meaning {
+    fn of_node(&self, id: ValueId, op: &Op, operands: &[ValueId]) -> Operation {
         let same = |i: usize| self.shape(operands[i]) == self.shape(id);
         let is_image = self.shape(id).len() == 4;
-        let finish = |x: ValueId| Meaning::new(Kind::Finish, vec![x]);
         match op {
             Op::Conv(attrs) => {
                 let linear = self.linear(attrs, operands, [operands[0], id], false);
@@ -188,16 +191,18 @@ impl<'a> Reader<'a> {
             Op::Gemm { transposed } => {
                 self.dense(*transposed, operands).unwrap_or_else(|| plain(op, operands))
             }
-            Op::Relu => Meaning { bounds: [0.0, f32::INFINITY], ..finish(operands[0]) },
-            Op::Clip { low, high } => Meaning { bounds: [*low, *high], ..finish(operands[0]) },
+            Op::Relu => Operation::element_wise(operands[0], Epilogue::bounding(POSITIVE)),
+            Op::Clip { low, high } => {
+                Operation::element_wise(operands[0], Epilogue::bounding([*low, *high]))
+            }
             Op::Add if same(0) && same(1) && operands[0] != operands[1] => {
-                Meaning { residual: Some(operands[1]), ..finish(operands[0]) }
+                Operation::element_wise(operands[0], Epilogue::adding(operands[1]))
             }
             Op::Mul if same(0) && same(1) => match self.relu_behind_sign(operands[1]) {
                 Some(relu) => {
-                    Meaning { mask: Some((relu, [0.0, f32::INFINITY])), ..finish(operands[0]) }
+                    Operation::element_wise(operands[0], Epilogue::masking(relu, POSITIVE))
                 }
-                None => Meaning::new(Kind::Zip(op.clone()), operands.to_vec()),
+                None => Operation::new(Kind::Zip(op.clone()), operands.to_vec()),
             },
             Op::Sub | Op::Add | Op::Mul
                 if is_image && same(0) && self.per_channel(operands[1], id).is_some() =>
@@ -208,10 +213,10 @@ impl<'a> Reader<'a> {
                     Op::Sub => (values.iter().map(|v| -v).collect(), vec![1.0; values.len()]),
                     _ => (values.to_vec(), vec![1.0; values.len()]),
                 };
-                Meaning::new(Kind::Scale { shift, factor }, vec![operands[0]])
+                Operation::new(Kind::Scale { shift, factor }, vec![operands[0]])
             }
             Op::Sub | Op::Add if same(0) && same(1) => {
-                Meaning::new(Kind::Zip(op.clone()), operands.to_vec())
+                Operation::new(Kind::Zip(op.clone()), operands.to_vec())
             }
             Op::LeakyRelu { .. }
             | Op::Silu
@@ -220,7 +225,7 @@ impl<'a> Reader<'a> {
             | Op::Softplus { .. }
             | Op::Sigmoid { .. }
             | Op::Sign
-            | Op::Round => Meaning::new(Kind::Each(op.clone()), operands.to_vec()),
+            | Op::Round => Operation::new(Kind::Each(op.clone()), operands.to_vec()),
             Op::Slice { ranges } if is_image => self.moves(operands[0], id, |axis, at| {
                 Some(ranges[axis].start + at * ranges[axis].step)
             }),
@@ -228,13 +233,13 @@ impl<'a> Reader<'a> {
                 self.moves(operands[0], id, |axis, at| at.checked_sub(pads[axis][0]))
             }
             Op::MaxPool(attrs) => {
-                Meaning::new(Kind::Pool(pooled(Pooling::Max, attrs)), operands.to_vec())
+                Operation::new(Kind::Pool(pool_window(Pooling::Max, attrs)), operands.to_vec())
             }
             Op::AveragePool(attrs) => {
-                Meaning::new(Kind::Pool(pooled(Pooling::Average, attrs)), operands.to_vec())
+                Operation::new(Kind::Pool(pool_window(Pooling::Average, attrs)), operands.to_vec())
             }
-            Op::GlobalAveragePool => Meaning::new(Kind::Mean, operands.to_vec()),
-            Op::Concat if is_image => Meaning::new(Kind::Concat, operands.to_vec()),
+            Op::GlobalAveragePool => Operation::new(Kind::Mean, operands.to_vec()),
+            Op::Concat if is_image => Operation::new(Kind::Concat, operands.to_vec()),
             _ => plain(op, operands),
         }
     }
@@ -267,24 +272,24 @@ impl<'a> Reader<'a> {
         x: ValueId,
         y: ValueId,
         index: impl Fn(usize, usize) -> Option<usize>,
-    ) -> Meaning {
+    ) -> Operation {
         let (from, to) = (&self.shape(x)[1..], &self.shape(y)[1..]);
         let along = |axis: usize| {
             let of = |at: usize| index(axis, at).filter(|&at| at < from[axis]);
             (0..to[axis]).map(of).collect()
         };
         let moves = Moves { axes: std::array::from_fn(along) };
-        Meaning::new(Kind::Move(Box::new(moves)), vec![x])
+        Operation::new(Kind::Move(Box::new(moves)), vec![x])
     }
 
-    fn dense(&self, transposed: bool, operands: &[ValueId]) -> Option<Meaning> {
+    fn dense(&self, transposed: bool, operands: &[ValueId]) -> Option<Operation> {
         let weight = Arc::clone(self.param(operands[1])?);
         let bias = match operands.get(2) {
             Some(&bias) => Some(Arc::clone(self.param(bias)?)),
             None => None,
         };
         (self.shape(operands[0])[0] == 1)
-            .then(|| Meaning::new(Kind::Dense { weight, bias, transposed }, vec![operands[0]]))
+            .then(|| Operation::new(Kind::Dense { weight, bias, transposed }, vec![operands[0]]))
     }
 
     fn linear(
@@ -293,7 +298,7 @@ impl<'a> Reader<'a> {
         operands: &[ValueId],
         [x, y]: [ValueId; 2],
         transposed: bool,
-    ) -> Option<Meaning> {
+    ) -> Option<Operation> {
         let weight = Arc::clone(self.param(operands[1])?);
         let bias = match operands.get(2) {
             Some(&bias) => Some(Arc::clone(self.param(bias)?)),
@@ -327,7 +332,7 @@ impl<'a> Reader<'a> {
         } else {
             return None;
         };
-        Some(Meaning::new(kind, vec![x]))
+        Some(Operation::new(kind, vec![x]))
     }
 }
 
@@ -351,11 +356,11 @@ impl<K> Linear<K> {
     }
 }
 
-fn plain(op: &Op, operands: &[ValueId]) -> Meaning {
-    Meaning::new(Kind::Plain(op.clone()), operands.to_vec())
+fn plain(op: &Op, operands: &[ValueId]) -> Operation {
+    Operation::new(Kind::Plain(op.clone()), operands.to_vec())
 }
 
-fn pooled(pooling: Pooling, attrs: &PoolAttrs) -> Pooled {
+fn pool_window(pooling: Pooling, attrs: &PoolAttrs) -> PoolWindow {
     let [top, left, ..] = attrs.pads;
-    Pooled { pooling, kernel: attrs.kernel, stride: attrs.stride, before: [top, left] }
+    PoolWindow { pooling, kernel: attrs.kernel, stride: attrs.stride, before: [top, left] }
 }
