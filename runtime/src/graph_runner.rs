@@ -23,9 +23,10 @@ impl GraphRunner {
     /// Prepares a graph, whose batch is one.
     ///
     /// # Errors
-    /// A value of the graph is no batch of one; the error names it.
+    /// A value of the graph is no batch of one, which the error names, or not so many threads can be started.
     pub fn new(graph: &Graph, threads: NonZero<usize>) -> Result<Self, EngineError> {
-        Ok(Self { engine: NativeEngine::of_graph(graph)?, crew: Crew::new(threads.get()) })
+        let crew = Crew::new(threads.get()).map_err(EngineError::new)?;
+        Ok(Self { engine: NativeEngine::of_graph(graph)?, crew })
     }
 
     /// Runs the graph `count` times, the threads sharing the runs: `inputs` gives the values of a

@@ -5,8 +5,8 @@
 //! the registry of those and of a file's own.
 //! Raw results ([`Explanation`]) and what is shown of them ([`render`]) are kept apart.
 //!
-//! Networks are run by this project's own engine or, with the feature `tract`, by tract; both stand
-//! behind one private module ([`EngineKind`]).
+//! Networks are run by this project's own engine or, for a second opinion, by another one that is
+//! lent from outside ([`EngineKind`]).
 
 mod access;
 mod device;
@@ -24,7 +24,7 @@ pub mod render;
 
 pub use access::{Access, Use};
 pub use device::device_name;
-pub use engine::{EngineError, EngineKind};
+pub use engine::{EngineError, EngineKind, OtherEngine, OtherPlan};
 pub use error::RuntimeError;
 pub use explanation::{Attribution, Explanation, Prediction, StepTime, Target};
 pub use graph_runner::GraphRunner;

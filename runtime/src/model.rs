@@ -96,7 +96,7 @@ impl Model {
         let heads = heads.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
             tells: key_found.is_some(),
-            network: Network::new(&graph, engine)?,
+            network: Network::new(graph, engine)?,
             file,
             predictor: OnceLock::new(),
             heads,

@@ -170,7 +170,7 @@ fn check(model: &ModelFile, pictures: &[Vec<u8>], level: f64) {
         answers.assert_close(backend.name(), &expected, level);
     }
     let native = Isa::available().into_iter().map(saligate_runtime::EngineKind::NativeOn);
-    let tract = [saligate_runtime::EngineKind::TractPlain, saligate_runtime::EngineKind::Tract];
+    let tract = [saligate_tract::PLAIN, saligate_tract::OPTIMIZED];
     for backend in native.chain(tract) {
         let answers = runtime(model, pictures, backend);
         answers.assert_close(&format!("{backend:?}"), &expected, level);

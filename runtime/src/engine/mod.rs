@@ -1,16 +1,13 @@
-//! What runs a network: the project's own engine, or tract.
+//! What runs a network: the project's own engine, or another one that is lent from outside.
 
 mod native;
-#[cfg(feature = "tract")]
-mod tract;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use saligate_kernels::{Crew, Isa};
 use saligate_models::graph::Graph;
-use saligate_models::names::KEY_FOUND;
-use saligate_models::names::LOGITS;
+use saligate_models::names::{KEY_FOUND, LOGITS};
 
 use crate::explanation::StepTime;
 
@@ -18,25 +15,52 @@ use self::native::{Plan, Schedule, State};
 
 /// Which engine runs a model. All compute the same network; they differ in speed and in the last
 /// bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum EngineKind {
     /// This project's own, with the best instructions of the processor.
     #[default]
     Native,
     /// The same with others of the instructions that [`Isa::available`] finds; for comparison.
     NativeOn(Isa),
-    /// tract, with everything that it knows to make the network fast: a second opinion.
-    #[cfg(feature = "tract")]
-    Tract,
-    /// tract, with the network as it stands in the file; for comparison.
-    #[cfg(feature = "tract")]
-    TractPlain,
+    /// Another engine: a second opinion.
+    Other(&'static dyn OtherEngine),
+}
+
+/// An engine from outside.
+pub trait OtherEngine: Send + Sync {
+    /// Prepares some outputs of a network, which are named in the order in which they are wanted.
+    ///
+    /// # Errors
+    /// The engine cannot run the network.
+    fn plan(&self, graph: &Graph, outputs: &[&str]) -> Result<Box<dyn OtherPlan>, EngineError>;
+}
+
+impl fmt::Debug for dyn OtherEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OtherEngine")
+    }
+}
+
+/// What an engine from outside made of a network.
+pub trait OtherPlan: Send + Sync {
+    /// Computes the outputs, row-major, for pixels `[channel, row, column]` in [0, 1] and a row of
+    /// class weights, which is empty where none of the outputs is an attribution.
+    ///
+    /// # Errors
+    /// The run fails.
+    fn run(&self, pixels: &[f32], target: &[f32]) -> Result<Vec<Vec<f32>>, EngineError>;
 }
 
 /// An error inside an engine.
 #[derive(Debug)]
 pub struct EngineError(Box<dyn std::error::Error + Send + Sync>);
+
+impl EngineError {
+    /// An error for a reason.
+    pub fn new(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(reason.into())
+    }
+}
 
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,24 +93,20 @@ impl<'a> Outputs<'a> {
 /// A network, made ready for one kind of engine.
 pub(crate) enum Network {
     Native(Arc<Plan>),
-    #[cfg(feature = "tract")]
-    Tract(Box<tract::Network>),
+    Other(&'static dyn OtherEngine, Box<Graph>),
 }
 
 impl Network {
     /// A network, with the outputs that the caller has set.
-    pub(crate) fn new(graph: &Graph, kind: EngineKind) -> Result<Self, EngineError> {
-        let native = |isa| match Plan::new(graph, isa) {
+    pub(crate) fn new(graph: Graph, kind: EngineKind) -> Result<Self, EngineError> {
+        let native = |isa| match Plan::new(&graph, isa) {
             Ok(plan) => Ok(Self::Native(Arc::new(plan))),
-            Err(reason) => Err(EngineError(reason.into())),
+            Err(reason) => Err(EngineError::new(reason)),
         };
         match kind {
             EngineKind::Native => native(Isa::best()),
             EngineKind::NativeOn(isa) => native(isa),
-            #[cfg(feature = "tract")]
-            EngineKind::Tract => Ok(Self::Tract(Box::new(tract::Network::new(graph, true)?))),
-            #[cfg(feature = "tract")]
-            EngineKind::TractPlain => Ok(Self::Tract(Box::new(tract::Network::new(graph, false)?))),
+            EngineKind::Other(engine) => Ok(Self::Other(engine, Box::new(graph))),
         }
     }
 }
@@ -94,16 +114,14 @@ impl Network {
 /// What runs some outputs of a network, from any number of threads at once.
 pub(crate) enum Engine {
     Native(NativeEngine),
-    #[cfg(feature = "tract")]
-    Tract(tract::Engine),
+    Other(Box<dyn OtherPlan>),
 }
 
 impl Engine {
     pub(crate) fn new(network: &Network, outputs: Outputs<'_>) -> Result<Self, EngineError> {
         match network {
             Network::Native(plan) => NativeEngine::new(plan, outputs).map(Self::Native),
-            #[cfg(feature = "tract")]
-            Network::Tract(network) => tract::Engine::new(network, outputs).map(Self::Tract),
+            Network::Other(engine, graph) => engine.plan(graph, &outputs.names()).map(Self::Other),
         }
     }
 
@@ -119,8 +137,7 @@ impl Engine {
     ) -> Result<Vec<Vec<f32>>, EngineError> {
         match self {
             Self::Native(engine) => Ok(engine.run(crew, pixels, target, wipe)),
-            #[cfg(feature = "tract")]
-            Self::Tract(engine) => engine.run(pixels, target),
+            Self::Other(plan) => plan.run(pixels, target),
         }
     }
 }
@@ -138,8 +155,7 @@ impl Engine {
             Self::Native(NativeEngine { plan, schedule, .. }) => {
                 Ok(plan.times(schedule, crew, &[pixels, target], rounds))
             }
-            #[cfg(feature = "tract")]
-            Self::Tract(_) => Err(EngineError("tract does not tell the times of steps".into())),
+            Self::Other(_) => Err(EngineError::new("this engine does not tell the times of steps")),
         }
     }
 }

@@ -56,7 +56,7 @@ impl Engine {
             Self::Reference => by_reference(case, model),
             Self::Burn => by_burn(case, model),
             Self::Native => by_runtime(case, model, saligate_runtime::EngineKind::Native),
-            Self::Tract => by_runtime(case, model, saligate_runtime::EngineKind::Tract),
+            Self::Tract => by_runtime(case, model, saligate_tract::OPTIMIZED),
         }
     }
 }

@@ -33,7 +33,7 @@ impl From<Engine> for EngineKind {
         match engine {
             Engine::Native => Self::Native,
             #[cfg(feature = "tract")]
-            Engine::Tract => Self::Tract,
+            Engine::Tract => saligate_tract::OPTIMIZED,
         }
     }
 }
