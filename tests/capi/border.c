@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -100,6 +101,15 @@ static int same(const float *one, const float *other) {
     return memcmp(one, other, cells * sizeof *one) == 0;
 }
 
+/* Bytes that this program has mapped. */
+static rlim_t address_space(void) {
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    HOLDS(file && fscanf(file, "%lu", &pages) == 1);
+    fclose(file);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
 int main(int count, char **words) {
     HOLDS(count == 2 && chdir(words[1]) == 0);
     HOLDS(strcmp(saligate_message(), "") == 0);
@@ -173,6 +183,13 @@ int main(int count, char **words) {
         threads_left = given + 1;
     }
     threads_left = 1000000;
+    struct rlimit before, little;
+    HOLDS(getrlimit(RLIMIT_AS, &before) == 0);
+    little = before;
+    little.rlim_cur = address_space() + ((rlim_t)100 << 20);
+    HOLDS(setrlimit(RLIMIT_AS, &little) == 0);
+    ERROR(saligate_open("model.edge", SALIGATE_MAX_THREADS, &nothing), "does not give 256 threads");
+    HOLDS(setrlimit(RLIMIT_AS, &before) == 0);
     saligate_free(other);
     OK(saligate_open("model.edge", SALIGATE_MAX_THREADS, &other));
     HOLDS(same(locked, map_of(other, NULL)));
@@ -235,7 +252,12 @@ int main(int count, char **words) {
     ERROR(saligate_shape(model, NULL), "shape is null");
     ERROR(saligate_label(model, shape.classes, (char *)map, 1), "no class");
     ERROR(saligate_label(model, 0, (char *)map, 0), "no room");
-    ERROR(saligate_predict(model, picture, NULL, 0, NULL), "predicted is null");
+    float *logits = malloc(shape.classes * sizeof *logits);
+    size_t class = 77;
+    logits[0] = 42;
+    ERROR(saligate_predict(model, picture, logits, shape.classes, NULL), "predicted is null");
+    ERROR(saligate_predict(model, picture, logits, shape.classes - 1, &class), "logits has room");
+    HOLDS(logits[0] == 42 && class == 77);
     ERROR(saligate_explain(model, picture, NULL, -1, NULL, NULL, cells, NULL), "map is null");
     ERROR(saligate_key_found(model, picture, NULL, NULL, NULL), "found is null");
     ERROR(saligate_device(NULL, 64), "no room");

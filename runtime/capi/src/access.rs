@@ -11,8 +11,8 @@ use crate::call::{
 };
 use crate::open::SaligateModel;
 
-/// What a key or licence opens. The trigger in it is wiped when it is freed. It may be used by several
-/// threads at once.
+/// What a key or licence opens, for one model. The trigger in it is wiped when it is freed. It may be
+/// used by several threads at once.
 pub struct SaligateAccess {
     access: Access,
     /// Who signed the licence; a key has no signer.

@@ -125,6 +125,9 @@ pub unsafe extern "C" fn saligate_predict(
     // SAFETY: what the caller promises.
     call(|| unsafe {
         let model = &reference(model, "model")?.model;
+        if predicted.is_null() {
+            return Err(Failure::misuse("predicted is null"));
+        }
         let found = model.predict(&seen(model, &picture)?)?;
         copy_out(&found.logits, logits, classes, "logits")?;
         give(predicted, found.class, "predicted")
@@ -138,8 +141,8 @@ pub unsafe extern "C" fn saligate_predict(
 /// where it is negative; `explained`, which may be null, tells which it was. Without `access`
 /// (null) a locked model shows its decoy. `length` is the room in `map`: height times width.
 ///
-/// An access opens any model that its key or licence is for, not only the one that it was made with.
-/// A licence is checked in every call: it may end meanwhile.
+/// An access is for the model that it was made with, however often that is opened. A licence is
+/// checked in every call: it may end meanwhile.
 ///
 /// The first call for a method also plans its network, and takes longer; threads as for
 /// `saligate_predict`.

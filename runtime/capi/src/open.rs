@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 use std::fs::File;
+use std::hint::black_box;
 use std::io::Read;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,11 @@ use crate::call::{Failure, SaligateStatus, bytes, call, give_boxed, guard, path,
 
 /// The most threads that a model may have.
 pub const SALIGATE_MAX_THREADS: usize = 256;
+
+/// The stack of a thread, which Rust's library decides on.
+const STACK_BYTES: usize = 2 << 20;
+/// What is to be left when all threads have their stacks.
+const SPARE_BYTES: usize = 8 << 20;
 
 /// The largest model file that is read, in bytes: 2 GiB, as in the runtime.
 const MAX_FILE_BYTES: u64 = 1 << 31;
@@ -158,11 +164,23 @@ fn checked(threads: usize) -> Result<NonZero<usize>, Failure> {
 }
 
 fn with_threads(model: Model, threads: NonZero<usize>) -> Result<Model, Failure> {
+    let refused = || {
+        let what = format!("the system does not give {threads} threads and the memory for them");
+        Failure::misuse(format!("{what}; try fewer"))
+    };
+    // A thread that starts in the last of the memory ends the process: nothing in it can be refused.
+    if !has_room(STACK_BYTES * (threads.get() - 1) + SPARE_BYTES) {
+        return Err(refused());
+    }
     // The runtime panics where the system gives no thread.
-    guard(|| model.with_threads(threads)).map_err(|_| {
-        let what = format!("the system does not give {threads} threads; try fewer");
-        Failure::misuse(what)
-    })
+    guard(|| model.with_threads(threads)).map_err(|_| refused())
+}
+
+/// Whether so much memory can be had. None of it is touched.
+fn has_room(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    // Unseen, what is reserved and freed would be optimised away.
+    black_box(&mut room).try_reserve_exact(bytes).is_ok()
 }
 
 fn parsed(vendor: &str) -> Result<Vendor, Failure> {
@@ -214,6 +232,12 @@ mod tests {
         fn shared<T: Send + Sync>() {}
         shared::<SaligateModel>();
         shared::<SaligateAccess>();
+    }
+
+    #[test]
+    fn more_memory_than_there_is_is_told_from_some() {
+        assert!(has_room(1 << 20));
+        assert!(!has_room(1 << (usize::BITS - 2)));
     }
 
     #[test]
