@@ -4,19 +4,19 @@
    happened and what to try. Unless it ends with SALIGATE_STATUS_OK, a function leaves the places for
    its results as they were. An error inside the library (a panic of Rust) is SALIGATE_STATUS_ERROR
    like any other, in every build profile of this project; a line about it goes to standard error, and
-   models and accesses can still be used and freed. Two things end the process all the same: a small
-   allocation that the system refuses, and a stack that overflows.
+   models and accesses can still be used and freed. Two things end the process all the same: memory
+   that the system refuses, and a stack that overflows.
 
    Ownership. What a function is given is only read during the call; texts, bytes and pictures may be
    freed right after it. Models and accesses belong to the caller, who frees each once, with
    saligate_free and saligate_access_free, in any order. Texts are UTF-8 and end with a zero.
 
    Threads. Every function may be called on any thread, and models and accesses may be used by several
-   threads at once; only nobody may use them when they are freed. The threads of a model do not live on
-   in a child of fork: a model of several threads is not to be freed there.
+   threads at once; only nobody may use them while they are freed, or later. The threads of a model do
+   not live on in a child of fork: a model that was opened before is neither used nor freed there.
 
-   Numbers of the interface change with the major version, which the shared library's name on Linux
-   (libsaligate.so.0) ends with. */
+   Versions. The shared library's name on Linux, libsaligate.so.0, ends with its major version; what is
+   linked with one major version does not run with another. */
 
 #ifndef SALIGATE_H
 #define SALIGATE_H
@@ -50,8 +50,8 @@ typedef enum SaligateOrder {
   SALIGATE_ORDER_INTERLEAVED = 1,
 } SaligateOrder;
 
-// What a key or licence opens. The trigger in it is wiped when it is freed. It may be used by several
-// threads at once.
+// What a key or licence opens, for one model. The trigger in it is wiped when it is freed. It may be
+// used by several threads at once.
 typedef struct SaligateAccess SaligateAccess;
 
 // An open model. It may be used by several threads at once.
@@ -283,8 +283,8 @@ enum SaligateStatus saligate_predict(const struct SaligateModel *model,
 // where it is negative; `explained`, which may be null, tells which it was. Without `access`
 // (null) a locked model shows its decoy. `length` is the room in `map`: height times width.
 //
-// An access opens any model that its key or licence is for, not only the one that it was made with.
-// A licence is checked in every call: it may end meanwhile.
+// An access is for the model that it was made with, however often that is opened. A licence is
+// checked in every call: it may end meanwhile.
 //
 // The first call for a method also plans its network, and takes longer; threads as for
 // `saligate_predict`.
