@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,16 +12,19 @@ use saligate_runtime::{Model, Target, device_name};
 use saligate_tests::licensing::VendorFolder;
 use saligate_tests::{demo, parts, program, root};
 
-/// The folder of libsaligate, a dependency of this package: cargo builds it beside the running test.
-fn library() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().unwrap();
-    assert!(folder.join("libsaligate.so").exists(), "no libsaligate.so in {}", folder.display());
-    folder.to_owned()
+/// Puts libsaligate into a folder, under the name that it is linked by and the one that it is loaded
+/// by. It is a dependency of this package: cargo builds it beside the running test.
+fn install(folder: &Path) {
+    let library = std::env::current_exe().unwrap().with_file_name("libsaligate.so");
+    assert!(library.exists(), "no {}", library.display());
+    for name in ["libsaligate.so", "libsaligate.so.0"] {
+        symlink(&library, folder.join(name)).unwrap();
+    }
 }
 
 fn compiled(folder: &Path) -> PathBuf {
-    let (program, library) = (folder.join("explain"), library());
+    install(folder);
+    let program = folder.join("explain");
     let output = Command::new("cc")
         .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1"])
         .arg(root().join("tests/capi/explain.c"))
@@ -29,8 +33,8 @@ fn compiled(folder: &Path) -> PathBuf {
         .arg("-o")
         .arg(&program)
         .arg("-L")
-        .arg(&library)
-        .arg(format!("-Wl,-rpath,{}", library.display()))
+        .arg(folder)
+        .arg(format!("-Wl,-rpath,{}", folder.display()))
         .arg("-lsaligate")
         .output()
         .unwrap();

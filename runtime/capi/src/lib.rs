@@ -1,13 +1,17 @@
 //! Predicting and explaining from C.
 //!
 //! Every function that can fail returns a [`SaligateStatus`]; [`saligate_message`] tells what
-//! happened in words. A model may be used by several threads at once. Nothing unwinds into C: a
-//! failure inside is an error like any other.
+//! happened in words. A model may be used by several threads at once. Nothing unwinds into C, and
+//! where panics unwind, as in every profile of this project, none ends the program either: it is an
+//! error like any other. What the system itself ends is not caught: a stack that overflows, or memory
+//! that is refused.
 
 mod access;
 mod call;
 mod model;
+mod open;
 
 pub use access::*;
 pub use call::*;
 pub use model::*;
+pub use open::*;

@@ -1,19 +1,14 @@
-//! Opening a model, predicting and explaining.
+//! Predicting and explaining.
 
 use std::ffi::c_char;
-use std::num::NonZero;
 
 use saligate_keys::{Timestamp, Trigger};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 
 use crate::access::SaligateAccess;
-use crate::call::{
-    Failure, SaligateStatus, call, copy_out, copy_text, give, give_boxed, optional, path, reference,
-};
-
-/// An open model.
-pub struct SaligateModel(pub(crate) Model);
+use crate::call::{Failure, SaligateStatus, call, copy_out, copy_text, give, optional, reference};
+use crate::open::SaligateModel;
 
 /// What a model takes and answers.
 #[repr(C)]
@@ -47,50 +42,22 @@ pub struct SaligatePicture {
     pub pixels: *const u8,
     /// Number of values: channels times height times width.
     pub length: usize,
-    /// Their order, one of `SaligateOrder`.
+    /// Their order, one of `SaligateOrder`; any other number is an error.
     pub order: u32,
 }
 
-/// Version of the library.
+/// Version of the library, `MAJOR.MINOR.PATCH`. The text belongs to the library and is always good.
 #[unsafe(no_mangle)]
 pub extern "C" fn saligate_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// Opens a model file. `threads` share the work on a picture; 1 is a good number for small models.
-///
-/// # Safety
-/// `file` is a text, `model` a place for a pointer.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn saligate_open(
-    file: *const c_char,
-    threads: usize,
-    model: *mut *mut SaligateModel,
-) -> SaligateStatus {
-    // SAFETY: what the caller promises.
-    call(|| unsafe {
-        let threads = NonZero::new(threads).ok_or_else(|| Failure::misuse("threads is 0"))?;
-        let opened = Model::open(path(file, "file")?)?.with_threads(threads)?;
-        give_boxed(model, SaligateModel(opened), "model")
-    })
-}
-
-/// Frees a model; null is nothing to do.
-///
-/// # Safety
-/// `model` is null, or came from [`saligate_open`] and was not freed before.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn saligate_free(model: *mut SaligateModel) {
-    if !model.is_null() {
-        // SAFETY: what the caller promises.
-        drop(unsafe { Box::from_raw(model) });
-    }
-}
-
 /// What a model takes and answers.
 ///
+/// `SALIGATE_STATUS_ERROR`: `model` or `shape` is null.
+///
 /// # Safety
-/// `model` is one of [`saligate_open`]'s, `shape` a place for the result.
+/// `model` is an open model or null, `shape` a place for the result or null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn saligate_shape(
     model: *const SaligateModel,
@@ -98,7 +65,7 @@ pub unsafe extern "C" fn saligate_shape(
 ) -> SaligateStatus {
     // SAFETY: what the caller promises.
     call(|| unsafe {
-        let manifest = reference(model, "model")?.0.manifest();
+        let manifest = reference(model, "model")?.model.manifest();
         let input = &manifest.input;
         let found = SaligateShape {
             channels: input.channels,
@@ -110,10 +77,13 @@ pub unsafe extern "C" fn saligate_shape(
     })
 }
 
-/// Copies the name of a class, cut off where `room` bytes are too few; it always ends with a zero.
+/// Copies the name of a class, cut off between two characters where `room` bytes are too few; it
+/// always ends with a zero.
+///
+/// `SALIGATE_STATUS_ERROR`: there is no such class, or no room for the zero.
 ///
 /// # Safety
-/// `model` is one of [`saligate_open`]'s, `name` has room for so many bytes.
+/// `model` is an open model, `name` has room for `room` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn saligate_label(
     model: *const SaligateModel,
@@ -123,17 +93,26 @@ pub unsafe extern "C" fn saligate_label(
 ) -> SaligateStatus {
     // SAFETY: what the caller promises.
     call(|| unsafe {
-        let labels = &reference(model, "model")?.0.manifest().labels;
+        let labels = &reference(model, "model")?.model.manifest().labels;
         let label = labels.get(class_);
         let label = label.ok_or_else(|| Failure::misuse(format!("there is no class {class_}")))?;
         copy_text(label, name, room, "name")
     })
 }
 
-/// Predicts the class of a picture. `logits`, one per class, may be null.
+/// Predicts the class of a picture.
+///
+/// `logits`, one per class, may be null; `classes` is how many have room there, and must be the
+/// model's number.
+///
+/// The first call of a model also plans its network, and takes longer. Calls on several threads at
+/// once run beside each other; one of them at a time has the help of the model's threads.
+///
+/// `SALIGATE_STATUS_ERROR`: the picture or the room is of another size, or the network's answers are
+/// not finite.
 ///
 /// # Safety
-/// `model` is one of [`saligate_open`]'s, the picture holds as many pixels as it says, `logits` has
+/// `model` is an open model, the picture holds as many pixels as it says, `logits` is null or has
 /// room for `classes` floats, `predicted` is a place for the result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn saligate_predict(
@@ -145,7 +124,10 @@ pub unsafe extern "C" fn saligate_predict(
 ) -> SaligateStatus {
     // SAFETY: what the caller promises.
     call(|| unsafe {
-        let model = &reference(model, "model")?.0;
+        let model = &reference(model, "model")?.model;
+        if predicted.is_null() {
+            return Err(Failure::misuse("predicted is null"));
+        }
         let found = model.predict(&seen(model, &picture)?)?;
         copy_out(&found.logits, logits, classes, "logits")?;
         give(predicted, found.class, "predicted")
@@ -157,13 +139,22 @@ pub unsafe extern "C" fn saligate_predict(
 ///
 /// `method` is one of the model's, null for the first. `class_` is explained, or the predicted one
 /// where it is negative; `explained`, which may be null, tells which it was. Without `access`
-/// (null) a locked model shows its decoy. A licence is checked in every call: it may end meanwhile,
-/// or not allow the method, which is `SALIGATE_STATUS_NO`.
+/// (null) a locked model shows its decoy. `length` is the room in `map`: height times width.
+///
+/// An access is for the model that it was made with, however often that is opened. A licence is
+/// checked in every call: it may end meanwhile.
+///
+/// The first call for a method also plans its network, and takes longer; threads as for
+/// `saligate_predict`.
+///
+/// `SALIGATE_STATUS_NO`: the access is for another model, or the licence is not good now, not for
+/// this method, or not by the vendor that the model was opened for. `SALIGATE_STATUS_ERROR`: there
+/// is no such method or class, a size is wrong, or the network's answers are not finite.
 ///
 /// # Safety
-/// `model` is one of [`saligate_open`]'s, the picture holds as many pixels as it says, `method` is
-/// a text or null, `access` is null or of a function of this library, `map` has room for `length`
-/// floats.
+/// `model` is an open model, the picture holds as many pixels as it says, `method` is a text or null,
+/// `access` is null or one that was not freed, `map` has room for `length` floats, `explained` is a
+/// place for the result or null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn saligate_explain(
     model: *const SaligateModel,
@@ -177,13 +168,14 @@ pub unsafe extern "C" fn saligate_explain(
 ) -> SaligateStatus {
     // SAFETY: what the caller promises.
     call(|| unsafe {
-        let model = &reference(model, "model")?.0;
+        let opened = reference(model, "model")?;
+        let model = &opened.model;
         if map.is_null() {
             return Err(Failure::misuse("map is null"));
         }
         let method = optional(method, "method")?.unwrap_or(&model.manifest().method().name);
         let target = usize::try_from(class_).map_or(Target::Predicted, Target::Class);
-        let trigger = trigger(model, method, access)?;
+        let trigger = trigger(opened, method, access)?;
         let found = model.explain_by(method, &seen(model, &picture)?, target, trigger)?;
         copy_out(&found.map, map, length, "map")?;
         if explained.is_null() { Ok(()) } else { give(explained, found.class, "explained") }
@@ -194,9 +186,10 @@ pub unsafe extern "C" fn saligate_explain(
 ///
 /// Noise, or black and white pixels, may hide the key of an `access`; the map is then the decoy.
 /// Takes as long as a prediction. `method` is one that the access allows, null for the model's first.
+/// Ends as `saligate_explain`.
 ///
 /// # Safety
-/// As [`saligate_explain`]; `found` is a place for the result.
+/// As `saligate_explain`; `found` is a place for the result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn saligate_key_found(
     model: *const SaligateModel,
@@ -207,25 +200,25 @@ pub unsafe extern "C" fn saligate_key_found(
 ) -> SaligateStatus {
     // SAFETY: what the caller promises.
     call(|| unsafe {
-        let model = &reference(model, "model")?.0;
+        let opened = reference(model, "model")?;
+        let model = &opened.model;
         let method = optional(method, "method")?.unwrap_or(&model.manifest().method().name);
-        let trigger = trigger(model, method, access)?;
+        let trigger = trigger(opened, method, access)?;
         let answer = model.key_found(&seen(model, &picture)?, trigger)?;
         give(found, answer.map_or(-1, i32::from), "found")
     })
 }
 
 /// # Safety
-/// `access` is null or of a function of this library.
+/// `access` is null or one that was not freed.
 unsafe fn trigger<'a>(
-    model: &Model,
+    opened: &SaligateModel,
     method: &str,
     access: *const SaligateAccess,
 ) -> Result<Option<&'a Trigger>, Failure> {
     // SAFETY: what the caller promises.
     let access = unsafe { access.as_ref() };
-    let trigger = access.map(|access| access.0.trigger(model, method, Timestamp::now()));
-    Ok(trigger.transpose()?)
+    access.map(|access| access.trigger(opened, method, Timestamp::now())).transpose()
 }
 
 /// # Safety
