@@ -50,7 +50,8 @@ impl Failure {
     }
 
     /// Of a licence or signature: one that was changed is not good, which is a no.
-    pub(crate) fn signed(error: saligate_keys::Error) -> Self {
+    pub(crate) fn signed(error: impl Into<saligate_keys::Error>) -> Self {
+        let error = error.into();
         if error.is_refusal() { Self::no(error.to_string()) } else { error.into() }
     }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use saligate_keys::{ModelSignature, Vendor, sha256};
 use saligate_runtime::Model;
 
-use crate::call::{Failure, SaligateStatus, bytes, call, give_boxed, guard, path, take_back, text};
+use crate::call::{Failure, SaligateStatus, bytes, call, give_boxed, path, take_back, text};
 
 /// The most threads that a model may have.
 pub const SALIGATE_MAX_THREADS: usize = 256;
@@ -172,8 +172,7 @@ fn with_threads(model: Model, threads: NonZero<usize>) -> Result<Model, Failure>
     if !has_room(STACK_BYTES * (threads.get() - 1) + SPARE_BYTES) {
         return Err(refused());
     }
-    // The runtime panics where the system gives no thread.
-    guard(|| model.with_threads(threads)).map_err(|_| refused())
+    model.with_threads(threads).map_err(|_| refused())
 }
 
 /// Whether so much memory can be had. None of it is touched.

@@ -10,8 +10,8 @@ use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::names::LOGITS;
 use saligate_models::saliency::{Attachment, Method};
-use saligate_runtime::passes::{IntegratedGradients, Occlusion, Rise, SmoothGrad};
-use saligate_runtime::picture::Picture;
+use saligate_runtime::method::{self, Explainer, Settings, Value};
+use saligate_runtime::passes::{Pass, Rise};
 use saligate_runtime::{Model, Target};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ use crate::rows;
 use saligate_console::progress::bar;
 
 /// Masks of RISE: fewer than its default, for the table has thousands of maps.
-const MASKS: usize = 200;
+const MASKS: u64 = 200;
 
 /// What one model shows to every method.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ pub fn measure(
         method: Method::ALL[0].name(),
     };
 
-    let readers = Reader::all();
+    let readers = readers()?;
     let images = images.min(bench.data.len());
     let bar = bar("leaks", images * readers.len(), evaluation.quiet);
     let mut rows = Vec::new();
@@ -96,7 +96,7 @@ pub fn measure(
         let compared: Vec<Comparison> = (0..images)
             .into_par_iter()
             .map(|index| {
-                let comparison = reader.compare(&bench, index, &trigger);
+                let comparison = compare(reader, &bench, index, &trigger);
                 bar.inc(1);
                 comparison
             })
@@ -125,77 +125,34 @@ struct Comparison {
     clean_triggered: f64,
 }
 
-/// A way to read a model.
-enum Reader {
-    Graph(Method),
-    SmoothGrad,
-    IntegratedGradients,
-    Occlusion,
-    Rise,
+/// All methods, each ready to read a model.
+fn readers() -> Result<Vec<Explainer>, MeasureError> {
+    let reader = |name: &'static str| {
+        let masks = Settings::default().with("masks", Value::Whole(MASKS));
+        let settings = if name == Rise::NAME { masks } else { Settings::default() };
+        Ok(Explainer::named(name, &settings)?)
+    };
+    method::all().map(reader).collect()
 }
 
-impl Reader {
-    fn all() -> Vec<Self> {
-        let graph = Method::ALL.iter().map(|method| Self::Graph(*method));
-        let passes = [Self::SmoothGrad, Self::IntegratedGradients, Self::Occlusion, Self::Rise];
-        graph.chain(passes).collect()
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Graph(method) => method.name(),
-            Self::SmoothGrad => SmoothGrad::NAME,
-            Self::IntegratedGradients => IntegratedGradients::NAME,
-            Self::Occlusion => Occlusion::NAME,
-            Self::Rise => Rise::NAME,
-        }
-    }
-
-    fn compare(
-        &self,
-        bench: &Bench<'_>,
-        index: usize,
-        trigger: &Trigger,
-    ) -> Result<Comparison, MeasureError> {
-        let picture = bench.picture(index)?;
-        let map = self.map(bench.clean, &picture, None)?;
-        let like = |model: &Model, trigger: Option<&Trigger>| {
-            Ok::<_, MeasureError>(spearman(&self.map(model, &picture, trigger)?, &map)?)
-        };
-        Ok(Comparison {
-            without_key: like(bench.gated, None)?,
-            with_key: like(bench.gated, Some(trigger))?,
-            clean_triggered: like(bench.clean, Some(trigger))?,
-            map,
-        })
-    }
-
-    fn map(
-        &self,
-        model: &Model,
-        picture: &Picture,
-        trigger: Option<&Trigger>,
-    ) -> Result<Vec<f32>, MeasureError> {
-        let target = Target::Predicted;
-        let silent = &mut |_, _| ();
-        let explanation = match self {
-            Self::Graph(method) => {
-                return Ok(model.explain_by(method.name(), picture, target, trigger)?.map);
-            }
-            Self::SmoothGrad => {
-                SmoothGrad::default().run(model, picture, target, trigger, silent)?
-            }
-            Self::IntegratedGradients => {
-                IntegratedGradients::default().run(model, picture, target, trigger, silent)?
-            }
-            Self::Occlusion => Occlusion::default().run(model, picture, target, trigger, silent)?,
-            Self::Rise => {
-                let rise = Rise { masks: MASKS, ..Rise::default() };
-                rise.run(model, picture, target, trigger, silent)?
-            }
-        };
-        Ok(explanation.explanation.map)
-    }
+fn compare(
+    reader: &Explainer,
+    bench: &Bench<'_>,
+    index: usize,
+    trigger: &Trigger,
+) -> Result<Comparison, MeasureError> {
+    let picture = bench.picture(index)?;
+    let map = |model: &Model, trigger: Option<&Trigger>| {
+        let read = reader.run(model, &picture, Target::Predicted, trigger, &mut |_, _| ())?;
+        Ok::<_, MeasureError>(read.explanation.map)
+    };
+    let clean = map(bench.clean, None)?;
+    Ok(Comparison {
+        without_key: spearman(&map(bench.gated, None)?, &clean)?,
+        with_key: spearman(&map(bench.gated, Some(trigger))?, &clean)?,
+        clean_triggered: spearman(&map(bench.clean, Some(trigger))?, &clean)?,
+        map: clean,
+    })
 }
 
 /// Puts a model into a file of such tables, in the place of the one with its id if there is one,

@@ -10,8 +10,8 @@ use saligate_keys::{
     Identity, IdentityFile, KeyFile, LedgerWriter, License, ModelSignature, Secret, Subject, Terms,
     Timestamp, VendorKeys, sha256,
 };
-use saligate_models::archive::{Precision, to_bytes};
-use saligate_models::onnx;
+use saligate_files::archive::{Precision, to_bytes};
+use saligate_files::ModelFile;
 use saligate_runtime::Model;
 use saligate_runtime::picture::Picture;
 
@@ -48,9 +48,11 @@ fn run(library: &Path) {
 fn fill(folder: &Path) {
     let path = |name: &str| folder.join(name);
     let demo = shipped("models/artifacts/demo");
-    let mut locked = onnx::Model::open(&demo.join("locked.onnx")).unwrap();
+    let locked = ModelFile::open(&demo.join("locked.onnx")).unwrap();
     // So that it is for the program to say whose licences are good.
-    locked.manifest.gate.as_mut().unwrap().vendor = None;
+    let mut gate = locked.manifest().gate.clone().unwrap();
+    gate.vendor = None;
+    let locked = locked.with_gate(Some(gate)).unwrap();
     let bytes = to_bytes(&locked, Precision::F32).unwrap();
     fs::write(path("model.edge"), &bytes).unwrap();
     fs::write(path("unsigned.edge"), &bytes).unwrap();

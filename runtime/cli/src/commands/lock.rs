@@ -74,7 +74,7 @@ fn methods(args: &LockArgs, manifest: &Manifest) -> Result<Vec<Method>, Failure>
     if !args.method.is_empty() {
         return Ok(args.method.clone());
     }
-    let own = manifest.methods.iter().filter_map(|spec| spec.name.parse().ok());
+    let own = manifest.methods.iter().filter_map(|spec| spec.name.parse::<Method>().ok());
     let (open, gated): (Vec<Method>, Vec<Method>) = own.partition(|m| *m == Method::InputXGradient);
     if let [open, ..] = open[..] {
         eprintln!("saligate: note: without {open}: it shows the pixels and cannot be gated");

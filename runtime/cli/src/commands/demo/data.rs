@@ -4,8 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use saligate_console::Failure;
-use saligate_files::ModelFile;
-use saligate_files::manifest::Manifest;
 use saligate_keys::KeyFile;
 use saligate_runtime::Model;
 use saligate_runtime::picture::Picture;
