@@ -117,7 +117,7 @@ impl Model {
         let explainers = explainers.collect::<Result<_, RuntimeError>>()?;
         Ok(Self {
             tells: key_found.is_some(),
-            source: Source::new(&file, &graph, backend)?,
+            source: Source::new(&graph, backend)?,
             file,
             predictor: OnceLock::new(),
             explainers,

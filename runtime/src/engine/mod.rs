@@ -7,7 +7,6 @@ mod tract;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use saligate_files::ModelFile;
 use saligate_kernels::{Crew, Isa};
 use saligate_models::graph::Graph;
 use saligate_models::names::KEY_FOUND;
@@ -78,11 +77,7 @@ enum Kind {
 
 impl Source {
     /// The network of a file, with the outputs that the caller has set.
-    pub(crate) fn new(
-        file: &ModelFile,
-        graph: &Graph,
-        backend: Backend,
-    ) -> Result<Self, EngineError> {
+    pub(crate) fn new(graph: &Graph, backend: Backend) -> Result<Self, EngineError> {
         let native = |isa| match Plan::new(graph, isa) {
             Ok(plan) => Ok(Kind::Native(Arc::new(plan))),
             Err(reason) => Err(EngineError(reason.into())),
@@ -94,11 +89,9 @@ impl Source {
                 Err(EngineError(format!("this processor has no {isa}").into()))
             }
             #[cfg(feature = "tract")]
-            Backend::Tract => Ok(Kind::Tract(Box::new(tract::Source::new(file, graph, true)?))),
+            Backend::Tract => Ok(Kind::Tract(Box::new(tract::Source::new(graph, true)?))),
             #[cfg(feature = "tract")]
-            Backend::TractPlain => {
-                Ok(Kind::Tract(Box::new(tract::Source::new(file, graph, false)?)))
-            }
+            Backend::TractPlain => Ok(Kind::Tract(Box::new(tract::Source::new(graph, false)?))),
         };
         kind.map(Self)
     }

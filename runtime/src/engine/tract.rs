@@ -5,10 +5,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use saligate_files::ModelFile;
 use saligate_files::onnx::to_bytes;
 use saligate_models::graph::Graph;
-use saligate_models::names::{IMAGE, TARGET};
+use saligate_models::names::{IMAGE, LOGITS, TARGET};
 use tract_core::plan::SimpleState;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
@@ -32,20 +31,22 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(
-        file: &ModelFile,
-        graph: &Graph,
-        optimize: bool,
-    ) -> Result<Self, EngineError> {
+    pub(super) fn new(graph: &Graph, optimize: bool) -> Result<Self, EngineError> {
         let bytes = to_bytes(graph, None);
         let mut proto = onnx().proto_model_for_read(&mut bytes.as_slice())?;
         // tract takes an input with an initializer for a constant; here it is a default.
         if let Some(network) = &mut proto.graph {
             network.initializer.retain(|tensor| tensor.name != TARGET);
         }
-        let input = &file.manifest().input;
-        let image = [1, input.channels, input.height, input.width];
-        Ok(Self { proto, image, classes: file.manifest().labels.len(), optimize })
+        let shape = |name| match graph.find(name) {
+            Ok(id) => Ok(graph.shape(id)),
+            Err(error) => Err(EngineError(error.into())),
+        };
+        let (&[batch, channels, height, width], &[_, classes]) = (shape(IMAGE)?, shape(LOGITS)?)
+        else {
+            return Err(EngineError("the network takes no image, or gives no scores".into()));
+        };
+        Ok(Self { proto, image: [batch, channels, height, width], classes, optimize })
     }
 }
 
