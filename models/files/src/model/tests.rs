@@ -61,7 +61,11 @@ fn a_manifest_that_contradicts_the_network_makes_no_model() {
     assert!(refused(|_, m| drop(m.methods.pop())).contains("'outputs'"));
     let other = "attribution/other";
     assert!(refused(|_, m| m.methods[1].output = other.to_owned()).contains("'outputs'"));
-    assert!(refused(|g, _| g.set_outputs(&g.outputs()[..1].to_vec())).contains("'outputs'"));
+    let mute = refused(|g, _| {
+        let logits = g.outputs()[0];
+        g.set_outputs(&[logits]);
+    });
+    assert!(mute.contains("'outputs'"), "{mute}");
     let nameless = refused(|g, _| {
         let target = g.find(TARGET).unwrap();
         g.rename(target, "other").unwrap();
