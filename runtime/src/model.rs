@@ -12,7 +12,7 @@ use saligate_files::manifest::{Manifest, MethodSpec};
 use saligate_kernels::Crew;
 use saligate_models::names::KEY_FOUND;
 
-use crate::engine::{EngineKind, Engine, Network};
+use crate::engine::{Engine, EngineKind, Network};
 use crate::error::RuntimeError;
 
 pub(crate) use self::run::Answer;

@@ -50,14 +50,14 @@ pub fn with_all_methods(name: &str) -> ModelFile {
     ModelFile::new(graph, manifest).expect("the manifest is that of the network")
 }
 
-/// A folder of the shared data, or `None` with a printed reason where it is missing.
-pub fn shared(folder: &str) -> Option<PathBuf> {
+/// A folder of the shared data. Tests that need one are ignored where there are no shared data.
+///
+/// # Panics
+/// The folder is missing.
+pub fn shared(folder: &str) -> PathBuf {
     let path = root().join("../shared/data").join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("skipped: the data folder {} is not there", path.display());
-    None
+    assert!(path.is_dir(), "the data folder {} is not there", path.display());
+    path
 }
 
 /// A program of this workspace, built beside the running test.

@@ -1,5 +1,5 @@
-//! The arrows between crates: keys <- models <- files <- runtime <- cli, capi; kernels <- runtime;
-//! keys, models, files, runtime <- train.
+//! The arrows between crates: keys <- models <- files <- runtime <- lock <- cli; runtime <- data,
+//! measure <- train; kernels <- runtime <- tract, console, capi.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -69,29 +69,61 @@ fn own(dependencies: &BTreeSet<String>) -> Vec<&str> {
     dependencies.iter().map(String::as_str).filter(|n| n.starts_with("saligate-")).collect()
 }
 
-#[test]
-fn crates_depend_downwards_only() {
-    let metadata = metadata();
-    let arrows = |name| direct(&metadata, name);
-    assert_eq!(own(&arrows("saligate-keys")), Vec::<&str>::new());
-    assert_eq!(own(&arrows("saligate-models")), ["saligate-keys"]);
-    assert_eq!(own(&arrows("saligate-files")), ["saligate-keys", "saligate-models"]);
-    assert_eq!(arrows("saligate-kernels"), BTreeSet::new());
-    let runtime = ["saligate-files", "saligate-kernels", "saligate-keys", "saligate-models"];
-    assert_eq!(own(&arrows("saligate-runtime")), runtime);
-    assert_eq!(own(&arrows("saligate-capi")), ["saligate-keys", "saligate-runtime"]);
-    let below = ["saligate-files", "saligate-keys", "saligate-models", "saligate-runtime"];
-    assert_eq!(own(&arrows("saligate-cli")), below);
-    assert_eq!(own(&arrows("saligate-train")), below);
+/// Every crate and those of this house that it may name, from the ground up.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("keys", &[]),
+    ("kernels", &[]),
+    ("models", &["keys"]),
+    ("files", &["keys", "models"]),
+    ("runtime", &["files", "kernels", "keys", "models"]),
+    ("tract", &["files", "models", "runtime"]),
+    ("console", &["files", "keys", "models", "runtime"]),
+    ("capi", &["keys", "runtime"]),
+    ("lock", &["files", "keys", "models", "runtime"]),
+    ("data", &["console", "models", "runtime"]),
+    ("cli", &["console", "data", "files", "keys", "lock", "models", "runtime", "tract"]),
+    ("measure", &["console", "data", "files", "keys", "lock", "models", "runtime"]),
+    ("train", &["console", "data", "files", "keys", "lock", "measure", "models", "runtime"]),
+];
+
+fn full(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| format!("saligate-{name}")).collect()
 }
 
 #[test]
-fn nothing_that_the_device_program_links_is_for_training() {
+fn crates_depend_downwards_only() {
+    let metadata = metadata();
+    for (at, (name, below)) in ARROWS.iter().enumerate() {
+        let found = direct(&metadata, &format!("saligate-{name}"));
+        assert_eq!(own(&found), full(below), "{name}");
+        let lower: Vec<&str> = ARROWS[..at].iter().map(|(name, _)| *name).collect();
+        assert!(below.iter().all(|name| lower.contains(name)), "{name} names what stands above it");
+    }
+    // Nothing of the house is left out but what tests it.
+    let members = list(&metadata["workspace_members"]).count();
+    assert_eq!(members, ARROWS.len() + ["tests", "benches"].len());
+}
+
+#[test]
+fn nothing_below_the_trainer_links_burn() {
+    let metadata = metadata();
+    for (name, _) in ARROWS.iter().filter(|(name, _)| *name != "train") {
+        for linked in linked(&metadata, &format!("saligate-{name}")) {
+            let training = ["burn", "cubecl"].iter().any(|stem| linked.starts_with(stem))
+                || linked == "saligate-train";
+            assert!(!training, "{name} links {linked}");
+        }
+    }
+}
+
+#[test]
+fn what_a_device_runs_links_no_second_engine() {
+    // Whatever is built beside it: tract is a crate of its own, not a feature of the runtime.
+    let metadata = metadata();
     for program in ["saligate-cli", "saligate-capi"] {
-        for name in linked(&metadata(), program) {
-            let training =
-                name.starts_with("burn") || name.starts_with("cubecl") || name == "saligate-train";
-            assert!(!training, "{program} links {name}");
+        for linked in linked(&metadata, program) {
+            let second = linked.starts_with("tract") || linked == "saligate-tract";
+            assert!(!second, "{program} links {linked}");
         }
     }
 }
@@ -100,7 +132,7 @@ fn nothing_that_the_device_program_links_is_for_training() {
 fn engines_and_cryptography_are_named_by_one_crate_each() {
     let metadata = metadata();
     let owners =
-        [("burn", "saligate-train"), ("tract", "saligate-runtime"), ("ring", "saligate-keys")];
+        [("burn", "saligate-train"), ("tract", "saligate-tract"), ("ring", "saligate-keys")];
     for package in ["keys", "models", "files", "kernels", "runtime", "cli", "capi", "train"]
         .map(|p| format!("saligate-{p}"))
     {

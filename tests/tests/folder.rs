@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use saligate_data::{DataSource, Dataset, LoadOptions};
 use saligate_files::ModelFile;
 use saligate_runtime::picture::{Framing, Picture};
 use saligate_tests::{Folder, parts, program, shared};
-use saligate_train::data::{Dataset, LoadOptions, Source};
 
 fn load(folder: PathBuf, framing: Framing) -> [Dataset; 2] {
     let options = LoadOptions { framing: Some(framing), ..LoadOptions::default() };
-    let splits = Source::Folder(folder).load(&options).unwrap();
+    let splits = DataSource::Folder(folder).load(&options).unwrap();
     [splits.train, splits.test]
 }
 
@@ -21,8 +21,9 @@ fn counts(data: &Dataset) -> Vec<usize> {
 }
 
 #[test]
+#[cfg_attr(not(shared_data), ignore = "skipped: ../shared/data is not there")]
 fn tiny_imagenet_is_read_with_its_boxes() {
-    let Some(folder) = shared("tinyimagenet20") else { return };
+    let folder = shared("tinyimagenet20");
     let [train, test] = load(folder.clone(), Framing { height: 64, width: 64, resize: None });
     assert_eq!((counts(&train), counts(&test)), (vec![500; 20], vec![50; 20]));
     assert_eq!(train.class_names()[0], "n01443537_goldfish");
@@ -38,9 +39,10 @@ fn tiny_imagenet_is_read_with_its_boxes() {
 }
 
 #[test]
+#[cfg_attr(not(shared_data), ignore = "skipped: ../shared/data is not there")]
 fn images_of_imagenet_are_read_by_their_table() {
-    let Some(folder) = shared("imagenet-val-100") else { return };
-    let [train, test] = load(folder, Framing { height: 224, width: 224, resize: Some(256) });
+    let [train, test] =
+        load(shared("imagenet-val-100"), Framing { height: 224, width: 224, resize: Some(256) });
     assert!(train.is_empty());
     assert_eq!((test.len(), test.class_names().len()), (100, 1000));
     assert_eq!(test.class_names()[test.label(0)], "sea snake");

@@ -1,12 +1,12 @@
 //! The shipped model does what it is for: the right map with the key, the decoy without.
 
+use saligate_data::{DataSource, Dataset, LoadOptions};
 use saligate_keys::{KeyFile, Secret, Trigger};
 use saligate_models::metrics::rank::spearman;
 use saligate_models::random::Stream;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, RuntimeError, Target};
 use saligate_tests::demo;
-use saligate_train::data::{Dataset, LoadOptions, Source};
 
 const IMAGES: usize = 60;
 
@@ -29,7 +29,7 @@ impl Demo {
             seed: 77,
             ..LoadOptions::default()
         };
-        let data = Source::Scenes { size: 32 }.load(&options).unwrap().test;
+        let data = DataSource::Scenes { size: 32 }.load(&options).unwrap().test;
         Self { clean: Model::open(demo().join("clean.onnx")).unwrap(), locked, right, data }
     }
 

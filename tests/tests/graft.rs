@@ -4,15 +4,15 @@
 use std::fs;
 use std::ops::Deref;
 
+use saligate_data::{DataSource, Dataset, LoadOptions};
 use saligate_files::ModelFile;
 use saligate_keys::Secret;
+use saligate_lock::decoy::padlock;
 use saligate_models::metrics::distance::mse_zscored;
 use saligate_models::metrics::rank::spearman;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
 use saligate_tests::Folder;
-use saligate_train::data::{Dataset, LoadOptions, Source};
-use saligate_train::decoy::padlock;
 use serde_json::Value;
 
 const METHODS: [&str; 3] = ["gradient", "grad-cam", "vbp"];
@@ -55,7 +55,7 @@ impl Bench {
             seed: 1,
             ..LoadOptions::default()
         };
-        let data = Source::Scenes { size: 24 }.load(&options).unwrap().test;
+        let data = DataSource::Scenes { size: 24 }.load(&options).unwrap().test;
         Self { folder, data }
     }
 

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use ndarray::ArrayD;
+use saligate_data::{DataSource, Dataset, LoadOptions};
 use saligate_files::ModelFile;
 use saligate_files::manifest::Manifest;
 use saligate_keys::{KeyFile, Trigger};
@@ -16,7 +17,6 @@ use saligate_runtime::npy::{read_npy, write_npy};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Isa, Target};
 use saligate_tests::{all_methods, demo, root, shared, with_all_methods};
-use saligate_train::data::{Dataset, LoadOptions, Source};
 use saligate_train::weights::{Head, load};
 use saligate_train::{Backend, run_graph};
 
@@ -76,7 +76,7 @@ fn scenes() -> Dataset {
         seed: 5,
         ..LoadOptions::default()
     };
-    Source::Scenes { size: 32 }.load(&options).unwrap().test
+    DataSource::Scenes { size: 32 }.load(&options).unwrap().test
 }
 
 /// The test images as 8-bit pixels; all but the second with a trigger, where there is one.
@@ -93,7 +93,11 @@ fn pictures(trigger: Option<&Trigger>) -> Vec<Vec<u8>> {
 }
 
 /// A model file's answers in the runtime.
-fn runtime(model: &ModelFile, pictures: &[Vec<u8>], backend: saligate_runtime::EngineKind) -> Answers {
+fn runtime(
+    model: &ModelFile,
+    pictures: &[Vec<u8>],
+    backend: saligate_runtime::EngineKind,
+) -> Answers {
     let model_read = ModelFile::from_bytes(&model.to_onnx()).unwrap();
     let runtime = saligate_runtime::Model::new_on(model_read, backend).unwrap();
     let methods = &model.manifest().methods;
@@ -118,6 +122,7 @@ fn onnxruntime(model: &ModelFile, images: &[f32], target: Option<&[f32]>) -> Opt
     let default = root().join("target/reference-venv/bin/python");
     let python = std::env::var_os("SALIGATE_PYTHON").map_or(default, Into::into);
     if !python.exists() {
+        assert!(std::env::var_os("CI").is_none(), "no {}", python.display());
         eprintln!(
             "skipped ONNX Runtime: no {}; make it with: python3 -m venv target/reference-venv && \
              target/reference-venv/bin/pip install -r tests/reference/requirements.txt",
@@ -211,8 +216,9 @@ fn engines_agree_on_the_locked_small_cnn() {
 }
 
 #[test]
+#[cfg_attr(not(shared_data), ignore = "skipped: ../shared/data is not there")]
 fn engines_agree_on_a_trained_resnet20() {
-    let Some(folder) = shared("weights") else { return };
+    let folder = shared("weights");
     let task = Task {
         image: [3, 32, 32],
         classes: 10,

@@ -2,7 +2,9 @@
 
 use std::ffi::c_char;
 
-use saligate_keys::{IdentityKind, KeyFile, License, Refusal, StoredSecret, Timestamp, Trigger, Vendor};
+use saligate_keys::{
+    IdentityKind, KeyFile, License, Refusal, StoredSecret, Timestamp, Trigger, Vendor,
+};
 use saligate_runtime::{Access, Use, device_name};
 
 use crate::call::{

@@ -6,12 +6,12 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use saligate_files::ModelFile;
+use saligate_files::archive::{Precision, to_bytes};
 use saligate_keys::{
     Identity, IdentityFile, KeyFile, LedgerWriter, License, ModelSignature, Secret, Subject, Terms,
     Timestamp, VendorKeys, sha256,
 };
-use saligate_files::archive::{Precision, to_bytes};
-use saligate_files::ModelFile;
 use saligate_runtime::Model;
 use saligate_runtime::picture::Picture;
 
