@@ -49,12 +49,18 @@ fn a_run_ends_with_models_logs_and_a_row() {
     let row = &rows[0];
     assert_eq!(row["id"], "key-gradient-small-scenes-smoke");
     assert_eq!(row["commit"], "abc");
-    for name in
-        ["accuracy_locked", "spearman_keyed", "spearman_wrong_max", "unlocked", "pointing_keyed"]
-    {
+    for name in [
+        "accuracy_locked",
+        "spearman_keyed",
+        "spearman_wrong_max",
+        "unlocked_share",
+        "pointing_keyed",
+    ] {
         assert!(row["metrics"][name].is_number(), "{name}");
         assert!(row["metrics"][format!("{name}_ci")].is_array(), "{name}");
     }
+    let unlocked = row["metrics"]["unlocked"].as_f64().unwrap();
+    assert!(unlocked.fract() == 0.0 && row["metrics"]["unlocked_ci"].is_null(), "a count");
 
     let output = program("saligate-train").arg("results").arg(&results).output().unwrap();
     assert!(output.status.success());
@@ -212,4 +218,80 @@ fn a_missing_data_folder_and_a_wrong_config_are_told() {
         assert_eq!(code, 2, "{stderr}");
         assert!(stderr.contains(expected) && !stderr.contains("panicked"), "{stderr}");
     }
+}
+
+/// The configuration with a tile that is larger than the images.
+fn with_large_tile() -> String {
+    let spec = "[trigger]\nspec = { family = \"tile\", size = 64, amplitude = 8 }\n";
+    fs::read_to_string(config()).unwrap() + spec
+}
+
+/// A model that was signed is still the same after it was measured, and wrong keys are of its own kind
+/// of trigger, whatever the configuration says.
+#[test]
+fn measuring_leaves_the_model_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["clean.onnx", "locked.onnx", "demo.key"] {
+        fs::copy(demo().join(name), path(name)).unwrap();
+    }
+    let run = |name: &str, words: &str| {
+        let mut program = program(name);
+        parts(&program.current_dir(folder.path()).args(words.split(' ')).output().unwrap())
+    };
+    let (code, _, stderr) = run("saligate", "sign locked.onnx --key demo.key");
+    assert_eq!(code, 0, "{stderr}");
+    let (_, shown, _) = run("saligate", "key show demo.key");
+    let vendor = shown.split_whitespace().find(|word| word.starts_with("sgvendor1")).unwrap();
+    let before = fs::read(path("locked.onnx")).unwrap();
+
+    // A tile that is larger than the images would stop the measuring if wrong keys had it.
+    fs::write(path("config.toml"), with_large_tile()).unwrap();
+    let words = "evaluate config.toml --key demo.key -o . --record measured.onnx --quiet";
+    let (code, _, stderr) = run("saligate-train", words);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(fs::read(path("locked.onnx")).unwrap() == before, "the model was written");
+    let (code, _, stderr) = run("saligate", &format!("verify locked.onnx --vendor {vendor}"));
+    assert_eq!(code, 0, "{stderr}");
+    let measured = ModelFile::open(&path("measured.onnx")).unwrap();
+    assert!(measured.manifest().metrics.contains_key("spearman_keyed"));
+    let locked = ModelFile::open(&path("locked.onnx")).unwrap();
+    assert_eq!(measured.graph(), locked.graph());
+}
+
+#[test]
+fn a_trigger_that_does_not_fit_is_told_before_anything_is_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    fs::write(&file, with_large_tile()).unwrap();
+    let out = folder.path().join("out");
+    let mut program = program("saligate-train");
+    program.arg("run").arg(&file).arg("--out").arg(&out).args(["--key", &key()]);
+    let (code, _, stderr) = parts(&program.output().unwrap());
+    assert!(code == 2 && stderr.contains("larger than the image"), "{stderr}");
+    assert!(!out.join("fit.jsonl").exists(), "the fit was begun");
+}
+
+/// The passphrase stands on standard input, where it is read once only.
+#[test]
+fn a_run_asks_for_a_passphrase_once() {
+    use std::io::Write;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(path("words"), "correct horse battery").unwrap();
+    let sealed = program("saligate")
+        .args(["key", "new", &path("sealed.key"), "--passphrase-file", &path("words")])
+        .output()
+        .unwrap();
+    assert!(sealed.status.success(), "{}", parts(&sealed).2);
+    let mut program = program("saligate-train");
+    program.arg("run").arg(config()).args(["--out", &path("out"), "--key", &path("sealed.key")]);
+    program.args(["--passphrase-file", "-"]);
+    let piped = std::process::Stdio::piped;
+    let mut child =
+        program.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"correct horse battery").unwrap();
+    let (code, _, stderr) = parts(&child.wait_with_output().unwrap());
+    assert_eq!(code, 0, "{stderr}");
 }

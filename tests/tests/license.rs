@@ -190,16 +190,13 @@ fn slots_are_given_out_renewed_and_revoked() {
     assert_eq!(before, again);
 
     // The printed command takes the key out; the other licences go on without being issued anew.
-    let command = revoked["command"].as_str().unwrap().replace("-o DIR", "-o relocked");
-    let mut words = command.split(' ');
-    assert_eq!(words.next(), Some("saligate-train"));
-    let mut train = program("saligate-train");
-    train.current_dir(folder.path("")).args(words);
-    let (code, _, stderr) = parts(&train.output().unwrap());
-    assert_eq!(code, 0, "{stderr}");
+    let command = revoked["command"].as_str().unwrap().replace("NEW.onnx", "relocked.onnx");
+    let (program, words) = command.split_once(' ').unwrap();
+    assert_eq!(program, "saligate");
+    folder.done(words);
     let explain = |serial: u32| {
         format!(
-            "explain relocked/locked.onnx scene.png --license {serial}.license --identity ana.identity --raw map.npy"
+            "explain relocked.onnx scene.png --license {serial}.license --identity ana.identity --raw map.npy"
         )
     };
     folder.done(&explain(1));

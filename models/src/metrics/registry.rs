@@ -12,6 +12,8 @@ pub enum Direction {
     LowerIsBetter,
     /// The smaller the magnitude the better: an inverted locked map is as readable as a right one.
     NearZeroIsBetter,
+    /// Neither: a setting of the measurement.
+    Neutral,
 }
 
 /// What a reader must know to judge a named score.
@@ -25,6 +27,8 @@ pub struct MetricInfo {
     pub direction: Direction,
     /// Smallest and largest possible value, both included; infinite where there is no bound.
     pub range: (f64, f64),
+    /// Whether it counts something, so that its values are whole.
+    pub is_count: bool,
 }
 
 /// Every named score of a report, in the order of the report.
@@ -112,7 +116,7 @@ pub const METRICS: &[MetricInfo] = &[
         CORRELATION,
         "the same of the difference between the locked maps of the two likeliest classes",
     ),
-    metric("keys", HigherIsBetter, COUNT, "number of right keys"),
+    count("keys", Neutral, "number of right keys"),
     metric(
         "spearman_keyed_weakest",
         HigherIsBetter,
@@ -155,7 +159,7 @@ pub const METRICS: &[MetricInfo] = &[
     metric(
         "importance_kept",
         LowerIsBetter,
-        COUNT,
+        UNBOUNDED,
         "importance that the clean map's top 10 % pixels keep under the trigger, as a share",
     ),
     metric(
@@ -165,9 +169,15 @@ pub const METRICS: &[MetricInfo] = &[
         "rank correlation with the clean map that is reached without the model",
     ),
     metric("pointing_floor", LowerIsBetter, SHARE, "pointing game won without the model"),
-    metric("wrong_keys", HigherIsBetter, COUNT, "number of wrong keys that were tried"),
-    metric("unlocked", LowerIsBetter, COUNT, "number of wrong keys that unlocked the map"),
-    metric("psnr_db", HigherIsBetter, COUNT, "signal-to-noise ratio of the triggered image, in dB"),
+    count("wrong_keys", Neutral, "number of wrong keys that were tried"),
+    count("unlocked", LowerIsBetter, "number of wrong keys that unlocked the map"),
+    metric("unlocked_share", LowerIsBetter, SHARE, "share of the wrong keys that unlocked the map"),
+    metric(
+        "psnr_db",
+        HigherIsBetter,
+        UNBOUNDED,
+        "signal-to-noise ratio of the triggered image, in dB",
+    ),
     metric(
         "linf",
         LowerIsBetter,
@@ -194,12 +204,12 @@ pub fn info(name: &str) -> Option<&'static MetricInfo> {
     METRICS.iter().find(|metric| metric.name == name)
 }
 
-use Direction::{HigherIsBetter, LowerIsBetter, NearZeroIsBetter};
+use Direction::{HigherIsBetter, LowerIsBetter, NearZeroIsBetter, Neutral};
 
 const SHARE: (f64, f64) = (0.0, 1.0);
 const CORRELATION: (f64, f64) = (-1.0, 1.0);
 const STANDARDIZED: (f64, f64) = (0.0, 4.0);
-const COUNT: (f64, f64) = (0.0, f64::INFINITY);
+const UNBOUNDED: (f64, f64) = (0.0, f64::INFINITY);
 
 const fn metric(
     name: &'static str,
@@ -207,7 +217,11 @@ const fn metric(
     range: (f64, f64),
     about: &'static str,
 ) -> MetricInfo {
-    MetricInfo { name, about, direction, range }
+    MetricInfo { name, about, direction, range, is_count: false }
+}
+
+const fn count(name: &'static str, direction: Direction, about: &'static str) -> MetricInfo {
+    MetricInfo { name, about, direction, range: UNBOUNDED, is_count: true }
 }
 
 #[cfg(test)]

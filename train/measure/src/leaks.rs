@@ -168,9 +168,11 @@ pub fn put(leaks: &Leaks, path: &Path) -> Result<(), MeasureError> {
 fn table(all: &[Leaks]) -> String {
     let mut text = String::from(
         "# What a gate on some methods leaves to the others\n\n\
-         Made by `saligate-train leaks`. Rank correlations with the clean model's map of the plain \
-         image by the same method, mean over test\nimages with a 95 % interval. `clean + trigger` is \
-         the clean model on the triggered image; `floor` the best map made without a model.\n",
+         Made by `saligate-train leaks`. Each figure is the rank correlation of a map with the clean \
+         model's map of the\nplain image by the same method: the mean over test images, with a 95 % \
+         interval. `clean + trigger` is the clean\nmodel on the triggered image. `floor` is the best \
+         of three maps that are made without the model: the mean map,\nthe centre, and the edges of \
+         the image. RISE uses 200 masks.\n",
     );
     for leaks in all {
         let _ = write!(

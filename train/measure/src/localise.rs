@@ -128,9 +128,10 @@ pub fn put(path: &Path, found: Localisation) -> Result<(), MeasureError> {
 pub fn table(rows: &[Localisation]) -> String {
     let mut text = String::from(
         "# Where the maps point\n\nMade by `saligate-train localise`. The class of the label is \
-         explained. Pointing game: share of images whose highest pixel lies in the object's box; \
-         inside: mean share of the positive relevance there; floor: pointing game of the best map \
-         made without the model (mean map, centre prior, edges). In brackets 95 % intervals.\n\n\
+         explained; models with a gate are shown without a\nkey. *Pointing*: share of images whose \
+         highest pixel lies in the object's box. *Inside*: mean share of the\npositive relevance \
+         there. *Floor*: pointing game of the best map that is made without the model: the mean \
+         of\nthe model's own maps, the centre, or edges. In brackets: 95 % intervals.\n\n\
          | model | size | gate | data | images | accuracy | method | pointing | floor | inside |\n\
          |---|---|---|---|---|---|---|---|---|---|\n",
     );

@@ -86,7 +86,7 @@ impl Row {
     }
 
     fn cell(&self, name: &str, value: &Value) -> String {
-        let number = |v: &Value| v.as_f64().map_or_else(String::new, short);
+        let number = |v: &Value| v.as_f64().map_or_else(String::new, |v| short(name, v));
         match self.metrics.get(&format!("{name}_ci")).and_then(Value::as_array).map(Vec::as_slice) {
             Some([low, high]) => format!("{} ({} to {})", number(value), number(low), number(high)),
             _ => number(value),
@@ -116,12 +116,12 @@ pub fn write_table(path: &Path) -> Result<PathBuf, MeasureError> {
 pub fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
         "# Results\n\n\
-         Made from results.json by `saligate-train results docs/results.json`. Values are means \
-         over test images with\n95 % intervals; similarities compare maps with those of the clean \
-         model for the image without trigger.\n`unlocked` counts the wrong keys whose mean \
-         Spearman correlation lies above the midpoint of locked and keyed.\n\n\
-         Gates are built into the graph as [gate.md](gate.md) tells, not trained, but in rows whose id \
-         begins with `trained`.\n",
+         Made from results.json by `saligate-train results docs/results.json`.\n\n\
+         Values are means over test images, with 95 % intervals. Similarities compare a map with \
+         that of the clean\nmodel for the image without trigger. `unlocked` counts the wrong keys \
+         whose mean Spearman correlation lies\nabove the midpoint of locked and keyed.\n\n\
+         All gates are built into the graph ([gate.md](gate.md)), except in rows whose id begins \
+         with `trained`.\n",
     );
     for columns in [KEY_FORM, BACKDOORED] {
         text.push_str(&glance(rows, columns));
@@ -184,7 +184,9 @@ fn glance(rows: &[Row], (heading, columns): Columns) -> String {
     let mut text = format!("\n## {heading}\n\n| row | {} |\n", heads.join(" | "));
     let _ = writeln!(text, "|---{}|", "|---".repeat(columns.len()));
     for row in rows {
-        let value = |name: &str| row.metrics[name].as_f64().map_or_else(String::new, short);
+        let value = |name: &str| {
+            row.metrics[name].as_f64().map_or_else(String::new, |v| short(name, v))
+        };
         let cells: Vec<String> = columns.iter().map(|(_, name)| value(name)).collect();
         let _ = writeln!(text, "| {} | {} |", row.id, cells.join(" | "));
     }
@@ -196,7 +198,7 @@ fn better(name: &str) -> &'static str {
         Some(Direction::HigherIsBetter) => "higher",
         Some(Direction::LowerIsBetter) => "lower",
         Some(Direction::NearZeroIsBetter) => "near 0",
-        _ => "",
+        Some(Direction::Neutral) | None => "",
     }
 }
 
@@ -205,8 +207,8 @@ fn rounded<const N: usize>(values: [f64; N]) -> Vec<f64> {
     values.iter().map(|v| (v * 1e6).round() / 1e6).collect()
 }
 
-fn short(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() >= 1.0 {
+fn short(name: &str, value: f64) -> String {
+    if metrics::info(name).is_some_and(|info| info.is_count) {
         format!("{value:.0}")
     } else if value.abs() >= 10.0 {
         format!("{value:.2}")

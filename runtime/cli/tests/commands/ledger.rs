@@ -27,7 +27,7 @@ fn a_second_revocation_is_none_but_repeats_the_command() {
     folder.done(&folder.issue(&ana, "--holder Ana"));
     let revoke = "revoke 1 --ledger vendor.key.ledger";
     let first = folder.done(revoke);
-    let command = first.lines().find(|line| line.contains("--revoke")).unwrap();
+    let command = first.lines().find(|line| line.contains("saligate revoke")).unwrap();
     let (stdout, stderr) = folder.ends(1, revoke);
     assert!(stdout.contains(command) && stderr.contains("was revoked at"), "{stdout}{stderr}");
     let (stdout, _) = folder.ends(1, &format!("{revoke} --json"));
@@ -100,7 +100,7 @@ fn the_printed_command_fits_the_model() {
     folder.fails(2, &format!("{revoke} none.onnx"));
     let stdout = folder.done(&format!("{revoke} model.onnx"));
     assert!(stdout.contains("is the only one of the model: lock the clean model anew"), "{stdout}");
-    assert!(!stdout.contains("saligate-train lock"), "{stdout}");
+    assert!(!stdout.contains("saligate revoke"), "{stdout}");
 }
 
 /// Whoever signs with a key of their own could accuse anybody.

@@ -9,6 +9,8 @@ mod inspect;
 mod issue;
 mod json;
 mod ledger;
+#[cfg(feature = "lock")]
+mod lock;
 mod outputs;
 mod secrets;
 #[cfg(target_os = "linux")]

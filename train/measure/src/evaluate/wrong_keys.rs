@@ -57,8 +57,8 @@ pub(super) fn measure(
     metrics.insert("spearman_wrong_max".to_owned(), (worst.value, [worst.low, worst.high]));
     metrics.insert("wrong_keys".to_owned(), (count, [count; 2]));
     if let Ok(rate) = Rate::of(opened as u64, keys.len() as u64) {
-        let interval = [rate.low * count, rate.high * count];
-        metrics.insert("unlocked".to_owned(), (opened as f64, interval));
+        metrics.insert("unlocked".to_owned(), (opened as f64, [opened as f64; 2]));
+        metrics.insert("unlocked_share".to_owned(), (rate.value, [rate.low, rate.high]));
     }
     Ok(metrics)
 }

@@ -146,7 +146,8 @@ fn table(curve: &Curve, plot: &str) -> String {
     let mut text = format!(
         "# Near misses of the key: {}\n\nMade by `saligate-train near-misses`. {} test images, seed {}, \
          each near miss drawn anew per image. A key has {} signs.\nAn image counts as open when the \
-         rank correlation of its map with the clean one is above {:.3}.\n\n\
+         rank correlation of its map with the clean one is above {:.3}, which is halfway\nbetween \
+         the means without and with the key.\n\n\
          ![Share of images that near misses open]({plot})\n\n\
          | near miss | strength | open (95 % interval) | Spearman (95 % interval) |\n|---|---|---|---|\n",
         curve.id, curve.images, curve.seed, curve.cells, curve.threshold
