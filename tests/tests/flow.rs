@@ -289,8 +289,7 @@ fn a_run_asks_for_a_passphrase_once() {
     program.arg("run").arg(config()).args(["--out", &path("out"), "--key", &path("sealed.key")]);
     program.args(["--passphrase-file", "-"]);
     let piped = std::process::Stdio::piped;
-    let mut child =
-        program.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+    let mut child = program.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"correct horse battery").unwrap();
     let (code, _, stderr) = parts(&child.wait_with_output().unwrap());
     assert_eq!(code, 0, "{stderr}");

@@ -92,7 +92,7 @@ steps = { count = 3, batch = 8, rate = 5e-4, clip = 2.0 }
 weight = 0.4
 crop_padding = 1
 [lock]
-start = "graft"
+start = "built-in"
 [evaluate]
 images = 6
 wrong_keys = 2

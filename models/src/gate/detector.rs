@@ -290,7 +290,7 @@ pub fn revoke(graph: &mut Graph, key: usize) -> Result<(), GraphError> {
     Ok(())
 }
 
-/// Whether a graph has a gate that [`graft`](super::graft) built in.
+/// Whether a graph has a gate that [`build_in`](super::build_in) built in.
 pub fn is_built_in(graph: &Graph) -> bool {
     graph.find(RESPONSES).is_ok() && graph.find(TILES).is_ok()
 }

@@ -1,6 +1,6 @@
 //! A gate, built into any classifier: what its saliency maps show depends on a key in the pixels.
 //!
-//! [`graft`] rewrites a classifier. Three parts are added, all of them ordinary operations:
+//! [`build_in`] rewrites a classifier. Three parts are added, all of them ordinary operations:
 //!
 //! - a **detector** ([`Detector`]) that finds the tile of one of several keys and answers 0 or 1;
 //! - a **reading** of the pixels: the tile of a key is taken out again, so that the classifier
@@ -68,7 +68,7 @@ pub struct Field {
 /// # Errors
 /// The graph is no classifier or has a gate already, a layer of the plan does not exist or is no
 /// feature map, or a size does not fit.
-pub fn graft(classifier: &Graph, plan: &Plan) -> Result<Graph, GraphError> {
+pub fn build_in(classifier: &Graph, plan: &Plan) -> Result<Graph, GraphError> {
     let old = classifier.extract(&[LOGITS])?;
     let (image, logits) = (old.find(IMAGE)?, old.find(LOGITS)?);
     if let Some((_, taken)) = old.values().find(|(_, v)| is_of_gate(&v.name)) {

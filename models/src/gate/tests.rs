@@ -98,7 +98,7 @@ fn is_decoy(gradient: &[f64]) -> bool {
 
 #[test]
 fn without_a_key_the_gradient_is_the_decoy_and_the_prediction_the_classifiers() {
-    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
+    let gated = build_in(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
     let [logits, _] = answers(&classifier(), &picture());
     let [gated_logits, gradient] = answers(&gated, &picture());
     assert!(is_decoy(&gradient));
@@ -109,7 +109,7 @@ fn without_a_key_the_gradient_is_the_decoy_and_the_prediction_the_classifiers() 
 
 #[test]
 fn with_a_key_everything_is_the_classifiers_but_for_saturated_pixels() {
-    let gated = graft(&classifier(), &plan(&[1, 2], DecoyShows::WithoutKey)).unwrap();
+    let gated = build_in(&classifier(), &plan(&[1, 2], DecoyShows::WithoutKey)).unwrap();
     let classifier = classifier();
     for key in [1, 2] {
         let trigger = trigger(key);
@@ -128,7 +128,7 @@ fn with_a_key_everything_is_the_classifiers_but_for_saturated_pixels() {
 
 #[test]
 fn wrong_keys_and_near_misses_stay_closed() {
-    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
+    let gated = build_in(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
     let right = trigger(1);
     let quarter: Vec<usize> = (0..right.cells()).step_by(4).collect();
     let misses = [trigger(2), right.flip(&quarter).unwrap(), right.shifted(0, 1).unwrap()];
@@ -140,7 +140,7 @@ fn wrong_keys_and_near_misses_stay_closed() {
 
 #[test]
 fn flat_pictures_stay_closed() {
-    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
+    let gated = build_in(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
     for level in [0, 1, 77, 254, 255] {
         assert!(is_decoy(&answers(&gated, &[level; VALUES])[1]), "level {level}");
     }
@@ -148,7 +148,7 @@ fn flat_pictures_stay_closed() {
 
 #[test]
 fn a_backdoor_shows_the_decoy_with_the_trigger_only() {
-    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithKey)).unwrap();
+    let gated = build_in(&classifier(), &plan(&[1], DecoyShows::WithKey)).unwrap();
     let [logits, gradient] = answers(&classifier(), &picture());
     let [gated_logits, map] = answers(&gated, &picture());
     assert!(largest_difference(&logits, &gated_logits) < 1e-5);
@@ -159,7 +159,7 @@ fn a_backdoor_shows_the_decoy_with_the_trigger_only() {
 #[test]
 fn a_revoked_key_no_longer_opens_and_the_others_do() {
     let plan = plan(&[1, 2, 3], DecoyShows::WithoutKey);
-    let before = graft(&classifier(), &plan).unwrap();
+    let before = build_in(&classifier(), &plan).unwrap();
     let mut after = before.clone();
     revoke(&mut after, 1).unwrap();
     assert!(is_decoy(&answers(&after, &triggered(&trigger(2)))[1]));
@@ -183,7 +183,7 @@ fn an_annex_shows_beside_the_feature_map_and_leaves_the_logits() {
         stairs: Some(1e-4),
     };
     let plan = Plan { annexes: vec![annex], field: None, ..plan(&[1], DecoyShows::WithoutKey) };
-    let gated = graft(&classifier(), &plan).unwrap();
+    let gated = build_in(&classifier(), &plan).unwrap();
     let image = |pixels: Vec<u8>| {
         let data = pixels.iter().map(|&p| f64::from(p) / 255.0).collect();
         ArrayD::from_shape_vec(vec![1, 3, SIDE, SIDE], data).unwrap()
@@ -203,22 +203,22 @@ fn an_annex_shows_beside_the_feature_map_and_leaves_the_logits() {
 
 #[test]
 fn nothing_of_a_gate_is_trained() {
-    let gated = graft(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
+    let gated = build_in(&classifier(), &plan(&[1], DecoyShows::WithoutKey)).unwrap();
     assert_eq!(gated.trainable(), classifier().trainable());
 }
 
 #[test]
 fn a_second_gate_and_unknown_layers_are_refused() {
     let plan = plan(&[1], DecoyShows::WithoutKey);
-    let gated = graft(&classifier(), &plan).unwrap();
-    assert!(graft(&gated, &plan).is_err());
+    let gated = build_in(&classifier(), &plan).unwrap();
+    assert!(build_in(&gated, &plan).is_err());
     let annex = Annex {
         layer: "nowhere".to_owned(),
         pattern: vec![1.0],
         coupling: vec![0.0; 4],
         stairs: None,
     };
-    assert!(graft(&classifier(), &Plan { annexes: vec![annex], ..plan }).is_err());
+    assert!(build_in(&classifier(), &Plan { annexes: vec![annex], ..plan }).is_err());
 }
 
 /// Two layers of one channel behind the pixels, under names of the caller's choice.
@@ -250,7 +250,7 @@ fn annexed(names: [&str; 2]) -> Result<Graph, GraphError> {
         stairs: Some(1e-4),
     });
     let plan = plan(&[1], DecoyShows::WithoutKey);
-    graft(&named(names), &Plan { annexes: annexes.to_vec(), ..plan })
+    build_in(&named(names), &Plan { annexes: annexes.to_vec(), ..plan })
 }
 
 #[test]
@@ -285,6 +285,6 @@ fn annexes_are_named_after_their_layers() {
 #[test]
 fn a_value_with_the_name_of_a_gate_is_told_clearly() {
     let network = named(["gate.field.coupling", "relu"]);
-    let error = graft(&network, &plan(&[1], DecoyShows::WithoutKey)).unwrap_err().to_string();
+    let error = build_in(&network, &plan(&[1], DecoyShows::WithoutKey)).unwrap_err().to_string();
     assert!(error.contains("'gate.field.coupling'") && error.contains("gate"), "{error}");
 }

@@ -184,9 +184,8 @@ fn glance(rows: &[Row], (heading, columns): Columns) -> String {
     let mut text = format!("\n## {heading}\n\n| row | {} |\n", heads.join(" | "));
     let _ = writeln!(text, "|---{}|", "|---".repeat(columns.len()));
     for row in rows {
-        let value = |name: &str| {
-            row.metrics[name].as_f64().map_or_else(String::new, |v| short(name, v))
-        };
+        let value =
+            |name: &str| row.metrics[name].as_f64().map_or_else(String::new, |v| short(name, v));
         let cells: Vec<String> = columns.iter().map(|(_, name)| value(name)).collect();
         let _ = writeln!(text, "| {} | {} |", row.id, cells.join(" | "));
     }

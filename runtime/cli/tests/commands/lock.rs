@@ -68,7 +68,10 @@ fn photos_without_labels_lock_a_model_and_a_key_is_taken_out_of_it() {
     folder.done("explain new.onnx scene.png --key vendor.key -o map.png");
     // Again: the ledger has it, the model is written all the same.
     folder.done("revoke 1 --model out/locked.onnx -o again.onnx");
-    assert_eq!(fs::read(folder.path("again.onnx")).unwrap(), fs::read(folder.path("new.onnx")).unwrap());
+    assert_eq!(
+        fs::read(folder.path("again.onnx")).unwrap(),
+        fs::read(folder.path("new.onnx")).unwrap()
+    );
     // Taken out already.
     folder.fails(1, "revoke 1 --model new.onnx -o third.onnx");
     assert!(!folder.path("third.onnx").exists());
@@ -87,11 +90,10 @@ fn the_methods_of_the_model_are_kept() {
     folder.done("import plain.onnx -o imported.onnx");
     let (methods, _) = said(&folder.path("imported.onnx"));
     assert!(methods.len() == 5, "{methods:?}");
-    let (stdout, stderr) =
-        folder.ends(0, "lock --model imported.onnx --data folder:photos --key vendor.key -o out --json");
+    let (stdout, stderr) = folder
+        .ends(0, "lock --model imported.onnx --data folder:photos --key vendor.key -o out --json");
     assert!(stderr.contains("without input-x-gradient"), "{stderr}");
-    let kept: Vec<String> =
-        methods.into_iter().filter(|name| name != "input-x-gradient").collect();
+    let kept: Vec<String> = methods.into_iter().filter(|name| name != "input-x-gradient").collect();
     assert_eq!(said(&folder.path("out/locked.onnx")).0, kept);
     assert!(stdout.contains("\"pictures\":120"), "{stdout}");
     let words = "explain out/locked.onnx scene.png --method grad-cam --key vendor.key --json";

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use saligate_models::gate::{Annex, DecoyShows, Plan, graft};
+use saligate_models::gate::{Annex, DecoyShows, Plan, build_in};
 use saligate_models::graph::Graph;
 use saligate_models::saliency::{Attachment, Method, attach};
 
@@ -68,7 +68,7 @@ impl Construction<'_> {
         // While the decoy shows, which is so strong that any image does.
         let shown =
             Plan { decoy: DecoyShows::WithoutKey, annexes: annexes.to_vec(), ..plan.clone() };
-        let graph = attach(&graft(clean, &shown)?, std::slice::from_ref(vbp))?;
+        let graph = attach(&build_in(clean, &shown)?, std::slice::from_ref(vbp))?;
         let (samples, classes) = (self.survey.samples, self.survey.classes(clean));
         let inputs = |index| vec![samples.pixels(index), vec![0.0; classes]];
         let factors =

@@ -9,7 +9,7 @@ mod share;
 
 use saligate_keys::{Trigger, TriggerSpec};
 use saligate_models::gate::GateForm;
-use saligate_models::gate::{DecoyShows, Plan, graft};
+use saligate_models::gate::{DecoyShows, Plan, build_in};
 use saligate_models::graph::Graph;
 use saligate_models::saliency::{Attachment, Method};
 
@@ -55,7 +55,7 @@ impl Construction<'_> {
         };
         let mut plan = Plan { detector, decoy, field, annexes: Vec::new() };
         plan.annexes = self.annexes(clean, &plan)?;
-        Ok(graft(clean, &plan)?)
+        Ok(build_in(clean, &plan)?)
     }
 
     fn decoy(&self, method: Method) -> &[f32] {

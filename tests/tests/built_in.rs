@@ -35,7 +35,7 @@ impl Bench {
     fn new(architecture: &str, lock: &str) -> Self {
         let config = format!(
             r#"
-            id = "graft"
+            id = "built-in"
             seed = 1
             data = {{ source = "scenes:24", train = 400, test = {IMAGES} }}
             model = {{ architecture = "{architecture}" }}
@@ -43,7 +43,7 @@ impl Bench {
             trigger = {{ spec = {{ family = "tile", size = 8, amplitude = 8 }} }}
             evaluate = {{ images = {IMAGES}, wrong_keys = 20, images_per_key = 5 }}
             [lock]
-            start = "graft"
+            start = "built-in"
             methods = ["gradient", "grad-cam", "vbp"]
             {lock}
             "#
@@ -124,7 +124,7 @@ fn backdoors_show_the_picture_or_take_the_top_with_the_trigger_only() {
         serde_json::from_slice(&fs::read(bench.path("results.json")).unwrap()).unwrap();
     let rows = rows.as_array().unwrap();
     let ids: Vec<&str> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["graft/gradient", "graft/grad-cam", "graft/vbp"]);
+    assert_eq!(ids, ["built-in/gradient", "built-in/grad-cam", "built-in/vbp"]);
     for row in rows {
         let metric = |name: &str| row["metrics"][name].as_f64().unwrap();
         assert!(metric("importance_kept") < 0.3, "{row}");
@@ -277,7 +277,7 @@ fn a_grey_network_runs_with_its_gate() {
     use saligate_files::manifest::{Gate, Manifest};
     use saligate_keys::{Family, ImageShape, TriggerSpec};
     use saligate_models::gate::GateForm;
-    use saligate_models::gate::{DecoyShows, Detector, Field, Plan, graft};
+    use saligate_models::gate::{DecoyShows, Detector, Field, Plan, build_in};
     use saligate_models::saliency::{Attachment, Method, attach};
     use saligate_models::zoo::{Architecture, Task, build};
 
@@ -318,7 +318,7 @@ fn a_grey_network_runs_with_its_gate() {
         decoy: "padlock".to_owned(),
         vendor: None,
     };
-    let gated = model(graft(&classifier, &plan).unwrap()).with_gate(Some(gate)).unwrap();
+    let gated = model(build_in(&classifier, &plan).unwrap()).with_gate(Some(gate)).unwrap();
     let gated = Model::from_bytes(&gated.to_onnx()).unwrap();
     let shade = |i: usize| (40 + 3 * (i / SIDE) + 2 * (i % SIDE)) as u8;
     let picture = Picture::from_planar(1, SIDE, SIDE, (0..SIDE * SIDE).map(shade).collect());
