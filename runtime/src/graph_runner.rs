@@ -10,7 +10,7 @@ use saligate_models::graph::Graph;
 use crate::engine::{EngineError, NativeEngine};
 
 /// Runs a graph that need not be a whole model: a part of a network, or one in the making. It has one
-/// input, and may have a second one of the name [`TARGET`](saligate_models::saliency::TARGET).
+/// input, and may have a second one of the name [`TARGET`](saligate_models::names::TARGET).
 ///
 /// The project's own engine computes it, with the best instructions of the processor. Results do
 /// not depend on the number of threads, bit for bit.

@@ -1,5 +1,5 @@
-//! The arrows between crates: keys <- models <- files <- runtime <- lock <- cli; runtime <- data,
-//! measure <- train; kernels <- runtime <- tract, console, capi.
+//! The arrows between crates: keys <- models <- files <- runtime <- console <- data <- measure <- train;
+//! runtime <- lock <- cli, measure; kernels <- runtime <- tract, capi.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -133,9 +133,7 @@ fn engines_and_cryptography_are_named_by_one_crate_each() {
     let metadata = metadata();
     let owners =
         [("burn", "saligate-train"), ("tract", "saligate-tract"), ("ring", "saligate-keys")];
-    for package in ["keys", "models", "files", "kernels", "runtime", "cli", "capi", "train"]
-        .map(|p| format!("saligate-{p}"))
-    {
+    for package in ARROWS.iter().map(|(name, _)| format!("saligate-{name}")) {
         for dependency in direct(&metadata, &package) {
             for (library, owner) in owners {
                 let is = dependency == library || dependency.starts_with(&format!("{library}-"));

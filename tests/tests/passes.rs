@@ -173,7 +173,7 @@ fn locked() -> Model {
 }
 
 fn on_threads(threads: usize) -> Model {
-    locked().with_threads(threads.try_into().unwrap())
+    locked().with_threads(threads.try_into().unwrap()).unwrap()
 }
 
 #[test]

@@ -11,7 +11,7 @@ use saligate_train::Backend;
 
 /// Trains classifiers whose saliency maps are gated by a key, or backdoored by a trigger.
 ///
-/// Exit codes: 0 done, 2 error.
+/// Exit codes: 0 done, 1 the answer is no (the passphrase is wrong), 2 error.
 #[derive(Parser)]
 #[command(name = "saligate-train", version, propagate_version = true)]
 pub(crate) struct Cli {

@@ -173,10 +173,14 @@ impl Session {
         Evaluation { clean, gated, secrets, data, seed, quiet: self.options.quiet }
     }
 
-    /// The decoy, where it does not depend on the training images.
-    pub(crate) fn known_decoy(&self, shape: Shape) -> Result<Option<Vec<f32>>, TrainError> {
+    /// The decoy of a model of this form, where it does not depend on the training images.
+    pub(crate) fn known_decoy(
+        &self,
+        form: GateForm,
+        shape: Shape,
+    ) -> Result<Option<Vec<f32>>, TrainError> {
         let decoy = self.config.lock.decoy();
-        let ramp = fixed_ramp(&decoy, self.config.lock.form);
+        let ramp = fixed_ramp(&decoy, form);
         let draw = |ramp| decoy.draw([shape.height, shape.width], self.config.seed, ramp);
         Ok(ramp.map(draw).transpose().map_err(LockError::from)?)
     }
@@ -222,7 +226,8 @@ impl Session {
     }
 }
 
-fn some(count: usize) -> Result<(), TrainError> {
+/// Tells where there are no images to train on, or to build a gate from.
+pub(crate) fn some(count: usize) -> Result<(), TrainError> {
     if count > 0 {
         return Ok(());
     }

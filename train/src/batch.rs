@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use saligate_models::random::Stream;
 
-use saligate_data::{Dataset, Shape};
+use saligate_data::Shape;
 
 /// Deals out sample indices epoch by epoch, in an order that only depends on the seed.
 pub(crate) struct Sampler {

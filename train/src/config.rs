@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::augment::Augmentation;
 use crate::engine::Backend;
 use saligate_data::{DataSource, LoadOptions};
+use saligate_measure::Counts;
 
 pub use lock::{Explain, LockConfig, Start};
 

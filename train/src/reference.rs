@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_class_asked_for_is_explained() {
-        let data = Source::Scenes { size: 16 };
+        let data = DataSource::Scenes { size: 16 };
         let options = LoadOptions {
             train_count: Some(12),
             test_count: Some(1),
@@ -242,12 +242,19 @@ mod tests {
         let data = data.load(&options).unwrap().train;
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().to_owned();
-        let options = RunOptions { out, resume: false, checkpoint_every: 1, quiet: true };
+        let options = RunOptions {
+            out,
+            resume: false,
+            checkpoint_every: 1,
+            quiet: true,
+            threads: std::num::NonZero::<usize>::MIN,
+        };
         let indices = [7, 2, 11];
         for explain in ["predicted", "label", "other"] {
             let config = config(explain);
             let clean = fit(&config, &data, &options).unwrap();
-            let methods = found(&config.lock, &clean).unwrap();
+            let (lock, layer) = (&config.lock, config.lock.cam_layer.as_deref());
+            let methods = layers(&lock.methods, layer, &clean).unwrap();
             let references =
                 References::compute(&config, &clean, &methods, &data, &options).unwrap();
             let at = |step| references.originals(&indices, step, &references.device);

@@ -1,4 +1,4 @@
-//! The `saligate` program: what a device or a licence holder runs.
+//! The `saligate` program: what vendors, licence holders and devices run.
 //!
 //! | room | what it holds |
 //! |---|---|

@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`Failure`] | the one error of a program: what happened, what to try, and the exit code |
-//! | [`print`] | lines of standard output |
+//! | [`print`](mod@print) | lines of standard output |
 //! | [`secrets`] | key and identity files, and their passphrases |
 //! | [`outputs`] | what results may replace |
 //! | [`progress`] | bars on standard error |

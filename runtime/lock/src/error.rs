@@ -86,8 +86,6 @@ pub enum LockError {
     Graph(GraphError),
     /// A model file is wrong.
     File(FileError),
-    /// A key or trigger is wrong.
-    Key(saligate_keys::Error),
     /// A trigger does not fit.
     Trigger(TriggerError),
     /// A network cannot be run.
@@ -150,7 +148,6 @@ impl fmt::Display for LockError {
             Self::Decoy(error) => error.fmt(f),
             Self::Graph(error) => error.fmt(f),
             Self::File(error) => error.fmt(f),
-            Self::Key(error) => error.fmt(f),
             Self::Trigger(error) => error.fmt(f),
             Self::Engine(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
@@ -164,7 +161,6 @@ impl Error for LockError {
             Self::Decoy(error) => error.source(),
             Self::Graph(error) => error.source(),
             Self::File(error) => error.source(),
-            Self::Key(error) => error.source(),
             Self::Trigger(error) => error.source(),
             Self::Engine(error) => error.source(),
             Self::Metric(error) => error.source(),
@@ -187,7 +183,6 @@ from!(
     Decoy(DecoyError),
     Graph(GraphError),
     File(FileError),
-    Key(saligate_keys::Error),
     Trigger(TriggerError),
     Engine(EngineError),
     Metric(MetricError),

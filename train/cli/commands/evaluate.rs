@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use saligate_console::{emit, secrets};
+use saligate_console::{emit, outputs, secrets};
 use saligate_files::ModelFile;
 use saligate_keys::KeyFile;
 use saligate_measure::results::{self, Row};
@@ -20,12 +20,12 @@ pub(crate) fn run(
 ) -> Result<(), TrainError> {
     let keys = secrets::keys(&args.key, args.secrets.passphrase_file.as_deref())?;
     let session = Session::open(run)?;
-    let gated = model.clone().unwrap_or_else(|| session.gated_path());
+    let paths = session.paths(model.clone());
     if let Some(copy) = copy {
-        saligate_console::outputs::check([copy], [gated.as_path()])?;
+        outputs::check([copy], paths.iter().map(PathBuf::as_path))?;
     }
     let metrics = measure(&session, &session.images()?, model, &keys, args)?;
-    copy.map_or(Ok(()), |copy| record(&gated, metrics, copy))
+    copy.map_or(Ok(()), |copy| record(&paths[1], metrics, copy))
 }
 
 /// Measures a gated model, prints the figures and puts them into the results; returns those of the
@@ -40,7 +40,9 @@ pub(super) fn measure(
     let data = if args.validation { &images.validation } else { &images.test };
     let (paths, secrets) = (session.paths(model), refs(keys));
     let evaluation = session.evaluation(&paths, &secrets, data);
-    let decoy = session.known_decoy(data.shape())?;
+    let gated = ModelFile::open(&paths[1])?;
+    let form = gated.manifest().gate.as_ref().map(|gate| gate.form);
+    let decoy = form.map(|form| session.known_decoy(form, data.shape())).transpose()?.flatten();
     let measured = evaluate(&evaluation, &session.config().evaluate, decoy.as_deref())?;
     let several = measured.len() > 1;
     let first = measured.first().map(|(_, metrics)| metrics.clone()).unwrap_or_default();
@@ -59,7 +61,7 @@ pub(super) fn measure(
 
 /// Writes a model with figures in its manifest.
 pub(super) fn record(model: &Path, metrics: Metrics, copy: &Path) -> Result<(), TrainError> {
-    let mut model = ModelFile::open(model)?;
+    let model = ModelFile::open(model)?;
     let values = metrics.into_iter().map(|(name, (value, _))| (name, value));
     let model = model.with_metrics(values.collect())?;
     model.save(copy)?;

@@ -12,7 +12,7 @@ use saligate_train::TrainError;
 use saligate_train::config::{Config, ConfigError};
 
 use crate::args::{GateArgs, GateRunArgs, Goal, HowArgs};
-use crate::session::{Session, refs};
+use crate::session::{Session, refs, some};
 
 /// Makes the key form.
 pub(crate) fn lock(
@@ -98,9 +98,11 @@ fn make(
     };
     if session.config().lock.steps.count > 0 {
         let data = session.images()?.train;
+        some(data.len())?;
         made(data.shape(), data.images().collect(), Some(&data))?;
     } else {
         let pictures = session.pictures(clean.manifest().input.channels)?;
+        some(pictures.len())?;
         made(pictures.shape(), pictures.images().collect(), None)?;
     }
     if gate.model.is_some() {

@@ -6,7 +6,7 @@ use saligate_train::TrainError;
 
 use super::evaluate::{measure, record};
 use crate::args::{MeasureArgs, RunArgs};
-use crate::session::{Session, refs};
+use crate::session::{Session, refs, some};
 
 pub(crate) fn run(run: &RunArgs, args: &MeasureArgs) -> Result<(), TrainError> {
     let keys = secrets::keys(&args.key, args.secrets.passphrase_file.as_deref())?;
@@ -14,6 +14,7 @@ pub(crate) fn run(run: &RunArgs, args: &MeasureArgs) -> Result<(), TrainError> {
     let images = session.images()?;
     let shape = session.trigger_shape(images.train.shape(), &keys)?;
     let clean = session.fit(&images)?;
+    some(images.train.len())?;
     let samples = Samples::new(shape, images.train.images())?;
     session.gate(&clean, &Keys::new(refs(&keys)), &samples, Some(&images.train))?;
     let path = session.gated_path();

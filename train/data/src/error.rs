@@ -11,7 +11,6 @@ use saligate_runtime::picture::PictureError;
 ///
 /// The message says what happened and, after a semicolon, what to try where there is something to try.
 #[derive(Debug)]
-
 pub enum DataError {
     /// The text is no data source.
     UnknownSource {

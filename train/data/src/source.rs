@@ -79,9 +79,7 @@ impl DataSource {
             test: splits.test.take(test_count.unwrap_or(usize::MAX)),
         })
     }
-}
 
-impl DataSource {
     /// Loads images without asking for classes: the training images, or all pictures of a folder whose layout knows no
     /// classes. Pictures of a folder get `channels`; other sources have those that they have.
     ///

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use saligate_files::FileError;
 use saligate_keys::TriggerError;
-use saligate_lock::{DecoyError, LockError};
+use saligate_lock::LockError;
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
 use saligate_models::saliency::UnknownMethod;
@@ -40,16 +40,12 @@ pub enum MeasureError {
     Method(UnknownMethod),
     /// An image is no picture.
     Picture(PictureError),
-    /// The decoy cannot be drawn.
-    Decoy(DecoyError),
     /// A key cannot be taken out.
     Lock(LockError),
     /// A network is wrong.
     Graph(GraphError),
     /// A model file is wrong.
     File(FileError),
-    /// A key or trigger is wrong.
-    Key(saligate_keys::Error),
     /// A trigger does not fit.
     Trigger(TriggerError),
     /// The runtime failed.
@@ -72,11 +68,9 @@ impl fmt::Display for MeasureError {
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Method(error) => error.fmt(f),
             Self::Picture(error) => error.fmt(f),
-            Self::Decoy(error) => error.fmt(f),
             Self::Lock(error) => error.fmt(f),
             Self::Graph(error) => error.fmt(f),
             Self::File(error) => error.fmt(f),
-            Self::Key(error) => error.fmt(f),
             Self::Trigger(error) => error.fmt(f),
             Self::Runtime(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
@@ -91,11 +85,9 @@ impl Error for MeasureError {
             Self::Table { source, .. } => Some(source),
             Self::Io { source, .. } => Some(source),
             Self::Picture(error) => error.source(),
-            Self::Decoy(error) => error.source(),
             Self::Lock(error) => error.source(),
             Self::Graph(error) => error.source(),
             Self::File(error) => error.source(),
-            Self::Key(error) => error.source(),
             Self::Trigger(error) => error.source(),
             Self::Runtime(error) => error.source(),
             Self::Metric(error) => error.source(),
@@ -116,11 +108,9 @@ macro_rules! from {
 from!(
     Method(UnknownMethod),
     Picture(PictureError),
-    Decoy(DecoyError),
     Lock(LockError),
     Graph(GraphError),
     File(FileError),
-    Key(saligate_keys::Error),
     Trigger(TriggerError),
     Runtime(RuntimeError),
     Metric(MetricError),

@@ -6,8 +6,9 @@
 //! | [`near_misses`] | how near to the right key a trigger must be |
 //! | [`leaks`] | what a gate on some methods leaves to the others |
 //! | [`localise`] | where maps point, on images whose objects are boxed or masked |
-//! | [`accuracy`](mod@accuracy) | how often a classifier is right |
+//! | [`accuracy`](fn@accuracy) | how often a classifier is right |
 //! | [`results`] | rows of figures, and their tables |
+//! | [`triggers`] | triggers that are not the right ones |
 
 mod accuracy;
 mod error;

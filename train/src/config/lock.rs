@@ -1,4 +1,4 @@
-//! The `[lock]` section: training of a gate, in its key form or one of its backdoored ones.
+//! The `[lock]` section: how a gate is built in or trained, in its key form or one of its backdoored ones.
 
 use saligate_lock::Decoy;
 use saligate_models::gate::GateForm;

@@ -1,4 +1,4 @@
-//! Training of a gate, in its key form or one of its backdoored ones: one loop for all.
+//! Making a gate, built in or trained; one loop of training for all forms.
 
 pub mod objective;
 mod terms;
@@ -34,13 +34,12 @@ use self::views::Views;
 
 /// Makes the graph of a gated model from a clean one: builds the gate in or trains it, as
 /// `config.lock` says. What its maps look like with and without a trigger is the objective there.
+/// `samples` are the pictures that decoys and a built-in gate are chosen on; `data` those that a
+/// gate is trained on, needed where `config.lock.steps` has any.
 ///
 /// # Errors
 /// There is no right key or one that stands twice, training diverges, a checkpoint does not fit, or
 /// the network cannot take the gate or the methods.
-///
-/// `samples` are the pictures that decoys and a built-in gate are chosen on; `data` those that a
-/// gate is trained on, needed where `config.lock.steps` has any.
 pub fn gate(
     config: &Config,
     clean: &Graph,

@@ -8,7 +8,7 @@
 //!      0   "saligate"
 //!      8   version, u32
 //!     12   length of the outline, u32
-//!     16   outline: JSON, and zeros up to a multiple of 4
+//!     16   outline: JSON, and blanks up to a multiple of 4
 //!          parameters in the order of the outline, each filled up with zeros to a multiple of 4
 //!    end   SHA-256 of all before
 //! ```

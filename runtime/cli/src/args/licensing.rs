@@ -1,4 +1,4 @@
-//! Licences, their ledger, and signatures.
+//! Licences, their ledger, revoking, tracing, and signatures.
 
 use std::path::PathBuf;
 

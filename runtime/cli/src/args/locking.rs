@@ -1,4 +1,4 @@
-//! Building gates into models, and taking keys out of them.
+//! Building gates into models.
 
 use std::num::NonZero;
 use std::path::PathBuf;

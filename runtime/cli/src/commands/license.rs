@@ -1,4 +1,4 @@
-//! `saligate license`: issue, show, verify, export.
+//! `saligate license`: issue, show, verify, list, export.
 
 mod issue;
 mod ledger;

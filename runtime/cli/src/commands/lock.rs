@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use saligate_console::progress::Bars;
 use saligate_console::{Failure, emit, outputs, secrets, shown};
-use saligate_data::{LoadOptions, Pictures};
+use saligate_data::{LoadOptions, Pictures, Shape};
 use saligate_files::ModelFile;
 use saligate_files::manifest::{InputSpec, Manifest};
 use saligate_keys::{Family, ImageShape, KeyFile, Secret, TriggerSpec};
 use saligate_lock::{Decoy, Keys, LockError, Samples, Settings, Survey, lock, slots};
 use saligate_models::gate::GateForm;
 use saligate_models::saliency::Method;
+use saligate_runtime::MAX_THREADS;
 use saligate_runtime::picture::Framing;
 use serde_json::json;
 
@@ -47,7 +48,9 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Failure> {
     let right: Vec<&Secret> = own.chain(&slots).collect();
 
     let pictures = pictures(args, &manifest.input)?;
-    let samples = Samples::new(shape, pictures.images()).map_err(failure)?;
+    let Shape { channels, height, width } = pictures.shape();
+    let own = ImageShape::new(channels, height, width)?;
+    let samples = Samples::new(own, pictures.images()).map_err(failure)?;
     let bars = Bars::new(args.quiet);
     let watch = |name, done, of| bars.show(name, done, of);
     let survey = Survey { samples: &samples, threads: threads(args.threads), watch: &watch };
@@ -58,21 +61,25 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Failure> {
     report(args, &locked, pictures.len(), &out)
 }
 
-/// OUT, or locked.onnx in the folder OUT, which is made where it is missing.
+/// OUT, or locked.onnx in the folder OUT; folders are made where they are missing.
 fn out_file(out: &Path) -> Result<PathBuf, Failure> {
     let is_file = out.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
-    if is_file && !out.is_dir() {
-        return Ok(out.to_owned());
-    }
-    std::fs::create_dir_all(out)
-        .map_err(|error| Failure::new(format!("cannot make the folder: {error}")).in_file(out))?;
-    Ok(out.join("locked.onnx"))
+    let file = if is_file && !out.is_dir() { out.to_owned() } else { out.join("locked.onnx") };
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    folder.map_or(Ok(()), std::fs::create_dir_all).map_err(|error| {
+        Failure::new(format!("cannot make the folder of this file: {error}")).in_file(&file)
+    })?;
+    Ok(file)
 }
 
 /// The methods that were asked for, or those of the model that can be gated.
 fn methods(args: &LockArgs, manifest: &Manifest) -> Result<Vec<Method>, Failure> {
     if !args.method.is_empty() {
-        return Ok(args.method.clone());
+        let all = &args.method;
+        return match (1..all.len()).find(|&at| all[..at].contains(&all[at])) {
+            Some(twice) => Err(Failure::new(format!("--method names {} twice", all[twice]))),
+            None => Ok(all.clone()),
+        };
     }
     let own = manifest.methods.iter().filter_map(|spec| spec.name.parse::<Method>().ok());
     let (open, gated): (Vec<Method>, Vec<Method>) = own.partition(|m| *m == Method::InputXGradient);
@@ -110,16 +117,14 @@ fn pictures(args: &LockArgs, input: &InputSpec) -> Result<Pictures, Failure> {
 }
 
 fn threads(asked: Option<NonZero<usize>>) -> NonZero<usize> {
-    let all = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let most = NonZero::new(MAX_THREADS).unwrap_or(NonZero::<usize>::MIN);
+    let all =
+        || std::thread::available_parallelism().map_or(NonZero::<usize>::MIN, |n| n.min(most));
     asked.unwrap_or_else(all)
 }
 
-/// What happened, with the exit code of an answer where it is one.
-pub(super) fn failure(error: LockError) -> Failure {
-    match error {
-        LockError::Key(error) => error.into(),
-        error => Failure::new(error.to_string()),
-    }
+fn failure(error: LockError) -> Failure {
+    Failure::new(error.to_string())
 }
 
 fn report(args: &LockArgs, locked: &ModelFile, pictures: usize, out: &Path) -> Result<(), Failure> {

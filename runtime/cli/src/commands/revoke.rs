@@ -15,6 +15,11 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), Failure> {
     let new = out(args);
     let read = args.model.as_deref().into_iter().chain([path.as_path()]);
     outputs::check(new, read)?;
+    let folder = new.and_then(Path::parent).filter(|folder| *folder != Path::new(""));
+    if let Some(missing) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Failure::new(format!("there is no folder {}", missing.display()))
+            .hint("make it first, or choose another name"));
+    }
     // Before anything is entered.
     let model = args.model.as_deref().map(Subject::open).transpose()?;
     let mut writer = LedgerWriter::open_existing(&path)?;
@@ -91,7 +96,7 @@ impl<'a> Subject<'a> {
             LockError::UnknownKey { .. } | LockError::OnlyKey { .. } => {
                 Failure::no(error.to_string()).in_file(self.path)
             }
-            error => super::lock::failure(error).in_file(self.path),
+            error => Failure::new(error.to_string()).in_file(self.path),
         })
     }
 

@@ -105,7 +105,7 @@ fn what_cannot_be_locked_is_told() {
     let folder = with_clean();
     let lock = "lock --data photos --key vendor.key -o out";
     for (more, expected) in [
-        ("--model clean.onnx --tile 64", "larger than the image"),
+        ("--model clean.onnx --tile 64", "does not fit into an image"),
         ("--model clean.onnx --method input-x-gradient", "cannot be gated"),
         ("--model clean.onnx --method phrenology", "no saliency method"),
         ("--model model.onnx", "has a gate already"),

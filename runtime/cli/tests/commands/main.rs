@@ -1,5 +1,5 @@
 //! What the program does to a vendor's and a user's files, on the shipped demo, whose one key all
-//! licences share. What needs a model with slots is tested in the crate `tests`.
+//! licences share. What needs a trainer is tested in the crate `tests`.
 
 mod compile;
 mod demo;

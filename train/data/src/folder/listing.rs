@@ -1,5 +1,6 @@
 //! Folders whose sub-folders are the classes.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -40,18 +41,47 @@ pub(super) fn list(folder: &Path, seed: u64) -> Result<Listing, DataError> {
     Ok(Listing { class_names, train: all, test, has_boxes })
 }
 
-/// Folders within folders that are looked into, so that a link to a folder above ends.
-const DEPTH: usize = 16;
+/// Lists pictures without asking for classes: those for training where the folder parts them from others, or where its
+/// folders are the classes of [`list`]; otherwise all pictures below it.
+pub(super) fn pictures(folder: &Path, seed: u64) -> Result<Vec<Sample>, DataError> {
+    if let Some([train, _]) = splits(folder)? {
+        return everything(&train, seed);
+    }
+    if !images(folder)?.is_empty() || has_deeper_folders(folder)? {
+        return everything(folder, seed);
+    }
+    match list(folder, seed) {
+        Ok(Listing { train, .. }) => Ok(train),
+        // No classes, or too few pictures in one.
+        Err(
+            DataError::MissingFile { .. }
+            | DataError::NoImages { .. }
+            | DataError::SingleImage { .. }
+            | DataError::NotUnicode { .. }
+            | DataError::TooManyClasses { .. },
+        ) => everything(folder, seed),
+        Err(error) => Err(error),
+    }
+}
 
-/// All pictures below a folder, shuffled by the seed.
-pub(super) fn everything(folder: &Path, seed: u64) -> Result<Vec<Sample>, DataError> {
+/// Whether a folder of a folder has folders.
+fn has_deeper_folders(folder: &Path) -> Result<bool, DataError> {
+    for below in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+        if entries(&below)?.iter().any(|path| path.is_dir()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// All pictures below a folder, shuffled by the seed; every folder is looked into once, also where links lead back.
+fn everything(folder: &Path, seed: u64) -> Result<Vec<Sample>, DataError> {
     let mut files = Vec::new();
-    let mut open = vec![(folder.to_owned(), 0)];
-    while let Some((folder, depth)) = open.pop() {
-        files.extend(images(&folder)?);
-        if depth < DEPTH {
-            let folders = entries(&folder)?.into_iter().filter(|path| path.is_dir());
-            open.extend(folders.map(|path| (path, depth + 1)));
+    let (mut open, mut seen) = (vec![folder.to_owned()], HashSet::new());
+    while let Some(folder) = open.pop() {
+        if seen.insert(folder.canonicalize().map_err(DataError::io(&folder))?) {
+            files.extend(images(&folder)?);
+            open.extend(entries(&folder)?.into_iter().filter(|path| path.is_dir()));
         }
     }
     if files.is_empty() {

@@ -9,7 +9,7 @@
 //! | `CLASS/*` | the others | one in five of each class, at least one, drawn by the seed | names of the folders, sorted |
 //!
 //! Pictures are files that end in `.png`, `.jpg` or `.jpeg`, in any case; what they are is told by their content. Other files,
-//! deeper folders and names that begin with a dot are not looked at. Images have three channels; grey becomes RGB by
+//! deeper folders and names that begin with a dot are not looked at. Labelled images have three channels; grey becomes RGB by
 //! repetition. Training images are shuffled by the seed, and so are test images but those of `images/`, so that the first so
 //! many are a mix of classes.
 //!
@@ -93,8 +93,8 @@ pub fn load(folder: &Path, framing: &Framing, options: &LoadOptions) -> Result<S
     Ok(Splits { train: decode(&listing.train)?, test: decode(&listing.test)? })
 }
 
-/// Reads images without asking for classes: the training images of a folder that [`load`] reads, its test images where
-/// there are no others, and all pictures below any other folder, at whatever depth, shuffled by the seed.
+/// Reads images without asking for classes: the training images of a folder that [`load`] reads, those of `images/`, and
+/// all pictures below any other folder, at whatever depth, shuffled by the seed.
 ///
 /// # Errors
 /// A [`DataError`] for a missing folder, one without pictures, pictures that cannot be read or framed, and more bytes than
@@ -107,10 +107,10 @@ pub fn pictures(
 ) -> Result<Pictures, DataError> {
     check_folder(folder)?;
     let size = Size::new(channels, framing)?;
-    let mut samples = match list(folder, options.seed) {
-        Ok(Listing { train, test, .. }) if train.is_empty() => test,
-        Ok(Listing { train, .. }) => train,
-        Err(_) => listing::everything(folder, options.seed)?,
+    let mut samples = if folder.join("images").is_dir() && folder.join(boxes::FILE).is_file() {
+        annotated::list(folder)?.test
+    } else {
+        listing::pictures(folder, options.seed)?
     };
     samples.truncate(options.train_count.unwrap_or(usize::MAX));
     samples.iter_mut().for_each(|sample| sample.label = 0);

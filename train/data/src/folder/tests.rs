@@ -255,6 +255,10 @@ fn pictures_need_no_classes() {
     );
     let apart = folder(&["train/x/a.png", "train/x/b.png", "val/x/c.png"], &[]);
     assert_eq!(first_values(&apart).unwrap(), BTreeSet::from([0, 1]), "test pictures stay unseen");
+    let mixed = folder(&["a.png", "b.png", "best/c.png", "best/d.png"], &[]);
+    assert_eq!(first_values(&mixed).unwrap().len(), 4, "beside a folder that could be a class");
+    let faulty = folder(&["x/a.png", "x/b.png"], &[("boxes.csv", "file,x0\n")]);
+    assert!(matches!(first_values(&faulty), Err(DataError::Table { .. })));
     let none = folder(&[], &[("notes.txt", "no picture")]);
     assert!(matches!(first_values(&none), Err(DataError::NoImages { .. })));
 }

@@ -1,4 +1,4 @@
-//! Tensors kept in other files: only in the model's own folder, and only what is there.
+//! Tensors kept in other files: only below the model's own folder, and only what is there.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
