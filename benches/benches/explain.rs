@@ -62,7 +62,7 @@ fn smoothgrad_16(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [1, 2, 4], sample_count = 10)]
 fn occlusion(bencher: Bencher<'_, '_>, threads: usize) {
     let threads = threads.try_into().expect("positive");
-    let (model, picture) = (model().with_threads(threads), picture());
+    let (model, picture) = (model().with_threads(threads).unwrap(), picture());
     let method = Occlusion::default();
     let run = || method.run(&model, &picture, Target::Predicted, None, &mut |_, _| {});
     bencher.bench_local(run);
@@ -72,7 +72,7 @@ fn occlusion(bencher: Bencher<'_, '_>, threads: usize) {
 #[divan::bench(args = [1, 2, 4], sample_count = 20)]
 fn integrated_gradients(bencher: Bencher<'_, '_>, threads: usize) {
     let threads = threads.try_into().expect("positive");
-    let (model, picture) = (model().with_threads(threads), picture());
+    let (model, picture) = (model().with_threads(threads).unwrap(), picture());
     let method = IntegratedGradients::default();
     let run = || method.run(&model, &picture, Target::Predicted, None, &mut |_, _| {});
     bencher.bench_local(run);

@@ -229,7 +229,7 @@ mod tests {
     /// A round of passes may have fewer than there are threads: no more than those are run.
     #[test]
     fn passes_may_be_fewer_than_threads() {
-        let model = Example::linear().model.with_threads(8.try_into().unwrap());
+        let model = Example::linear().model.with_threads(8.try_into().unwrap()).unwrap();
         let pixels = model.pixels(&picture(), None).unwrap();
         let one = model.predict(&picture()).unwrap();
         for count in [0, 1, 3] {

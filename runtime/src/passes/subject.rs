@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn any_number_of_threads_gives_the_same_bytes() {
         let map = |threads: usize| {
-            let model = Example::linear().model.with_threads(threads.try_into().unwrap());
+            let model = Example::linear().model.with_threads(threads.try_into().unwrap()).unwrap();
             let target = Target::Class(0);
             let found = Occlusion::default().run(&model, &picture(), target, None, &mut unseen);
             found.unwrap().explanation.map
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn progress_counts_to_the_end() {
-        let model = Example::linear().model.with_threads(4.try_into().unwrap());
+        let model = Example::linear().model.with_threads(4.try_into().unwrap()).unwrap();
         let mut told = Vec::new();
         let method = IntegratedGradients { steps: 9 };
         let progress = &mut |done, all| told.push((done, all));
