@@ -9,7 +9,7 @@ use saligate_keys::{Family, TriggerSpec};
 use saligate_lock::{Keys, LockError, Samples, slots};
 use saligate_models::gate::GateForm;
 use saligate_train::TrainError;
-use saligate_train::config::{Config, ConfigError};
+use saligate_train::config::Config;
 
 use crate::args::{GateArgs, GateRunArgs, Goal, HowArgs};
 use crate::session::{Session, refs, some};
@@ -37,8 +37,8 @@ pub(crate) fn attack(
         None => config.lock.form,
     };
     if form == GateForm::Key {
-        let expected = "targeted or untargeted for an attack, here or with --goal";
-        return Err(ConfigError::Value { field: "lock.form", expected }.into());
+        let reason = "lock.form is no attack; give --goal targeted or untargeted";
+        return Err(TrainError::Mismatch { reason: reason.to_owned() });
     }
     make(config, form, &run.how, gate, &[], 0)
 }
