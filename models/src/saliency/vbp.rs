@@ -24,7 +24,7 @@ use crate::names::VISUAL_BACKPROP;
 ///
 /// For the same reason a product whose largest value is above [`LARGE`] is multiplied by [`SHRINK`],
 /// a power of two, so that the map of such a picture is the defined one but for a positive factor.
-/// Networks that take pixels of 0 to 255 get there with some twenty layers; others never.
+/// Networks whose activations are as large as pixels of 0 to 255 get there within some thirteen layers.
 ///
 /// # Shapes
 /// For a first layer `[n, channel, row, column]` the result is `[n, 1, row, column]`.
@@ -47,10 +47,10 @@ pub(super) fn attribution(graph: &mut Graph, layers: &[ValueId]) -> Result<Value
 }
 
 /// Layers whose means, each at most 2^24, have a product of at most [`LARGE`].
-const SAFE_LAYERS: usize = 2;
+const SAFE_LAYERS: usize = 4;
 /// What the largest value of a product is brought below: the next product, by a mean of up to 2^24
 /// more, is then within 32-bit floats, which end at 2^128.
-const LARGE: f32 = (1u128 << 64) as f32;
+const LARGE: f32 = (1u128 << 100) as f32;
 /// The factor. With `1 - SHRINK`, which is the largest float below 1, it is computed exactly.
 const SHRINK: f32 = 1.0 / (1u32 << 24) as f32;
 
