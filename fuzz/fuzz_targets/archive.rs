@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use saligate_keys::sha256;
-use saligate_files::archive::{Precision, to_bytes};
 use saligate_files::ModelFile;
+use saligate_files::archive::{Precision, to_bytes};
+use saligate_keys::sha256;
 use saligate_runtime::Target;
 use saligate_runtime::picture::Picture;
 

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use saligate_files::import::{Preprocessing, self};
 use saligate_files::ModelFile;
+use saligate_files::import::{self, Preprocessing};
 use saligate_files::onnx::{Foreign, to_bytes};
 use saligate_models::saliency::{Attachment, Method, attach};
 
