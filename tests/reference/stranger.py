@@ -15,6 +15,7 @@ import random
 import sys
 
 import numpy as np
+import onnx
 import torch
 from PIL import Image
 from torch import nn
@@ -80,6 +81,11 @@ def main(pictures, out):
         net, (torch.zeros(1, 3, 32, 32),), out, input_names=["data"], output_names=["scores"], dynamo=True,
         external_data=False, opset_version=18, dynamic_shapes=({0: torch.export.Dim("batch")},), verbose=False,
     )
+    # The exporter notes where its files lie on this machine.
+    model = onnx.load(out)
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    onnx.save(model, out)
 
 
 if __name__ == "__main__":
