@@ -336,7 +336,10 @@ def torch_nets() -> None:
         for opset in (18, 20):
             shapes = {"x": {0: torch.export.Dim("n")}}
             program = torch.onnx.export(net, (image,), dynamo=True, dynamic_shapes=shapes, opset_version=opset, **common)
-            keep(f"torch.{name}.dynamo.{opset}", program.model_proto.SerializeToString(), image[:1].numpy())
+            model = program.model_proto
+            for node in model.graph.node:  # the exporter notes where its files lie on this machine
+                del node.metadata_props[:]
+            keep(f"torch.{name}.dynamo.{opset}", model.SerializeToString(), image[:1].numpy())
 
 
 def keras(folder: Path) -> None:

@@ -12,7 +12,11 @@ use crate::shared::licenses;
 
 pub(crate) fn run(args: &RevokeArgs) -> Result<(), Failure> {
     let path = ledger(args)?;
-    let new = out(args);
+    #[cfg(feature = "lock")]
+    let new = args.out.as_deref();
+    // A program for devices writes no models.
+    #[cfg(not(feature = "lock"))]
+    let new: Option<&Path> = None;
     let read = args.model.as_deref().into_iter().chain([path.as_path()]);
     outputs::check(new, read)?;
     let folder = new.and_then(Path::parent).filter(|folder| *folder != Path::new(""));
@@ -27,10 +31,13 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), Failure> {
     let issued = writer.ledger().get(serial).ok_or(LedgerError::Serial { serial })?;
     issued.verify().map_err(|error| Failure::from(error).in_file(&path))?;
     let key = issued.claims().key;
+    #[cfg(feature = "lock")]
     let closed = match (&model, new) {
         (Some(model), Some(new)) => Some((model.without(&key)?, new)),
         _ => None,
     };
+    #[cfg(not(feature = "lock"))]
+    let closed: Option<(ModelFile, &Path)> = None;
     let revoked = writer.revoke(serial);
     if revoked.is_ok() {
         licenses::tell_of_torn(&writer, &path);
@@ -41,13 +48,10 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), Failure> {
         Err(Error::Ledger(LedgerError::AlreadyRevoked { .. })) => false,
         Err(error) => return Err(error.into()),
     };
-    let written = match closed {
-        Some((closed, new)) => {
-            save(&closed, new)?;
-            Some(new)
-        }
-        None => None,
-    };
+    if let Some((closed, new)) = &closed {
+        closed.save(new)?;
+    }
+    let written = closed.map(|(_, new)| new);
     let report = Report { args, ledger: writer.ledger(), path: &path, key, is_new, written };
     report.print(model.as_ref())?;
     match revoked {
@@ -75,6 +79,7 @@ fn ledger(args: &RevokeArgs) -> Result<PathBuf, Failure> {
 /// A model that a licence was issued for.
 struct Subject<'a> {
     path: &'a Path,
+    #[cfg(feature = "lock")]
     file: ModelFile,
     keys: Vec<KeyId>,
 }
@@ -86,7 +91,12 @@ impl<'a> Subject<'a> {
             Failure::no("this model has no gate, and so no key to take out").in_file(path)
         })?;
         let keys = gate.keys.clone();
-        Ok(Self { path, file, keys })
+        Ok(Self {
+            path,
+            #[cfg(feature = "lock")]
+            file,
+            keys,
+        })
     }
 
     #[cfg(feature = "lock")]
@@ -99,26 +109,6 @@ impl<'a> Subject<'a> {
             error => Failure::new(error.to_string()).in_file(self.path),
         })
     }
-
-    #[cfg(not(feature = "lock"))]
-    fn without(&self, _: &KeyId) -> Result<ModelFile, Failure> {
-        Ok(self.file.clone())
-    }
-}
-
-#[cfg(feature = "lock")]
-fn out(args: &RevokeArgs) -> Option<&Path> {
-    args.out.as_deref()
-}
-
-/// A program for devices writes no models.
-#[cfg(not(feature = "lock"))]
-fn out(_: &RevokeArgs) -> Option<&Path> {
-    None
-}
-
-fn save(model: &ModelFile, path: &Path) -> Result<(), Failure> {
-    Ok(model.save(path)?)
 }
 
 /// A path as a shell takes it.
