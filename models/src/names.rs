@@ -8,6 +8,7 @@
 //! | [`SEED`], `seed/...` | what gradients start from |
 //! | [`PIXELS`], `pixels.PART` | what is done to the pixels before the first layer |
 //! | `grad/...`, `grad-cam/...`, `vbp/...` | the nodes that methods append |
+//! | `slope/OUTPUT` | the slope of a loss by an output, where a network is trained |
 //! | `const/...` | a constant |
 //! | `gate.PART` | a part of a gate |
 //! | `gate.keys.PART` | what a gate has of its keys, a row for each |
@@ -43,6 +44,8 @@ pub const OF_KEYS: &str = "gate.keys.";
 pub const OWN: &str = "own/";
 /// Start of the names of the nodes that a gradient is made of.
 pub const GRADIENT: &str = "grad/";
+/// Start of the names of the slopes of a loss by the outputs of a network.
+pub const SLOPE: &str = "slope/";
 /// Start of the names of the nodes that Grad-CAM is made of.
 pub const GRAD_CAM: &str = "grad-cam/";
 /// Start of the names of the nodes that VisualBackProp is made of.

@@ -27,6 +27,7 @@
 //! | ReduceSum | g, spread | |
 //! | Sign, Round, OneHotArgMax | none: steps, flat almost everywhere | 0 at the steps |
 
+mod backward;
 mod elementwise;
 mod layout;
 mod linear;
@@ -35,7 +36,8 @@ mod recognise;
 #[cfg(test)]
 mod tests;
 
-pub use recognise::{RuleSite, find_rules};
+pub use backward::{Backward, Part, Slope, backward};
+pub use recognise::{RuleSite, find_adjoints, find_rules};
 
 use self::recognise::Index;
 use crate::graph::{Graph, GraphError, Op, Source, ValueId};
@@ -207,6 +209,9 @@ fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>,
         Op::Softplus { beta } => elementwise::softplus(tape, at, *beta, g),
         Op::Sigmoid { beta } => elementwise::sigmoid(tape, at, *beta, g),
         Op::Clip { low, high } => elementwise::clip(tape, at, [*low, *high], g),
+        Op::Hat { .. } => {
+            Err(tape.no_rule(at.op, "it is a slope itself, which is not differentiated again"))
+        }
         Op::Sign | Op::Round | Op::OneHotArgMax => return Ok(None),
         Op::MaxPool(attrs) => pool::max(tape, at, attrs, g),
         Op::AveragePool(attrs) => pool::average(tape, at, attrs, g),

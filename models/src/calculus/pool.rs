@@ -19,25 +19,88 @@ pub(super) fn max(
     attrs: &PoolAttrs,
     g: ValueId,
 ) -> Result<ValueId, GraphError> {
-    let padded = pad_to_windows(tape, at, attrs)?;
-    let channels = tape.shape(g)[1];
-    let pooled = [tape.shape(g)[2], tape.shape(g)[3]];
-    let mut free = tape.constant(&[1, 1, 1, 1], 1.0)?;
+    let mut winners = Winners::new(tape, at, attrs, g)?;
     scatter(tape, at, attrs, g, |tape, cell| {
-        let along = |axis: usize| Range {
-            start: cell[axis],
-            end: cell[axis] + attrs.stride[axis] * (pooled[axis] - 1) + 1,
-            step: attrs.stride[axis],
-        };
-        let ranges = [Range::whole(channels), along(0), along(1)];
-        let own = tape.add("cell", Op::Slice { ranges }, &[padded])?;
-        let below = tape.add("below", Op::Sub, &[at.result, own])?;
-        let loser = tape.add("loser", Op::Sign, &[below])?;
-        let left = tape.add("free", Op::Mul, &[free, loser])?;
-        let won = tape.add("won", Op::Sub, &[free, left])?;
-        free = left;
+        let won = winners.of(tape, cell)?;
         tape.add("routed", Op::Mul, &[g, won])
     })
+}
+
+/// The transpose of [`max`]: for every window what c, of the operand's shape, has at its first
+/// largest cell.
+pub(super) fn max_adjoint(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    attrs: &PoolAttrs,
+    c: ValueId,
+) -> Result<ValueId, GraphError> {
+    let mut winners = Winners::new(tape, at, attrs, at.result)?;
+    let [top, left, bottom, right] = attrs.pads;
+    let padded = if attrs.pads == [0; 4] {
+        c
+    } else {
+        let pads = [[0, 0], [top, bottom], [left, right]];
+        tape.add("framed", Op::Pad { pads, value: 0.0 }, &[c])?
+    };
+    let mut sum: Option<ValueId> = None;
+    let [rows, columns] = attrs.kernel;
+    for cell in (0..rows).flat_map(|i| (0..columns).map(move |j| [i, j])) {
+        let won = winners.of(tape, cell)?;
+        let own = tape.add("taken", Op::Slice { ranges: winners.ranges(cell) }, &[padded])?;
+        let part = tape.add("gathered", Op::Mul, &[own, won])?;
+        sum = Some(match sum {
+            Some(sum) => tape.add("gathered", Op::Add, &[sum, part])?,
+            None => part,
+        });
+    }
+    sum.ok_or_else(|| tape.no_rule(at.op, "its window is empty"))
+}
+
+/// Which cell of each window is the first that equals its maximum, cell by cell.
+struct Winners {
+    padded: ValueId,
+    result: ValueId,
+    stride: [usize; 2],
+    /// Channels, and rows and columns of windows.
+    pooled: [usize; 3],
+    free: ValueId,
+}
+
+impl Winners {
+    /// `like` has the shape of the pooled map.
+    fn new(
+        tape: &mut Tape<'_>,
+        at: &At<'_>,
+        attrs: &PoolAttrs,
+        like: ValueId,
+    ) -> Result<Self, GraphError> {
+        let padded = pad_to_windows(tape, at, attrs)?;
+        let [_, channels, rows, columns] = image(tape, like);
+        let free = tape.constant(&[1, 1, 1, 1], 1.0)?;
+        let pooled = [channels, rows, columns];
+        Ok(Self { padded, result: at.result, stride: attrs.stride, pooled, free })
+    }
+
+    /// Where a cell of all windows lies in the padded map.
+    fn ranges(&self, cell: [usize; 2]) -> [Range; 3] {
+        let along = |axis: usize| Range {
+            start: cell[axis],
+            end: cell[axis] + self.stride[axis] * (self.pooled[axis + 1] - 1) + 1,
+            step: self.stride[axis],
+        };
+        [Range::whole(self.pooled[0]), along(0), along(1)]
+    }
+
+    /// 1 for windows whose winner the next cell is, 0 elsewhere.
+    fn of(&mut self, tape: &mut Tape<'_>, cell: [usize; 2]) -> Result<ValueId, GraphError> {
+        let own = tape.add("cell", Op::Slice { ranges: self.ranges(cell) }, &[self.padded])?;
+        let below = tape.add("below", Op::Sub, &[self.result, own])?;
+        let loser = tape.add("loser", Op::Sign, &[below])?;
+        let left = tape.add("free", Op::Mul, &[self.free, loser])?;
+        let won = tape.add("won", Op::Sub, &[self.free, left])?;
+        self.free = left;
+        Ok(won)
+    }
 }
 
 /// g / cells goes to every cell of the window.

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::{At, Pen, Rules, Tape, rule};
-use crate::graph::{Graph, Op, Source, ValueId};
+use super::{At, Pen, Rules, Tape, pool, rule};
+use crate::graph::{Graph, GraphError, Op, Source, ValueId};
 
 /// Where a rule is written out in a graph: the gradient of one operand of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,28 @@ pub struct RuleSite {
 /// of the nodes; of values that are computed twice, the first are named
 /// ([`Graph::first_of_equals`]).
 pub fn find_rules(graph: &Graph, accepts: impl Fn(&Op) -> bool) -> Vec<RuleSite> {
+    find(graph, accepts, |tape, at, incoming| rule(tape, at, incoming), |at| at.result)
+}
+
+/// All places where the transpose of a max pool's gradient is written out, as [`backward`] does:
+/// from a slope of the operand's shape, `incoming`, to one of the node's, `outgoing`.
+///
+/// [`backward`]: super::backward()
+pub fn find_adjoints(graph: &Graph) -> Vec<RuleSite> {
+    let follow = |tape: &mut Tape<'_>, at: &At<'_>, incoming| match at.op {
+        Op::MaxPool(attrs) => pool::max_adjoint(tape, at, attrs, incoming).map(Some),
+        _ => Ok(None),
+    };
+    find(graph, |op| matches!(op, Op::MaxPool(_)), follow, |at| at.operand)
+}
+
+/// All places where `follow` leads from a value of the shape of `like` to another one.
+fn find(
+    graph: &Graph,
+    accepts: impl Fn(&Op) -> bool,
+    follow: impl Fn(&mut Tape<'_>, &At<'_>, ValueId) -> Result<Option<ValueId>, GraphError>,
+    like: impl Fn(&At<'_>) -> ValueId,
+) -> Vec<RuleSite> {
     let index = Index::new(graph);
     let mut sites = Vec::new();
     for (node, value) in graph.values() {
@@ -34,16 +56,18 @@ pub fn find_rules(graph: &Graph, accepts: impl Fn(&Op) -> bool) -> Vec<RuleSite>
             continue;
         }
         let operands: Vec<ValueId> = operands.iter().map(|o| index.first[o.index()]).collect();
-        let candidates = graph
-            .values()
-            .skip(node.index() + 1)
-            .filter(|(id, other)| other.shape == value.shape && index.first[id.index()] == *id);
-        for (incoming, _) in candidates {
+        for (incoming, other) in graph.values().skip(node.index() + 1) {
+            if index.first[incoming.index()] != incoming {
+                continue;
+            }
             for (position, &operand) in operands.iter().enumerate() {
                 let at = At { op, operands: &operands, result: node, position, operand };
+                if other.shape != graph.shape(like(&at)) {
+                    continue;
+                }
                 let pen = Pen::Follow(&index);
                 let mut tape = Tape { rules: Rules::Exact, pen, node: String::new() };
-                if let Ok(Some(outgoing)) = rule(&mut tape, &at, incoming)
+                if let Ok(Some(outgoing)) = follow(&mut tape, &at, incoming)
                     && outgoing != incoming
                 {
                     sites.push(RuleSite { node, position, incoming, outgoing });

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Graph, Source, ValueId};
+use super::{Graph, GraphError, Rewriter, Source, ValueId};
 
 impl Graph {
     /// For every value the first one that is the same operation of the same operands, or the value
@@ -25,6 +25,43 @@ impl Graph {
             first.push(same.unwrap_or(id));
         }
         first
+    }
+
+    /// The same outputs without values that are computed twice or that no output needs.
+    ///
+    /// # Errors
+    /// None for a graph that was made by its own methods.
+    pub fn without_equals(&self) -> Result<Self, GraphError> {
+        let first = self.first_of_equals();
+        let mut needed = vec![false; first.len()];
+        self.outputs().iter().for_each(|o| needed[first[o.index()].index()] = true);
+        let ids: Vec<ValueId> = self.values().map(|(id, _)| id).collect();
+        for &id in ids.iter().rev() {
+            if let (true, Source::Node { operands, .. }) =
+                (needed[id.index()], &self.value(id).source)
+            {
+                operands.iter().for_each(|o| needed[first[o.index()].index()] = true);
+            }
+        }
+        let mut rewriter = Rewriter::new(self);
+        rewriter.walk(|new, id, value| {
+            let is_input = matches!(value.source, Source::Input);
+            match first[id.index()] {
+                other if other != id => {
+                    if needed[other.index()] {
+                        new.place(other).map(Some)
+                    } else {
+                        Ok(None)
+                    }
+                }
+                _ if needed[id.index()] || is_input => new.copy(value).map(Some),
+                _ => Ok(None),
+            }
+        })?;
+        let outputs = rewriter.places(self.outputs())?;
+        let mut graph = rewriter.graph;
+        graph.set_outputs(&outputs);
+        Ok(graph)
     }
 }
 

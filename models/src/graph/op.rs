@@ -137,6 +137,13 @@ pub enum Op {
     },
     /// -1, 0 or 1. A step: its derivative counts as zero everywhere.
     Sign,
+    /// `max(0, 1 - |x| / width) / width`: what stands for the slope of a step at 0 where a network
+    /// is trained through its masks. Its integral is 1.
+    Hat {
+        /// Half the length of its foot, above 0.
+        #[serde(with = "bits")]
+        width: f32,
+    },
     /// The nearest integer, ties to even. A staircase: its derivative is zero everywhere.
     Round,
     /// `min(max(x, low), high)`.
@@ -219,6 +226,7 @@ impl Op {
             Self::Softplus { .. } => "Softplus",
             Self::Sigmoid { .. } => "Sigmoid",
             Self::Sign => "Sign",
+            Self::Hat { .. } => "Hat",
             Self::Round => "Round",
             Self::Clip { .. } => "Clip",
             Self::MaxPool(_) => "MaxPool",
@@ -252,7 +260,7 @@ impl Op {
     }
 
     /// Positions of the operands that hold trained weights.
-    pub(super) fn weight_operands(&self) -> std::ops::Range<usize> {
+    pub(crate) fn weight_operands(&self) -> std::ops::Range<usize> {
         match self {
             Self::Conv(_) | Self::Gemm { .. } => 1..3,
             Self::ConvTranspose { .. } => 1..2,

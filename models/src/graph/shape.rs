@@ -43,6 +43,7 @@ fn result(op: &Op, operands: &[&[usize]]) -> Result<Vec<usize>, String> {
         | Op::Softplus { .. }
         | Op::Sigmoid { .. }
         | Op::Sign
+        | Op::Hat { .. }
         | Op::Round => Ok(x.to_vec()),
         Op::Clip { low, high } if low <= high => Ok(x.to_vec()),
         Op::Clip { low, high } => Err(format!("needs bounds in order, not {low} and {high}")),

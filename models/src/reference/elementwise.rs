@@ -42,3 +42,8 @@ pub(super) fn one_hot_arg_max(x: &Array) -> Array {
     }
     hot
 }
+
+/// `max(0, 1 - |x| / width) / width`.
+pub(super) fn hat(x: f64, width: f64) -> f64 {
+    (1.0 - x.abs() / width).max(0.0) / width
+}

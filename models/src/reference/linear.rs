@@ -101,3 +101,9 @@ pub(super) fn batch_norm(epsilon: f64, operands: &[&Array]) -> Array {
     }
     y
 }
+
+/// Adds the slope of a convolution's weight: its input times the slope of a loss by its output.
+pub(super) fn add_slope(attrs: &ConvAttrs, x: &Array, h: &Array, sum: &mut Array) {
+    let weight = dims(sum);
+    taps(attrs, dims(x), dims(h), weight, |at_x, at_h, at_w| sum[at_w] += x[at_x] * h[at_h]);
+}

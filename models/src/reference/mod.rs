@@ -7,8 +7,10 @@ mod elementwise;
 mod layout;
 mod linear;
 mod pool;
+mod slopes;
 
 use ndarray::ArrayD;
+pub use slopes::slopes;
 
 use crate::graph::{Graph, GraphError, Op, Source};
 
@@ -73,6 +75,7 @@ fn apply(op: &Op, operands: &[&Array]) -> Array {
         Op::Softplus { beta } => x.mapv(|v| elementwise::softplus(v, f64::from(*beta))),
         Op::Sigmoid { beta } => x.mapv(|v| elementwise::sigmoid(v * f64::from(*beta))),
         Op::Sign => x.mapv(elementwise::sign),
+        Op::Hat { width } => x.mapv(|v| elementwise::hat(v, f64::from(*width))),
         Op::Round => x.mapv(f64::round_ties_even),
         Op::Clip { low, high } => x.mapv(|v| v.clamp(f64::from(*low), f64::from(*high))),
         Op::MaxPool(attrs) => pool::max(attrs, x),

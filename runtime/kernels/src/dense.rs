@@ -98,3 +98,26 @@ impl Kernel for AddTimes<'_> {
         rest.for_each(|(to, weight)| *to += weight * self.factor);
     }
 }
+
+/// Adds the slopes of a matrix to `sums`, row-major: every image's `h x^T`, for pairs of an x as
+/// long as a row and an h as long as a column.
+///
+/// # Panics
+/// The lengths do not fit.
+pub fn add_slopes(isa: Isa, crew: &Crew, pairs: &[(&[f32], &[f32])], sums: &mut [f32]) {
+    let Some((x, h)) = pairs.first() else { return };
+    let (columns, rows) = (x.len(), h.len());
+    assert_eq!(sums.len(), rows * columns, "sums");
+    assert!(pairs.iter().all(|(x, h)| [x.len(), h.len()] == [columns, rows]), "pairs");
+    // A row of sums stays in the cache while all images are added to it.
+    crew.run_on_parts(pairs.len() * sums.len(), sums, columns * ROWS, &|part, sums| {
+        for (row, to) in sums.chunks_exact_mut(columns).enumerate() {
+            for (x, h) in pairs {
+                let factor = h[part * ROWS + row];
+                if factor != 0.0 {
+                    run_on(isa, isa.lanes(), AddTimes { row: x, factor, to });
+                }
+            }
+        }
+    });
+}

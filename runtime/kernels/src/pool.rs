@@ -20,7 +20,7 @@ pub enum Pooling {
 const TOO_LARGE: &str = "a pooling window is too large";
 
 /// Words that hold one bit for each cell of a window and lane.
-fn words(kernel: [usize; 2]) -> usize {
+pub(crate) fn words(kernel: [usize; 2]) -> usize {
     kernel[0].checked_mul(kernel[1]).expect(TOO_LARGE).div_ceil(2)
 }
 
@@ -44,7 +44,7 @@ pub struct Pool {
 impl Pool {
     /// Cells of window `at` along an axis that lie in the map.
     #[inline(always)]
-    fn cells(&self, axis: usize, at: usize) -> [usize; 2] {
+    pub(crate) fn cells(&self, axis: usize, at: usize) -> [usize; 2] {
         let size = [self.input.rows(), self.input.columns()][axis];
         let first = at.saturating_mul(self.stride[axis]);
         let end =

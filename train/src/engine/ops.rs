@@ -49,6 +49,9 @@ pub(super) fn apply(op: &Op, mut operands: Vec<Array>) -> Array {
         Op::Sigmoid { beta } => each_rank!(x, x => activation::sigmoid(x * *beta)),
         // A step has no slope: keep it out of the autodiff graph.
         Op::Sign => each_rank!(x, x => x.detach().sign()),
+        Op::Hat { width } => each_rank!(x, x => {
+            activation::relu(1.0 - x.abs() * (1.0 / width)) * (1.0 / width)
+        }),
         Op::Round => each_rank!(x, x => x.detach().round()),
         Op::Clip { low, high } => each_rank!(x, x => x.clamp(*low, *high)),
         Op::MaxPool(attrs) => {

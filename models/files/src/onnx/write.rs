@@ -153,6 +153,18 @@ impl Writer<'_> {
                 self.node("Sigmoid", x, &sigmoid, vec![]);
                 self.node("Mul", &[x[0], &sigmoid], out, vec![]);
             }
+            Op::Hat { width } => {
+                let parts = ["away", "share", "below", "above"];
+                let [away, share, below, above] = parts.map(|p| self.own(format!("{out}/{p}")));
+                let single = vec![1; value.shape.len()];
+                let [steep, one] =
+                    [1.0 / width, 1.0].map(|number| self.float_constant(&[number], &single));
+                self.node("Abs", x, &away, vec![]);
+                self.node("Mul", &[&away, &steep], &share, vec![]);
+                self.node("Sub", &[&one, &share], &below, vec![]);
+                self.node("Relu", &[&below], &above, vec![]);
+                self.node("Mul", &[&above, &steep], out, vec![]);
+            }
             Op::Transpose { order } => {
                 let order = std::iter::once(0).chain(order.iter().copied());
                 self.node(kind, x, out, vec![int_list("perm", &order.collect::<Vec<_>>())]);

@@ -60,6 +60,8 @@ pub struct Conv {
     way: Way,
     phases: Vec<Phase>,
     bias: Buffer,
+    /// As long as the bias.
+    zeros: Buffer,
 }
 
 impl Conv {
@@ -102,7 +104,7 @@ impl Conv {
         let of = |o: usize, i: usize, tap: usize| of(o, i, phase.kernel_cell(tap));
         let packed = Packed::new(isa, [&input, &output], phase.line(), phase.taps.len(), of);
         let phases = vec![phase.with_weights(packed)];
-        Self { isa, input, output, way: Way::Lanes, phases, bias: padded }
+        Self::of(isa, [input, output], Way::Lanes, phases, padded)
     }
 
     fn by_squares(
@@ -116,9 +118,13 @@ impl Conv {
         assert!(matches!(side, 2 | 4), "there are no squares with a side of {side}");
         let lanes = [input.lanes(), output.lanes()];
         assert_eq!(lanes, [isa.lanes(); 2], "squares need full lanes");
-        let squares = Winograd::new(isa, side, before, of, bias, [input, output]);
-        let bias = Buffer::default();
-        Self { isa, input, output, way: Way::Squares(squares), phases: vec![], bias }
+        let squares = Winograd::new(isa, side, before, of, [input, output]);
+        Self::of(isa, [input, output], Way::Squares(squares), vec![], bias)
+    }
+
+    fn of(isa: Isa, [input, output]: [Map; 2], way: Way, phases: Vec<Phase>, bias: Buffer) -> Self {
+        let zeros = Buffer::zeros(bias.len());
+        Self { isa, input, output, way, phases, bias, zeros }
     }
 
     /// The transpose of a convolution: from a map like its output to one like its input. `weight`
@@ -151,7 +157,7 @@ impl Conv {
     ) -> Self {
         if output.lanes() == 1 {
             let way = Way::Dots(Dots::new(isa, window, of, [input, output]));
-            return Self { isa, input, output, way, phases: vec![], bias: Buffer::default() };
+            return Self::of(isa, [input, output], way, vec![], Buffer::default());
         }
         let bias = Buffer::zeros(output.blocks() * output.lanes());
         if let Some(side) = side.filter(|_| window.is_plain_3x3()) {
@@ -165,8 +171,7 @@ impl Conv {
             let packed = Packed::new(isa, [&input, &output], phase.line(), phase.taps.len(), of);
             phase.with_weights(packed)
         });
-        let phases = phases.collect();
-        Self { isa, input, output, way: Way::Lanes, phases, bias }
+        Self::of(isa, [input, output], Way::Lanes, phases.collect(), bias)
     }
 
     /// Whether the transpose to so few channels is best stored with one lane.
@@ -188,14 +193,38 @@ impl Conv {
     /// # Panics
     /// A length differs from that of its map, or an operand of the epilogue is of another size.
     pub fn run(&self, crew: &Crew, input: &[f32], output: &mut [f32], epilogue: Epilogue<'_>) {
+        self.run_with(&self.bias, crew, (input, output), epilogue);
+    }
+
+    /// [`run`](Self::run) as if there were no bias.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    pub fn run_unbiased(
+        &self,
+        crew: &Crew,
+        input: &[f32],
+        output: &mut [f32],
+        epilogue: Epilogue<'_>,
+    ) {
+        self.run_with(&self.zeros, crew, (input, output), epilogue);
+    }
+
+    fn run_with(
+        &self,
+        bias: &[f32],
+        crew: &Crew,
+        (input, output): (&[f32], &mut [f32]),
+        epilogue: Epilogue<'_>,
+    ) {
         assert_eq!(input.len(), self.input.elements(), "input");
         assert_eq!(output.len(), self.output.elements(), "output");
         let epilogue = &epilogue.of(&self.output);
         let results = &DisjointSlice::new(output);
         match &self.way {
-            Way::Squares(squares) => squares.run(crew, input, results, epilogue),
+            Way::Squares(squares) => squares.run(crew, bias, input, results, epilogue),
             Way::Dots(dots) => dots.run(crew, input, results, epilogue),
-            Way::Lanes => self.run_taps(crew, input, results, epilogue),
+            Way::Lanes => self.run_taps(crew, bias, input, results, epilogue),
         }
         self.output.clear_halo(output);
     }
@@ -203,6 +232,7 @@ impl Conv {
     fn run_taps(
         &self,
         crew: &Crew,
+        bias: &[f32],
         input: &[f32],
         output: &DisjointSlice<'_>,
         epilogue: &MapEpilogue<'_>,
@@ -210,7 +240,7 @@ impl Conv {
         let blocks: Vec<u32> = (0..self.input.blocks() as u32).collect();
         let units: Vec<Unit<'_>> = self.units(crew);
         crew.run_if_worth(self.cost(), units.len(), &|number| {
-            self.run_unit(&units[number], &blocks, input, output, epilogue);
+            self.run_unit(&units[number], &blocks, [bias, input], output, epilogue);
         });
     }
 
@@ -243,7 +273,7 @@ impl Conv {
         &self,
         unit: &Unit<'_>,
         blocks: &[u32],
-        input: &[f32],
+        [bias, input]: [&[f32]; 2],
         output: &DisjointSlice<'_>,
         epilogue: &MapEpilogue<'_>,
     ) {
@@ -269,7 +299,7 @@ impl Conv {
                     pixel: phase.step[1] * self.output.lanes(),
                     out_plane: self.output.plane(),
                     epilogue: epilogue.on([row * phase.step[0], column]),
-                    ..self.tile(phase, group, blocks, input, [row, column])
+                    ..self.tile(phase, group, blocks, [bias, input], [row, column])
                 };
                 // SAFETY: an `Isa` exists only where the processor has it; the phase has checked that
                 // its taps stay within the input, and `part` that the tile stays within the output.
@@ -296,7 +326,7 @@ impl Conv {
         phase: &'a Phase,
         group: &pack::Group,
         blocks: &'a [u32],
-        input: &[f32],
+        [bias, input]: [&[f32]; 2],
         [row, column]: [usize; 2],
     ) -> Tile<'a> {
         let map = &self.input;
@@ -311,7 +341,7 @@ impl Conv {
             last: (last as u32, map.channels() - last * map.lanes()),
             taps: &phase.taps,
             weights: phase.weights().of(group).as_ptr(),
-            bias: self.bias[group.first * self.isa.lanes()..].as_ptr(),
+            bias: bias[group.first * self.isa.lanes()..].as_ptr(),
             output: std::ptr::null_mut(),
             pixel: 0,
             out_plane: 0,

@@ -34,7 +34,6 @@ pub(super) struct Winograd {
     output: Map,
     /// One matrix for each of the N^2 places.
     weights: Vec<Packed>,
-    bias: Buffer,
     /// Squares along rows and columns.
     squares: [usize; 2],
     /// Most squares per chunk.
@@ -83,7 +82,6 @@ impl Winograd {
         side: usize,
         before: [usize; 2],
         of: impl Fn(usize, usize, usize) -> f32,
-        bias: Buffer,
         [input, output]: [Map; 2],
     ) -> Self {
         let places = (side + 2) * (side + 2);
@@ -107,7 +105,7 @@ impl Winograd {
                 Packed::new(isa, [&flat(input), &flat(output)], chunk, 1, of)
             });
         let weights = weights.collect();
-        Self { isa, side, before, input, output, weights, bias, squares, chunk }
+        Self { isa, side, before, input, output, weights, squares, chunk }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -117,10 +115,12 @@ impl Winograd {
     pub(super) fn run(
         &self,
         crew: &Crew,
+        bias: &[f32],
         input: &[f32],
         output: &DisjointSlice<'_>,
         epilogue: &MapEpilogue<'_>,
     ) {
+        assert!(bias.len() >= self.output.blocks() * self.isa.lanes(), "bias");
         let all = self.squares[0] * self.squares[1];
         let places = self.weights.len();
         let cost = all * places * self.input.channels() * self.output.channels();
@@ -135,8 +135,8 @@ impl Winograd {
                 let (inputs, results) = scratch.split_at_mut(places * inputs);
                 let part = Part { conv: self, chunk, squares, inputs, results };
                 match self.side {
-                    2 => part.run::<2, 4>(input, output, epilogue),
-                    _ => part.run::<4, 6>(input, output, epilogue),
+                    2 => part.run::<2, 4>([bias, input], output, epilogue),
+                    _ => part.run::<4, 6>([bias, input], output, epilogue),
                 }
             });
         });
@@ -156,14 +156,18 @@ struct Part<'a> {
 impl Part<'_> {
     fn run<const M: usize, const N: usize>(
         mut self,
-        input: &[f32],
+        [bias, input]: [&[f32]; 2],
         output: &DisjointSlice<'_>,
         epilogue: &MapEpilogue<'_>,
     ) {
         let lanes = self.conv.isa.lanes();
         run_on(self.conv.isa, lanes, InputTransform::<N> { part: &mut self, input, side: M });
         self.multiply();
-        run_on(self.conv.isa, lanes, OutputTransform::<M, N> { part: &self, output, epilogue });
+        run_on(
+            self.conv.isa,
+            lanes,
+            OutputTransform::<M, N> { part: &self, bias, output, epilogue },
+        );
     }
 
     fn multiply(&mut self) {
@@ -288,6 +292,7 @@ impl<const N: usize> Kernel for InputTransform<'_, '_, N> {
 /// From transformed results to the output.
 struct OutputTransform<'p, 'a, const M: usize, const N: usize> {
     part: &'p Part<'a>,
+    bias: &'p [f32],
     output: &'p DisjointSlice<'p>,
     epilogue: &'p MapEpilogue<'p>,
 }
@@ -296,9 +301,8 @@ impl<const M: usize, const N: usize> Kernel for OutputTransform<'_, '_, M, N> {
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "columns of an array of rows")]
     unsafe fn run<S: Simd>(self) {
-        let Self { part, output, epilogue } = self;
-        let conv = part.conv;
-        let map = &conv.output;
+        let Self { part, bias, output, epilogue } = self;
+        let map = &part.conv.output;
         let plane = part.chunk * S::LANES;
         let per_place = map.blocks() * plane;
         assert!(part.results.len() >= N * N * per_place);
@@ -312,7 +316,7 @@ impl<const M: usize, const N: usize> Kernel for OutputTransform<'_, '_, M, N> {
                 // SAFETY: every place of the chunk is there; `part` checks where results go, and no
                 // two squares have a pixel in common.
                 unsafe {
-                    let bias = S::load(conv.bias[block * S::LANES..].as_ptr());
+                    let bias = S::load(bias[block * S::LANES..].as_ptr());
                     let mut half = [[S::splat(0.0); N]; M];
                     for column in 0..N {
                         let cell = |i: usize| S::load(from.add((i * N + column) * per_place));

@@ -106,16 +106,20 @@ fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
         ),
         Kind::Depthwise(_) => blocked(channels >= 4),
         Kind::Spread(_) => blocked(channels >= 4 && rows * columns > 1),
-        Kind::PoolBack(_) if node.inputs.len() > 1 => forms[node.inputs[1]],
+        Kind::PoolBack(_) | Kind::PoolGather(_) if node.inputs.len() > 1 => forms[node.inputs[1]],
         Kind::Scale { .. } => Form::Flat,
         // Blocked bits are kept at no cost; others would have to be made for this.
         Kind::Epilogue => match node.epilogue.mask {
             Some((bits, _)) if forms[bits] == Form::Blocked => Form::Blocked,
             _ => first(),
         },
-        Kind::Pool(_) | Kind::PoolBack(_) | Kind::Winners(_) | Kind::Inside(_) | Kind::Each(_) => {
-            first()
-        }
+        Kind::Pool(_)
+        | Kind::PoolBack(_)
+        | Kind::PoolGather(_)
+        | Kind::Winners(_)
+        | Kind::Inside(_)
+        | Kind::Each(_)
+        | Kind::Affine { .. } => first(),
         Kind::Move(_) => blocked(first() == Form::Blocked),
         Kind::Zip(_) => blocked(node.inputs.iter().all(|&i| forms[i] == Form::Blocked)),
         Kind::Channels(start) => {

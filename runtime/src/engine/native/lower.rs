@@ -85,7 +85,7 @@ fn mark_sparse(nodes: &mut [Node]) {
         let from_sparse = nodes[id].inputs.iter().any(|&i| sparse[i]);
         let is_row = nodes[id].shape.len() == 2;
         sparse[id] = match &mut nodes[id].kind {
-            Kind::Input(_) => is_row,
+            Kind::Input(number) => *number == 1 && is_row,
             Kind::Conv(linear) => {
                 linear.sparse = from_sparse;
                 false

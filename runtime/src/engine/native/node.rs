@@ -21,7 +21,7 @@ pub(super) struct Node {
 }
 
 pub(super) enum Kind {
-    /// Given by the caller: 0 is the image, 1 the target.
+    /// Given by the caller: 0 is the image, 1 the target, others are those of a training step.
     Input(usize),
     Constant(Arc<[f32]>),
     Conv(Box<Linear<Conv>>),
@@ -29,6 +29,8 @@ pub(super) enum Kind {
     Pool(PoolWindow),
     /// Inputs: gradient, and for a maximum operand and result, or the winners.
     PoolBack(PoolWindow),
+    /// The transpose of that for a maximum. Inputs: slope, operand and result, or the winners.
+    PoolGather(PoolWindow),
     /// Bits that tell which cell of each window is the maximum. They are kept while that is made.
     Winners(PoolWindow),
     /// Bits that tell which elements of the input are strictly between two bounds. They are kept
@@ -49,6 +51,11 @@ pub(super) enum Kind {
     Scale {
         shift: Vec<f32>,
         factor: Vec<f32>,
+    },
+    /// `factor x + shift`.
+    Affine {
+        factor: f32,
+        shift: f32,
     },
     /// Elements in other places, and zeros.
     Move(Box<Moves>),
@@ -78,6 +85,7 @@ impl fmt::Display for Kind {
             Self::Constant(_) => f.write_str("constant"),
             Self::Pool(_) => f.write_str("pool"),
             Self::PoolBack(_) => f.write_str("pool transposed"),
+            Self::PoolGather(_) => f.write_str("pool gathered"),
             Self::Winners(_) => f.write_str("winners"),
             Self::Inside(_) => f.write_str("bits"),
             Self::Mean => f.write_str("mean"),
@@ -86,7 +94,7 @@ impl fmt::Display for Kind {
             Self::Channels(_) => f.write_str("channels"),
             Self::Concat => f.write_str("concat"),
             Self::Epilogue => f.write_str("element by element"),
-            Self::Scale { .. } => f.write_str("scale"),
+            Self::Scale { .. } | Self::Affine { .. } => f.write_str("scale"),
             Self::Move(_) => f.write_str("move"),
             Self::Dense { .. } => f.write_str("dense"),
             Self::Convert => f.write_str("layout"),
@@ -191,6 +199,7 @@ impl Node {
                 | Kind::Depthwise(_)
                 | Kind::Pool(_)
                 | Kind::PoolBack(_)
+                | Kind::PoolGather(_)
                 | Kind::Spread(_)
                 | Kind::Epilogue
         )

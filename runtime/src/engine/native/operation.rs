@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use saligate_kernels::{Moves, Pooling, Window};
-use saligate_models::calculus::{RuleSite, find_rules};
+use saligate_models::calculus::{RuleSite, find_adjoints, find_rules};
 use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, Source, ValueId};
 use saligate_models::names::TARGET;
 
@@ -48,6 +48,9 @@ pub(super) struct Reader<'a> {
     graph: &'a Graph,
     values: Vec<ValueId>,
     rules: HashMap<ValueId, RuleSite>,
+    adjoints: HashMap<ValueId, RuleSite>,
+    /// Position of each input; the target is the second one, whether there is a first one or not.
+    inputs: HashMap<ValueId, usize>,
     /// The first of equal nodes, for every node.
     first: Vec<ValueId>,
 }
@@ -69,6 +72,15 @@ impl<'a> Reader<'a> {
             graph,
             values: graph.values().map(|(id, _)| id).collect(),
             rules: rules.collect(),
+            adjoints: find_adjoints(graph)
+                .into_iter()
+                .map(|found| (found.outgoing, found))
+                .collect(),
+            inputs: graph
+                .inputs()
+                .enumerate()
+                .map(|(at, (id, value))| (id, if value.name == TARGET { 1 } else { at }))
+                .collect(),
             first: graph.first_of_equals(),
         }
     }
@@ -132,11 +144,11 @@ impl<'a> Reader<'a> {
         if let Some(operation) = self.rules.get(&id).and_then(|found| self.rule(found)) {
             return operation;
         }
+        if let Some(operation) = self.adjoints.get(&id).and_then(|found| self.adjoint(found)) {
+            return operation;
+        }
         match &self.graph.value(id).source {
-            Source::Input => {
-                let is_target = self.graph.value(id).name == TARGET;
-                Operation::new(Kind::Input(usize::from(is_target)), vec![])
-            }
+            Source::Input => Operation::new(Kind::Input(self.inputs[&id]), vec![]),
             Source::Param(data) => Operation::new(Kind::Constant(Arc::clone(data)), vec![]),
             Source::Node { op, operands } => self.of_node(id, op, operands),
         }
@@ -168,6 +180,12 @@ impl<'a> Reader<'a> {
             _ => return None,
         };
         Some(operation)
+    }
+
+    fn adjoint(&self, site: &RuleSite) -> Option<Operation> {
+        let (Op::MaxPool(attrs), operands) = self.node(site.node)? else { return None };
+        let kind = Kind::PoolGather(pool_window(Pooling::Max, attrs));
+        Some(Operation::new(kind, vec![site.incoming, operands[0], site.node]))
     }
 
     fn of_node(&self, id: ValueId, op: &Op, operands: &[ValueId]) -> Operation {
@@ -215,6 +233,19 @@ impl<'a> Reader<'a> {
                 };
                 Operation::new(Kind::Scale { shift, factor }, vec![operands[0]])
             }
+            Op::Sub | Op::Add | Op::Mul if same(0) && self.number(operands[1]).is_some() => {
+                let number = self.number(operands[1]).unwrap_or_default();
+                let (factor, shift) = match op {
+                    Op::Mul => (number, 0.0),
+                    Op::Sub => (1.0, -number),
+                    _ => (1.0, number),
+                };
+                Operation::new(Kind::Affine { factor, shift }, vec![operands[0]])
+            }
+            Op::Sub if same(1) && self.number(operands[0]).is_some() => {
+                let shift = self.number(operands[0]).unwrap_or_default();
+                Operation::new(Kind::Affine { factor: -1.0, shift }, vec![operands[1]])
+            }
             Op::Sub | Op::Add if same(0) && same(1) => {
                 Operation::new(Kind::Zip(op.clone()), operands.to_vec())
             }
@@ -225,6 +256,7 @@ impl<'a> Reader<'a> {
             | Op::Softplus { .. }
             | Op::Sigmoid { .. }
             | Op::Sign
+            | Op::Hat { .. }
             | Op::Round => Operation::new(Kind::Each(op.clone()), operands.to_vec()),
             Op::Slice { ranges } if is_image => self.moves(operands[0], id, |axis, at| {
                 Some(ranges[axis].start + at * ranges[axis].step)
@@ -255,6 +287,11 @@ impl<'a> Reader<'a> {
     fn per_channel(&self, id: ValueId, y: ValueId) -> Option<&'a [f32]> {
         let fits = *self.shape(id) == [1, self.shape(y)[1], 1, 1];
         self.param(id).filter(|_| fits).map(|values| &values[..])
+    }
+
+    /// The number of a parameter that is one number.
+    fn number(&self, id: ValueId) -> Option<f32> {
+        self.param(id).filter(|values| values.len() == 1).map(|values| values[0])
     }
 
     /// Whether a transpose does nothing but set pixels apart, as the way back of a step does.

@@ -55,6 +55,10 @@ pub(super) fn each(op: &Op, data: &mut [f32]) {
         Op::Silu => all(data, |v| v * sigmoid(v)),
         Op::HardSigmoid { alpha, beta } => all(data, |v| (alpha * v + beta).clamp(0.0, 1.0)),
         Op::HardSwish => all(data, |v| v * (v / 6.0 + 0.5).clamp(0.0, 1.0)),
+        Op::Hat { width } => {
+            let steep = 1.0 / width;
+            all(data, |v| (1.0 - v.abs() * steep).max(0.0) * steep);
+        }
         Op::Softplus { beta } => all(data, |v| {
             let scaled = beta * v;
             (scaled.max(0.0) + (-scaled.abs()).exp().ln_1p()) / beta

@@ -21,14 +21,18 @@ pub(super) fn remember(nodes: Vec<Node>, outputs: Vec<Id>) -> (Vec<Node>, Vec<Id
                 wanted.push(bounds);
             }
         }
-        if let (Kind::PoolBack(_), [_, _, result]) = (&node.kind, &node.inputs[..]) {
+        if let (Kind::PoolBack(_) | Kind::PoolGather(_), [_, _, result]) =
+            (&node.kind, &node.inputs[..])
+        {
             traced[*result] = true;
         }
     }
     let mut bits: HashMap<(Id, [u32; 2]), Id> = HashMap::new();
     let mut winners: HashMap<Id, Id> = HashMap::new();
     rewrite(nodes, outputs, |made, old, mut node| {
-        if let (Kind::PoolBack(_), &[gradient, _, result]) = (&node.kind, &node.inputs[..]) {
+        if let (Kind::PoolBack(_) | Kind::PoolGather(_), &[gradient, _, result]) =
+            (&node.kind, &node.inputs[..])
+        {
             node.inputs = vec![gradient, winners[&result]];
         }
         if let Some((id, bounds)) = &mut node.epilogue.mask {

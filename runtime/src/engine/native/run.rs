@@ -207,6 +207,12 @@ impl Step<'_> {
                 let pool = pool(window, map, gradient.map);
                 pool.run_back(isa, crew, gradient, winners, (out, &map), epilogue);
             }
+            Kind::PoolGather(window) => {
+                let slope = self.operand(node.inputs[0]);
+                let winners = self.read(node.inputs[1]);
+                let pool = pool(window, slope.map, map);
+                pool.gather(isa, crew, slope, winners, (out, &map), epilogue);
+            }
             Kind::Mean => {
                 let operand = self.operand(node.inputs[0]);
                 let factor = 1.0 / (operand.map.rows() * operand.map.columns()) as f32;
@@ -236,6 +242,11 @@ impl Step<'_> {
             Kind::Each(op) => {
                 self.map(node.inputs[0]).convert_like(x(), &map, out);
                 plain::each(op, out);
+                map.clear_halo(out);
+            }
+            Kind::Affine { factor, shift } => {
+                self.map(node.inputs[0]).convert_like(x(), &map, out);
+                out.iter_mut().for_each(|v| *v = *v * factor + shift);
                 map.clear_halo(out);
             }
             Kind::Zip(op) => self.zip(node, op, &map, out),

@@ -89,6 +89,7 @@ fn images(layout: &Layout) -> Vec<bool> {
             | Kind::Each(_)
             | Kind::Zip(_)
             | Kind::Scale { .. }
+            | Kind::Affine { .. }
             | Kind::Move(_)
             | Kind::Concat
             | Kind::Channels(_) => true,
