@@ -121,3 +121,81 @@ pub fn add_slopes(isa: Isa, crew: &Crew, pairs: &[(&[f32], &[f32])], sums: &mut 
         }
     });
 }
+
+/// Columns of a matrix whose parts of all vectors stay in the cache together.
+const COLUMNS: usize = 1024;
+
+/// [`times`] of many vectors, one after the other in the result; the matrix is read once.
+///
+/// # Panics
+/// The lengths do not fit.
+pub fn times_many(
+    isa: Isa,
+    crew: &Crew,
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    vectors: &[&[f32]],
+) -> Vec<Vec<f32>> {
+    let Some(columns) = vectors.first().map(|x| x.len()) else { return Vec::new() };
+    assert!(vectors.iter().all(|x| x.len() == columns) && weight.len() % columns.max(1) == 0);
+    let rows = weight.len() / columns.max(1);
+    assert!(bias.is_none_or(|bias| bias.len() == rows), "bias");
+    let count = vectors.len();
+    // `[row, vector]`
+    let mut found = vec![0.0; rows * count];
+    crew.run_on_parts(weight.len() * count, &mut found, ROWS * count, &|part, found| {
+        for start in (0..columns).step_by(COLUMNS) {
+            let end = columns.min(start + COLUMNS);
+            for (row, sums) in found.chunks_exact_mut(count).enumerate() {
+                let a = &weight[(part * ROWS + row) * columns..][start..end];
+                for (sum, x) in sums.iter_mut().zip(vectors) {
+                    let mut dot = 0.0;
+                    run_on(isa, isa.lanes(), Dot { a, b: &x[start..end], found: &mut dot });
+                    *sum += dot;
+                }
+            }
+        }
+    });
+    let of = |n: usize| {
+        let sums = found.iter().skip(n).step_by(count).enumerate();
+        sums.map(|(row, sum)| sum + bias.map_or(0.0, |bias| bias[row])).collect()
+    };
+    (0..count).map(of).collect()
+}
+
+/// [`times_transposed`] of many vectors, one after the other in the result; the matrix is read once.
+///
+/// # Panics
+/// The lengths do not fit.
+pub fn times_transposed_many(
+    isa: Isa,
+    crew: &Crew,
+    weight: &[f32],
+    vectors: &[&[f32]],
+) -> Vec<Vec<f32>> {
+    let Some(rows) = vectors.first().map(|x| x.len()) else { return Vec::new() };
+    assert!(vectors.iter().all(|x| x.len() == rows) && weight.len() % rows.max(1) == 0);
+    let (columns, count) = (weight.len() / rows.max(1), vectors.len());
+    // `[part, vector, column]`; the last part is as long as the others.
+    let parts = columns.div_ceil(COLUMNS);
+    let mut found = vec![0.0; parts * count * COLUMNS];
+    crew.run_on_parts(weight.len() * count, &mut found, count * COLUMNS, &|part, found| {
+        let start = part * COLUMNS;
+        let length = COLUMNS.min(columns - start);
+        for row in 0..rows {
+            let cells = &weight[row * columns + start..][..length];
+            for (x, to) in vectors.iter().zip(found.chunks_exact_mut(COLUMNS)) {
+                if x[row] != 0.0 {
+                    let to = &mut to[..length];
+                    run_on(isa, isa.lanes(), AddTimes { row: cells, factor: x[row], to });
+                }
+            }
+        }
+    });
+    let of = |n: usize| {
+        let parts = found.chunks_exact(count * COLUMNS);
+        let row = parts.flat_map(|part| part[n * COLUMNS..][..COLUMNS].iter().copied());
+        row.take(columns).collect()
+    };
+    (0..count).map(of).collect()
+}

@@ -11,6 +11,8 @@ use saligate_models::names::{KEY_FOUND, LOGITS};
 
 use crate::explanation::StepTime;
 
+pub(crate) use self::native::Learning;
+pub use self::native::Times;
 use self::native::{Plan, Schedule, State};
 
 /// Which engine runs a model. All compute the same network; they differ in speed and in the last

@@ -25,7 +25,7 @@ pub(super) struct Layout {
 
 /// The form of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Form {
+pub(super) enum Form {
     /// As many channels side by side as a register holds.
     Blocked,
     /// Planar, for a convolution: with a halo.
@@ -54,6 +54,7 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Layout {
                 Kind::WeightedSum if number == 0 => found,
                 Kind::WeightedSum => Form::Flat,
                 Kind::Dense { .. } | Kind::Plain(_) | Kind::Spread(_) => Form::Flat,
+                Kind::Slope(part) => part.wanted(number, found),
                 _ => own,
             };
             builder.in_form(made, input, wanted)
@@ -232,6 +233,9 @@ fn maps(isa: Isa, nodes: &[Node], forms: &[Form], within: &[Option<(Id, usize)>]
         let halo = match &node.kind {
             Kind::Conv(linear) => reach(linear, nodes, id),
             Kind::Depthwise(linear) => reach(linear, nodes, id),
+            Kind::Slope(part) => part.halo(
+                [node.inputs[0], node.inputs[node.inputs.len() - 1]].map(|id| nodes[id].size()),
+            ),
             _ => continue,
         };
         let halo_of_input = &mut halos[node.inputs[0]];
@@ -289,18 +293,22 @@ fn share_weights(layout: &mut Layout) {
         let is_same = |other: Id| match &layout.nodes[other].kind {
             Kind::Conv(found) => {
                 (found.window, found.transposed) == (linear.window, linear.transposed)
-                    && found.bias == linear.bias
+                    && (linear.bias.is_none() || found.bias == linear.bias)
                     && maps(other) == maps(id)
             }
             _ => false,
         };
         let same = known.iter().find(|(other, at)| *at == address && is_same(*other));
         let shared = same.and_then(|(other, _)| match &layout.nodes[*other].kind {
-            Kind::Conv(found) => Some(Arc::clone(&found.weights)),
+            Kind::Conv(found) => Some((Arc::clone(&found.weights), found.bias.clone())),
             _ => None,
         });
         match (shared, &mut layout.nodes[id].kind) {
-            (Some(shared), Kind::Conv(linear)) => linear.weights = shared,
+            (Some((weights, bias)), Kind::Conv(linear)) => {
+                linear.weights = weights;
+                linear.unbiased = linear.bias.is_none() && bias.is_some();
+                linear.bias = bias;
+            }
             _ => known.push((id, address)),
         }
     }

@@ -16,6 +16,7 @@
 
 mod epilogue;
 mod layout;
+mod learn;
 mod lower;
 mod node;
 mod operation;
@@ -25,6 +26,7 @@ mod rewrite;
 mod run;
 mod schedule;
 mod shorten;
+mod slope;
 mod squares;
 
 use std::collections::{BTreeMap, HashMap};
@@ -36,6 +38,8 @@ use saligate_models::graph::Graph;
 use crate::explanation::StepTime;
 
 use self::layout::{Layout, lay_out};
+pub(crate) use self::learn::Learning;
+pub use self::learn::Times;
 use self::node::Id;
 pub(super) use self::schedule::Schedule;
 
@@ -56,10 +60,10 @@ impl Plan {
         let names = graph.outputs().iter().enumerate();
         let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
         let (mut nodes, outputs) = lower::lower(graph)?;
-        shorten::shorten(&mut nodes);
+        shorten::shorten(&mut nodes, false);
         let (nodes, outputs) = remember::remember(nodes, outputs);
         let mut layout = lay_out(isa, nodes, outputs);
-        squares::choose(isa, &mut layout);
+        squares::choose(isa, &mut layout, Some(squares::SHARE));
         layout::go_back_through(&mut layout);
         Ok(Self { isa, layout, names })
     }

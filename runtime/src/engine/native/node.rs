@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use saligate_kernels::{Conv, Depthwise, Map, Moves, Pooling, Window};
+use saligate_kernels::{Conv, Depthwise, Isa, Map, Moves, Pooling, Window};
 use saligate_models::graph::Op;
 
 use super::epilogue::Epilogue;
+use super::slope::SlopePart;
 
 /// Position of a node in the list of nodes; operands come before what uses them.
 pub(super) type Id = usize;
@@ -72,6 +73,9 @@ pub(super) enum Kind {
     Plain(Op),
     /// The same value in another layout.
     Convert,
+    /// A part of the slope of a weight. Inputs: the input of a layer and the slope by its output, or
+    /// that slope alone.
+    Slope(SlopePart),
 }
 
 impl fmt::Display for Kind {
@@ -98,6 +102,7 @@ impl fmt::Display for Kind {
             Self::Move(_) => f.write_str("move"),
             Self::Dense { .. } => f.write_str("dense"),
             Self::Convert => f.write_str("layout"),
+            Self::Slope(part) => write!(f, "slope {part}"),
         }
     }
 }
@@ -107,6 +112,8 @@ pub(super) struct Linear<K> {
     pub(super) window: Window,
     pub(super) bias: Option<Arc<[f32]>>,
     pub(super) transposed: bool,
+    /// Whether the bias is there for other nodes that share the weights.
+    pub(super) unbiased: bool,
     /// Whether most channels of the input may be zeros.
     pub(super) sparse: bool,
     /// For the transpose of a convolution whose weights serve this one too: that convolution.
@@ -128,6 +135,28 @@ impl<K> fmt::Display for Linear<K> {
             f.write_str(" transposed")?;
         }
         self.side.map_or(Ok(()), |side| write!(f, ", squares of {side}"))
+    }
+}
+
+impl Linear<Conv> {
+    /// The packed convolution between these maps.
+    pub(super) fn conv(&self, isa: Isa, maps: [Map; 2]) -> &Conv {
+        let (window, bias) = (&self.window, self.bias.as_deref());
+        self.weights.packed(|weight| match self.transposed {
+            true => Conv::transposed(isa, window, weight, maps, self.side),
+            false => Conv::new(isa, window, weight, bias, maps, self.side),
+        })
+    }
+}
+
+impl Linear<Depthwise> {
+    /// The packed convolution between these maps.
+    pub(super) fn depthwise(&self, isa: Isa, maps: [Map; 2]) -> &Depthwise {
+        let (window, bias) = (&self.window, self.bias.as_deref());
+        self.weights.packed(|weight| match self.transposed {
+            true => Depthwise::transposed(isa, window, weight, maps),
+            false => Depthwise::new(isa, window, weight, bias, maps),
+        })
     }
 }
 

@@ -385,6 +385,7 @@ impl<K> Linear<K> {
             window,
             bias,
             transposed,
+            unbiased: false,
             sparse: false,
             back_through: None,
             side: None,

@@ -240,16 +240,16 @@ fn reached(
 }
 
 /// Visits every pair of rows of a convolution that a tap joins: (output channel, input channel,
-/// output row, input row, weight, columns as in [`reached`]).
+/// output row, input row, place of the weight, columns as in [`reached`]).
 fn row_pairs(
     attrs: &ConvAttrs,
     [x, y]: [&[usize]; 2],
-    (weight, w): Value<'_>,
-    mut visit: impl FnMut(usize, usize, f32, (usize, usize, usize)),
+    w: &[usize],
+    mut visit: impl FnMut(usize, usize, usize, (usize, usize, usize)),
 ) {
     let (outs, per_group) = (w[0] / attrs.groups, w[1]);
     let [top, left, ..] = attrs.pads;
-    for (number, &factor) in weight.iter().enumerate() {
+    for number in 0..w.iter().product() {
         let (column, rest) = (number % w[3], number / w[3]);
         let (row, rest) = (rest % w[2], rest / w[2]);
         let (i, o) = (rest % per_group, rest / per_group);
@@ -261,7 +261,7 @@ fn row_pairs(
         let Some(columns) = reached(y[3], x[3], attrs.stride[1], across, left) else { continue };
         for line in first..end {
             let from = at + (line - first) * attrs.stride[0];
-            visit((o * y[2] + line) * y[3], (channel * x[2] + from) * x[3], factor, columns);
+            visit((o * y[2] + line) * y[3], (channel * x[2] + from) * x[3], number, columns);
         }
     }
 }
@@ -273,7 +273,9 @@ fn conv(attrs: &ConvAttrs, operands: &[Value<'_>], (out, shape): (&mut [f32], &[
         Some((bias, _)) => out.chunks_exact_mut(plane).zip(*bias).for_each(|(o, b)| o.fill(*b)),
         None => out.fill(0.0),
     }
-    row_pairs(attrs, [from, shape], operands[1], |to, at, factor, (first, end, column)| {
+    let (weight, w) = operands[1];
+    row_pairs(attrs, [from, shape], w, |to, at, number, (first, end, column)| {
+        let factor = weight[number];
         let source = x[at + column..].iter().step_by(attrs.stride[1]);
         out[to + first..to + end].iter_mut().zip(source).for_each(|(o, v)| *o += factor * v);
     });
@@ -282,9 +284,26 @@ fn conv(attrs: &ConvAttrs, operands: &[Value<'_>], (out, shape): (&mut [f32], &[
 fn conv_transpose(attrs: &ConvAttrs, operands: &[Value<'_>], (out, shape): (&mut [f32], &[usize])) {
     let (x, from) = operands[0];
     out.fill(0.0);
-    row_pairs(attrs, [shape, from], operands[1], |at, to, factor, (first, end, column)| {
+    let (weight, w) = operands[1];
+    row_pairs(attrs, [shape, from], w, |at, to, number, (first, end, column)| {
+        let factor = weight[number];
         let target = out[to + column..].iter_mut().step_by(attrs.stride[1]);
         target.zip(&x[at + first..at + end]).for_each(|(o, v)| *o += factor * v);
+    });
+}
+
+/// The slope of the weight of a convolution, `out`, for one image: its input x times the slope h of a
+/// loss by its output.
+pub(super) fn conv_slope(
+    attrs: &ConvAttrs,
+    (x, from): Value<'_>,
+    (h, to): Value<'_>,
+    (out, w): (&mut [f32], &[usize]),
+) {
+    out.fill(0.0);
+    row_pairs(attrs, [from, to], w, |to, at, number, (first, end, column)| {
+        let source = x[at + column..].iter().step_by(attrs.stride[1]);
+        out[number] += h[to + first..to + end].iter().zip(source).map(|(h, x)| h * x).sum::<f32>();
     });
 }
 

@@ -3,9 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use saligate_kernels::{
-    Conv, Crew, Depthwise, Epilogue, Map, MaskRecord, Operand, Pool, dense, pointwise,
-};
+use saligate_kernels::{Conv, Crew, Epilogue, Map, MaskRecord, Operand, Pool, dense, pointwise};
 use saligate_models::graph::Op;
 
 use super::node::{Id, Kind, Linear, Node, PoolWindow};
@@ -31,21 +29,33 @@ impl Run<'_> {
                 continue;
             }
             let began = watch.is_some().then(Instant::now);
-            let bits = self.wanted(self.plan.layout.bits[id]);
-            let winners = self.wanted(self.plan.layout.winners[id]);
-            let made = [Some(id), bits, winners].map(|made| made.map(|made| self.place(made)));
-            let ([out, words, winners], rest) = split(memory, made);
-            let bounds = bits.map(|bits| self.bounds(bits));
-            let record = words.zip(bounds).map(|(words, b)| MaskRecord::new(words, b));
-            let out = out.expect("every step has a place");
-            Step { run: self, rest }.run(id, out, record, winners);
+            self.step(id, memory);
             if let (Some(watch), Some(began)) = (&mut watch, began) {
                 watch(id, began.elapsed());
             }
         }
-        let (_, rest) = split(memory, [const { None }; MADE]);
-        let step = Step { run: self, rest };
-        self.schedule.outputs.iter().map(|&o| step.read(o).to_vec()).collect()
+        self.schedule.outputs.iter().map(|&o| self.value(o, memory).to_vec()).collect()
+    }
+
+    /// Computes one value.
+    pub(super) fn step(&self, id: Id, memory: &mut [f32]) {
+        let bits = self.wanted(self.plan.layout.bits[id]);
+        let winners = self.wanted(self.plan.layout.winners[id]);
+        let made = [Some(id), bits, winners].map(|made| made.map(|made| self.place(made)));
+        let ([out, words, winners], rest) = split(memory, made);
+        let bounds = bits.map(|bits| self.bounds(bits));
+        let record = words.zip(bounds).map(|(words, b)| MaskRecord::new(words, b));
+        let out = out.expect("every step has a place");
+        Step { run: self, rest }.run(id, out, record, winners);
+    }
+
+    /// A value that has been computed.
+    pub(super) fn value<'m>(&'m self, id: Id, memory: &'m [f32]) -> &'m [f32] {
+        match &self.node(id).kind {
+            Kind::Input(number) => self.inputs[*number],
+            Kind::Constant(data) => data,
+            _ => &memory[self.place(id)],
+        }
     }
 
     fn place(&self, id: Id) -> Range<usize> {
@@ -72,7 +82,7 @@ impl Run<'_> {
 
     /// Whether a value is there without being computed: bits that were kept, a part of a whole, or a whole whose parts
     /// are all there.
-    fn is_in_place(&self, id: Id) -> bool {
+    pub(super) fn is_in_place(&self, id: Id) -> bool {
         let node = self.node(id);
         let lies_in = |part: Id, whole: Id| matches!(self.plan.layout.within[part], Some((parent, _)) if parent == whole);
         match node.kind {
@@ -84,25 +94,13 @@ impl Run<'_> {
     }
 
     fn conv<'l>(&self, linear: &'l Linear<Conv>, maps: [Map; 2]) -> &'l Conv {
-        let (isa, window, bias) = (self.plan.isa, &linear.window, linear.bias.as_deref());
-        linear.weights.packed(|weight| match linear.transposed {
-            true => Conv::transposed(isa, window, weight, maps, linear.side),
-            false => Conv::new(isa, window, weight, bias, maps, linear.side),
-        })
+        linear.conv(self.plan.isa, maps)
     }
 
     /// The convolution of a node.
     fn conv_of(&self, id: Id) -> &Conv {
         let Kind::Conv(linear) = &self.node(id).kind else { unreachable!("a convolution") };
         self.conv(linear, [*self.map(self.node(id).inputs[0]), *self.map(id)])
-    }
-
-    fn depthwise<'l>(&self, linear: &'l Linear<Depthwise>, maps: [Map; 2]) -> &'l Depthwise {
-        let (isa, window, bias) = (self.plan.isa, &linear.window, linear.bias.as_deref());
-        linear.weights.packed(|weight| match linear.transposed {
-            true => Depthwise::transposed(isa, window, weight, maps),
-            false => Depthwise::new(isa, window, weight, bias, maps),
-        })
     }
 }
 
@@ -186,6 +184,9 @@ impl Step<'_> {
             Kind::Conv(linear) => {
                 let maps = [*self.map(node.inputs[0]), map];
                 match linear.back_through {
+                    None if linear.unbiased => {
+                        self.run.conv(linear, maps).run_unbiased(crew, x(), out, epilogue);
+                    }
                     None => self.run.conv(linear, maps).run(crew, x(), out, epilogue),
                     Some(first) => {
                         let conv = self.run.conv_of(first);
@@ -195,7 +196,7 @@ impl Step<'_> {
             }
             Kind::Depthwise(linear) => {
                 let maps = [*self.map(node.inputs[0]), map];
-                self.run.depthwise(linear, maps).run(crew, x(), out, epilogue);
+                linear.depthwise(isa, maps).run(crew, x(), out, epilogue);
             }
             Kind::Pool(window) => {
                 let pool = pool(window, *self.map(node.inputs[0]), map);
@@ -262,6 +263,10 @@ impl Step<'_> {
                 plain::run(op, &operands, (out, &node.shape));
             }
             Kind::Convert => self.map(node.inputs[0]).convert(x(), &map, out),
+            Kind::Slope(part) => {
+                let operand = |at: usize| self.operand(node.inputs[at]);
+                part.of_image(isa, operand, out);
+            }
             Kind::Input(_) | Kind::Constant(_) | Kind::Inside(_) | Kind::Winners(_) => {
                 unreachable!("given or kept, not computed")
             }

@@ -32,8 +32,19 @@ impl Schedule {
                 layout.nodes[id].operands().for_each(|o| needed[o] = true);
             }
         }
-        let is_held = |id: Id| !matches!(layout.nodes[id].kind, Kind::Input(_) | Kind::Constant(_));
-        let steps: Vec<Id> = (0..needed.len()).filter(|&id| needed[id] && is_held(id)).collect();
+        let held = |&id: &Id| needed[id] && is_held(layout, id);
+        let steps = (0..needed.len()).filter(held).collect();
+        Self::in_order(layout, outputs, &needed, steps)
+    }
+
+    /// Some nodes in an order in which they can be computed, all that outputs and each other need.
+    pub(super) fn in_order(
+        layout: &Layout,
+        outputs: Vec<Id>,
+        needed: &[bool],
+        steps: Vec<Id>,
+    ) -> Self {
+        let is_held = |id: Id| is_held(layout, id);
 
         // The value that holds each value, and where: a part lies in a whole only if that is made.
         let root = |mut id: Id| {
@@ -77,6 +88,11 @@ impl Schedule {
         let images = joined(found.filter_map(|(place, _)| place.clone()).collect());
         Self { steps, outputs, places, size, images }
     }
+}
+
+/// Whether the value of a node has a place in memory.
+pub(super) fn is_held(layout: &Layout, id: Id) -> bool {
+    !matches!(layout.nodes[id].kind, Kind::Input(_) | Kind::Constant(_))
 }
 
 /// Which values hold pixels of the image, without a layer in between.

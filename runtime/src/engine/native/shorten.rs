@@ -14,11 +14,13 @@ use saligate_models::graph::Op;
 use super::node::{Id, Kind, Node};
 use super::rewrite::revise;
 
-/// Does all of it.
-pub(super) fn shorten(nodes: &mut [Node]) {
+/// Does all of it; where the weights are to change, nothing that is made of several of them.
+pub(super) fn shorten(nodes: &mut [Node], learns: bool) {
     join_moves(nodes);
     join_scales(nodes);
-    join_means(nodes);
+    if !learns {
+        join_means(nodes);
+    }
     weigh(nodes);
 }
 

@@ -10,12 +10,12 @@ use super::node::{Id, Kind};
 
 /// Bytes that faster weights may take, as a share of all weights. With the weights of both
 /// directions that comes to 2.76 times those of the file.
-const SHARE: f64 = 0.76;
+pub(super) const SHARE: f64 = 0.76;
 /// Bytes that they may take in any network, together with two of its largest maps.
 const LEAST: usize = 13 << 18;
 
-/// Spends the memory where it saves most.
-pub(super) fn choose(isa: Isa, layout: &mut Layout) {
+/// Spends the memory where it saves most: this share of all weights, or as much as there is.
+pub(super) fn choose(isa: Isa, layout: &mut Layout, share: Option<f64>) {
     // Nodes that share their weights are computed alike.
     let mut nodes: HashMap<usize, Vec<Id>> = HashMap::new();
     let mut file: HashMap<*const f32, usize> = HashMap::new();
@@ -34,7 +34,8 @@ pub(super) fn choose(isa: Isa, layout: &mut Layout) {
             _ => {}
         }
     }
-    let share = (SHARE * file.values().sum::<usize>() as f64) as usize;
+    let all = file.values().sum::<usize>() as f64;
+    let share = share.map_or(usize::MAX, |share| (share * all) as usize);
     let largest = layout.maps.iter().map(|map| 4 * map.elements()).max().unwrap_or(0);
     let mut budget = share.max(LEAST.saturating_sub(2 * largest));
     let mut groups: Vec<Vec<Id>> = nodes.into_values().collect();
