@@ -271,8 +271,8 @@ NETS = {
     "resnet20": (resnet20, (3, 32, 32), 10),
     "small": (small, (1, 28, 28), 10),
     "vgg11": (vgg11, (3, 32, 32), 10),
-    "squeezenet": (squeezenet, (3, 64, 64), 20),
-    "mobilenet-v2": (mobilenet_v2, (3, 64, 64), 20),
+    "squeezenet1_1": (squeezenet, (3, 64, 64), 20),
+    "mobilenet_v2": (mobilenet_v2, (3, 64, 64), 20),
 }
 
 
@@ -359,7 +359,9 @@ def check(name):
 def saligate(program, name, images, threads, rounds):
     """What `saligate-train bench` measured."""
     asked = {"net": name, "images": images, "threads": threads}
+    _, image, classes = NETS[name]
     command = [str(program), "bench", "--rounds", str(rounds), "--json"]
+    command += ["--image", "x".join(map(str, image)), "--classes", str(classes)]
     for option, value in asked.items():
         command += [f"--{option}", str(value)]
     done = subprocess.run(command, capture_output=True, text=True)

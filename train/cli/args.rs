@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use saligate_data::{DataSource, LoadOptions};
 use saligate_models::saliency::Method;
+use saligate_models::zoo::Architecture;
 use saligate_runtime::picture::Framing;
 use saligate_train::Backend;
 
@@ -79,6 +80,42 @@ pub(crate) enum Command {
         run: RunArgs,
         #[command(flatten)]
         measured: MeasureArgs,
+    },
+    /// Time training steps: the gate of a configuration, or a network of the zoo on random images
+    Bench {
+        /// Configuration of a run (TOML); its gate is trained for some steps, with a key made for it
+        #[arg(required_unless_present = "net")]
+        config: Option<PathBuf>,
+        /// Network of the zoo, with random weights and the gradient as its map
+        #[arg(long, value_name = "NAME", conflicts_with = "config")]
+        net: Option<Architecture>,
+        /// Channels, rows and columns of its images
+        #[arg(long, value_name = "CxHxW", default_value = "3x32x32", value_parser = image)]
+        image: [usize; 3],
+        /// Its classes
+        #[arg(long, default_value_t = 10)]
+        classes: usize,
+        /// Its images per step
+        #[arg(long, default_value_t = 24)]
+        images: usize,
+        /// Width of a surrogate slope of its masks, in units of what its ReLUs get
+        #[arg(long, value_name = "WIDTH")]
+        surrogate: Option<f32>,
+        /// What computes the steps: native, flex, ndarray, cuda or wgpu
+        #[arg(long)]
+        device: Option<Backend>,
+        /// Steps that count
+        #[arg(long, default_value_t = 15)]
+        rounds: usize,
+        /// Threads
+        #[arg(long, default_value = "1")]
+        threads: NonZero<usize>,
+        /// Say how long every kind of operation takes
+        #[arg(long, conflicts_with = "config")]
+        profile: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Try near misses of the key: a curve as JSON, Markdown and SVG
     NearMisses {
@@ -173,6 +210,16 @@ impl ImageArgs {
     }
 }
 
+fn image(text: &str) -> Result<[usize; 3], &'static str> {
+    let sides: Vec<Option<usize>> = text.split('x').map(|side| side.parse().ok()).collect();
+    match sides[..] {
+        [Some(channels), Some(rows), Some(columns)] if channels * rows * columns > 0 => {
+            Ok([channels, rows, columns])
+        }
+        _ => Err("give channels x rows x columns, such as 3x32x32"),
+    }
+}
+
 fn size(text: &str) -> Result<[usize; 2], &'static str> {
     let sides = text.split_once('x').map(|(height, width)| (height.parse(), width.parse()));
     match sides {
@@ -215,7 +262,8 @@ pub(crate) struct HowArgs {
     /// Go on from the checkpoints in OUT
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Backend instead of the configuration's: flex, ndarray, cuda or wgpu
+    /// What computes training steps, instead of the configuration's: native, flex, ndarray, cuda or
+    /// wgpu
     #[arg(long)]
     pub(crate) device: Option<Backend>,
     /// Threads; the same seed gives the same result on one

@@ -84,6 +84,10 @@ impl Session {
         LoadOptions { quiet: self.options.quiet, ..self.config.load_options() }
     }
 
+    pub(crate) fn options(&self) -> &RunOptions {
+        &self.options
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }

@@ -14,11 +14,13 @@ use saligate_models::zoo::{Task, build};
 
 use crate::batch::{self, Sampler, one_hot, pixels};
 use crate::config::{Config, FitConfig, SteadyConfig};
-use crate::engine::{Array, BatchStatistics, Program, Trained};
+use crate::engine::{
+    Array, BatchStatistics, Hats, Network, NetworkOptions, Outputs, Program, Trained, unit,
+};
 use crate::error::TrainError;
+use crate::laps::Laps;
 use crate::lock::objective::Distance;
 use crate::loss::{Wanted, cross_entropy, distance};
-use crate::reference::Explainer;
 use crate::stage::{RunOptions, Stage, Step, figure};
 use crate::weights::{self, Head};
 use saligate_data::{Dataset, Shape};
@@ -90,15 +92,20 @@ fn classified(
     };
     let mut sampler = Sampler::new(config.seed, "fit order", data.len(), settings.steps.batch);
     stage.run(&mut trained, |trained, at| {
+        let mut laps = Laps::new();
         let indices = sampler.indices(at);
         let mut stream = Stream::numbered(config.seed, "fit views", at as u64);
         let bytes = perturbed(data, &indices, settings, &mut stream)?;
         let images = Array::Image(pixels(&bytes, data.shape(), &device));
+        laps.lap("views");
         let (mut outputs, statistics) = program.run_training(&trained.weights, vec![images]);
         absorb(&mut trained.statistics, statistics);
         let logits = outputs.remove(0).matrix();
         let loss = cross_entropy(logits, labels(data, &indices, &device)).mean();
-        Ok(Step { loss, figures: vec![] })
+        laps.lap("outputs");
+        let slopes = trained.weights.slopes(&loss.backward());
+        laps.lap("back");
+        Ok(Step { loss: figure(&loss), figures: vec![], slopes, laps })
     })?;
     trained.store(&mut graph)?;
     Ok(graph)
@@ -122,8 +129,15 @@ pub fn steady(
     augmentation.check(data.shape())?;
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
-    let explainer =
-        Explainer::new(clean, &[Attachment::at(Method::Gradient, Vec::new())], None, &device)?;
+    let hats = Hats::default();
+    let engine = NetworkOptions {
+        backend: config.device,
+        softplus: None,
+        hats: &hats,
+        threads: options.threads,
+    };
+    let methods = [Attachment::at(Method::Gradient, Vec::new())];
+    let mut network = Network::new(clean, &methods, &trained.weights, &device, &engine)?;
     let origin = weights_digest(clean);
     let stage = Stage {
         name: "steady",
@@ -133,6 +147,7 @@ pub fn steady(
     };
     let mut sampler = Sampler::new(config.seed, "steady order", data.len(), settings.steps.batch);
     stage.run(&mut trained, |trained, at| {
+        let mut laps = Laps::new();
         let indices = sampler.indices(at);
         let mut stream = Stream::numbered(config.seed, "steady views", at as u64);
         let mut plain = Vec::new();
@@ -144,13 +159,18 @@ pub fn steady(
             tiled.extend(with_tile(&image, data.shape(), size, amplitude, &mut stream)?);
             plain.extend(image);
         }
-        let both = pixels(&[plain, tiled].concat(), data.shape(), &device);
-        let count = indices.len();
+        laps.lap("views");
+        let (count, classes) = (indices.len(), data.class_names().len());
         // Both maps explain the class that is predicted without the tile.
-        let classes = data.class_names().len();
-        let target = predicted(&explainer, trained, both.clone().narrow(0, 0, count), classes);
+        let nothing = Tensor::zeros([count, classes], &device);
+        let shape = sizes(data.shape());
+        let seen = network.outputs(&trained.weights, unit(&plain), shape, nothing);
+        let target = batch::predicted(&Array::Matrix(seen.logits).to_vec(), classes, &device);
         let target = Tensor::cat(vec![target.clone(), target], 0);
-        let (logits, mut maps) = explainer.run(&trained.weights, both, target);
+        let both = unit(&[plain, tiled].concat());
+        let Outputs { logits, attributions: mut maps } =
+            network.outputs(&trained.weights, both, shape, target);
+        laps.lap("outputs");
         let labels = labels(data, &indices, &device);
         let labels = Tensor::cat(vec![labels.clone(), labels], 0);
         let entropy = cross_entropy(logits, labels).mean();
@@ -158,18 +178,26 @@ pub fn steady(
         let plain = maps.clone().narrow(0, 0, count);
         let tiled = Wanted::Attribution(maps.narrow(0, count, count));
         let angle = distance(Distance::Cosine, plain.clone(), tiled.clone(), 0.0).mean();
-        let shape = distance(Distance::RootMse, plain, tiled, 0.0).mean();
+        let roots = distance(Distance::RootMse, plain, tiled, 0.0).mean();
         let figures = vec![
             ("cross_entropy".to_owned(), figure(&entropy)),
             ("cosine".to_owned(), figure(&angle)),
-            ("root_mse".to_owned(), figure(&shape)),
+            ("root_mse".to_owned(), figure(&roots)),
         ];
-        let loss = entropy + (angle + shape * 0.5) * settings.weight;
-        Ok(Step { loss, figures })
+        let loss = entropy + (angle + roots * 0.5) * settings.weight;
+        let slopes = network.slopes(&loss, &trained.weights);
+        laps.lap("loss");
+        network.share(&mut laps);
+        Ok(Step { loss: figure(&loss), figures, slopes, laps })
     })?;
     let mut graph = clean.clone();
     trained.store(&mut graph)?;
     Ok(graph)
+}
+
+/// Channels, rows and columns.
+pub(crate) fn sizes(shape: Shape) -> [usize; 3] {
+    [shape.channels, shape.height, shape.width]
 }
 
 /// One-hot labels of some samples.
@@ -208,17 +236,6 @@ pub(crate) fn task(config: &Config, data: &Dataset) -> Task {
         bgr: config.model.bgr,
         widths: config.model.widths,
     }
-}
-
-fn predicted(
-    explainer: &Explainer,
-    trained: &Trained,
-    images: Tensor<4>,
-    classes: usize,
-) -> Tensor<2> {
-    let nothing = Tensor::zeros([images.dims()[0], classes], &images.device().inner());
-    let (logits, _) = explainer.run(&trained.weights.frozen(), images.inner(), nothing);
-    batch::predicted(&Array::Matrix(logits).to_vec(), classes, trained.device())
 }
 
 fn perturbed(

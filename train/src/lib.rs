@@ -13,12 +13,14 @@
 
 mod augment;
 mod batch;
+pub mod bench;
 mod checkpoint;
 pub mod config;
 mod engine;
 mod error;
 pub mod export;
 pub mod fit;
+mod laps;
 pub mod lock;
 mod loss;
 mod reference;

@@ -1,29 +1,25 @@
 //! What the frozen clean model says of the training images.
 
 use burn::tensor::{Device, Tensor};
-use saligate_models::graph::{Graph, Op};
+use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 use saligate_models::saliency::{Attachment, attach};
+use saligate_runtime::GraphRunner;
 
-use crate::batch::{arg_max, images, one_hot, pixels};
+use crate::batch::{arg_max, images, one_hot};
 use crate::config::{Config, Explain};
-use crate::engine::{Array, Program, Weights};
+use crate::engine::{Array, unit};
 use crate::error::TrainError;
 use crate::stage::RunOptions;
 use saligate_console::progress::bar;
 use saligate_data::{Dataset, Shape};
-
-/// Images per evaluation; only a matter of memory.
-const CHUNK: usize = 250;
 
 /// Logits and attributions of the clean model for every training image.
 pub(crate) struct References<'a> {
     data: &'a Dataset,
     explain: Explain,
     seed: u64,
-    explainer: Explainer,
-    weights: Weights,
-    device: Device,
+    runner: GraphRunner,
     logits: Vec<f32>,
     stored: Vec<Stored>,
     /// Another image for every image.
@@ -35,6 +31,14 @@ struct Stored {
     /// Channels, rows, columns.
     shape: [usize; 3],
     values: Vec<f32>,
+}
+
+impl Stored {
+    /// Values of some images as `[image, channel, row, column]`.
+    fn tensor(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {
+        let [channels, height, width] = self.shape;
+        images(values, Shape { channels, height, width }, device)
+    }
 }
 
 /// What the clean model says of the images of one batch.
@@ -55,37 +59,36 @@ impl<'a> References<'a> {
         data: &'a Dataset,
         options: &RunOptions,
     ) -> Result<Self, TrainError> {
-        let device = config.device.device()?;
         let (explain, seed) = (config.lock.explain, config.seed);
+        let graph = attach(clean, methods)?;
+        let runner = GraphRunner::new(&graph, options.threads)
+            .map_err(|error| TrainError::Mismatch { reason: error.to_string() })?;
+        let shapes =
+            graph.outputs()[1..].iter().map(|&o| <[usize; 3]>::try_from(&graph.shape(o)[1..]));
+        let stored = shapes.map(|shape| {
+            let shape = shape.expect("an attribution has channels, rows and columns");
+            Stored { shape, values: Vec::new() }
+        });
         let mut references = Self {
             data,
             explain,
             seed,
-            explainer: Explainer::new(clean, methods, None, &device)?,
-            weights: Weights::of(clean, &device),
-            device,
+            runner,
             logits: Vec::new(),
-            stored: Vec::new(),
+            stored: stored.collect(),
             partners: partners(data.len(), seed),
         };
         let bar = bar("reference", data.len(), options.quiet);
         let all: Vec<usize> = (0..data.len()).collect();
-        for chunk in all.chunks(CHUNK) {
-            let target = match explain {
-                Explain::Label => references.one_hot(&references.labels(chunk), &references.device),
-                _ => Tensor::zeros([chunk.len(), references.classes()], &references.device),
-            };
-            let (logits, attributions) = references.run(chunk, target);
-            references.logits.extend(Array::Matrix(logits).to_vec());
-            for (method, attribution) in attributions.into_iter().enumerate() {
-                let [_, channels, height, width] = attribution.dims();
-                if references.stored.len() == method {
-                    let shape = [channels, height, width];
-                    references.stored.push(Stored { shape, values: Vec::new() });
-                }
-                references.stored[method].values.extend(Array::Image(attribution).to_vec());
+        // A row of zeros explains the predicted class.
+        let classes = (explain == Explain::Label).then(|| references.labels(&all));
+        let done = |count: usize| bar.set_position(count as u64);
+        for outputs in references.run(&all, classes.as_deref(), &done) {
+            let mut outputs = outputs.into_iter();
+            references.logits.extend(outputs.next().into_iter().flatten());
+            for (stored, attribution) in references.stored.iter_mut().zip(outputs) {
+                stored.values.extend(attribution);
             }
-            bar.inc(chunk.len() as u64);
         }
         bar.finish_and_clear();
         Ok(references)
@@ -99,8 +102,7 @@ impl<'a> References<'a> {
             Explain::Other => self.others(indices, step),
         };
         let attributions = if self.explain == Explain::Other {
-            let (_, found) = self.run(indices, self.one_hot(&classes, &self.device));
-            found.into_iter().map(|x| Array::Image(x).moved(device).image()).collect()
+            self.explained(indices, &classes, device)
         } else {
             self.attributions(indices, device)
         };
@@ -124,20 +126,38 @@ impl<'a> References<'a> {
         Array::new(rows, &[indices.len(), self.classes()], device).matrix()
     }
 
-    /// The clean model's answers on its own device.
-    fn run(&self, indices: &[usize], target: Tensor<2>) -> (Tensor<2>, Vec<Tensor<4>>) {
-        let bytes: Vec<u8> = indices.iter().flat_map(|&i| self.data.image(i)).copied().collect();
-        let images = pixels(&bytes, self.data.shape(), &self.device);
-        self.explainer.run(&self.weights, images, target)
+    /// The clean model's outputs for some images: of these classes, or the predicted ones.
+    fn run(
+        &self,
+        indices: &[usize],
+        classes: Option<&[usize]>,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Vec<Vec<Vec<f32>>> {
+        let inputs = |at: usize| {
+            let mut target = vec![0.0; self.classes()];
+            if let Some(classes) = classes {
+                target[classes[at]] = 1.0;
+            }
+            vec![unit(self.data.image(indices[at])), target]
+        };
+        self.runner.map(indices.len(), inputs, |_, outputs| outputs, progress)
+    }
+
+    /// Attributions of these classes, by method.
+    fn explained(&self, indices: &[usize], classes: &[usize], device: &Device) -> Vec<Tensor<4>> {
+        let found = self.run(indices, Some(classes), &|_| ());
+        let of = |(method, stored): (usize, &Stored)| {
+            let rows = found.iter().flat_map(|outputs| &outputs[method + 1]).copied();
+            stored.tensor(rows.collect(), device)
+        };
+        self.stored.iter().enumerate().map(of).collect()
     }
 
     fn attributions(&self, indices: &[usize], device: &Device) -> Vec<Tensor<4>> {
-        let stored = self.stored.iter().map(|Stored { shape, values }| {
-            let size: usize = shape.iter().product();
-            let rows = indices.iter().flat_map(|&i| &values[i * size..(i + 1) * size]);
-            let [channels, height, width] = *shape;
-            let shape = Shape { channels, height, width };
-            images(rows.copied().collect(), shape, device)
+        let stored = self.stored.iter().map(|stored| {
+            let size: usize = stored.shape.iter().product();
+            let rows = indices.iter().flat_map(|&i| &stored.values[i * size..(i + 1) * size]);
+            stored.tensor(rows.copied().collect(), device)
         });
         stored.collect()
     }
@@ -179,39 +199,6 @@ fn partners(count: usize, seed: u64) -> Vec<usize> {
         partners[index] = order[(at + 1) % count];
     }
     partners
-}
-
-/// A classifier with its saliency graph, ready for training.
-pub(crate) struct Explainer(Program);
-
-impl Explainer {
-    /// Attaches the methods; with `softplus`, every ReLU is first exchanged for a Softplus of that
-    /// sharpness.
-    pub(crate) fn new(
-        classifier: &Graph,
-        methods: &[Attachment],
-        softplus: Option<f32>,
-        device: &Device,
-    ) -> Result<Self, TrainError> {
-        let smooth = softplus.map(|beta| {
-            let exchange = |op: &Op| (*op == Op::Relu).then_some(Op::Softplus { beta });
-            classifier.with_ops(exchange)
-        });
-        let graph = attach(smooth.as_ref().unwrap_or(classifier), methods)?;
-        Ok(Self(Program::new(graph, &Weights::of(classifier, device), device)))
-    }
-
-    /// Logits and attributions, one per method, of images for class weights `[batch, class]`.
-    pub(crate) fn run(
-        &self,
-        weights: &Weights,
-        images: Tensor<4>,
-        target: Tensor<2>,
-    ) -> (Tensor<2>, Vec<Tensor<4>>) {
-        let mut outputs = self.0.run(weights, vec![Array::Image(images), Array::Matrix(target)]);
-        let attributions = outputs.split_off(1).into_iter().map(Array::image).collect();
-        (outputs.remove(0).matrix(), attributions)
-    }
 }
 
 #[cfg(test)]
@@ -257,7 +244,8 @@ mod tests {
             let methods = layers(&lock.methods, layer, &clean).unwrap();
             let references =
                 References::compute(&config, &clean, &methods, &data, &options).unwrap();
-            let at = |step| references.originals(&indices, step, &references.device);
+            let device = Device::flex();
+            let at = |step| references.originals(&indices, step, &device);
             let Originals { target, attributions } = at(5);
             let values = |x: &Tensor<4>| Array::Image(x.clone()).to_vec();
             let classes: Vec<usize> = Array::Matrix(target.clone())
@@ -273,7 +261,7 @@ mod tests {
                     _ => assert_ne!(class, predicted),
                 }
             }
-            let (_, direct) = references.run(&indices, target.clone());
+            let direct = references.explained(&indices, &classes, &device);
             for (stored, direct) in values(&attributions[0]).iter().zip(values(&direct[0])) {
                 assert!((stored - direct).abs() < 1e-6, "{explain}: {stored}, {direct}");
             }

@@ -12,8 +12,9 @@ use saligate_console::progress::bar;
 
 use crate::checkpoint::{self, Label};
 use crate::config::Steps;
-use crate::engine::Trained;
+use crate::engine::{Slopes, Trained};
 use crate::error::TrainError;
+use crate::laps::Laps;
 
 /// Share of the steps over which the learning rate rises.
 const WARM_UP: f64 = 0.05;
@@ -33,10 +34,13 @@ pub struct RunOptions {
     pub threads: NonZero<usize>,
 }
 
-/// One step's loss, `[1]`, and figures for the log.
+/// One step: the loss, figures for the log, and the slopes of the loss by the weights.
 pub(crate) struct Step {
-    pub(crate) loss: Tensor<1>,
+    pub(crate) loss: f32,
     pub(crate) figures: Vec<(String, f32)>,
+    pub(crate) slopes: Slopes,
+    /// What it took.
+    pub(crate) laps: Laps,
 }
 
 /// Mean of a part of the loss and its value for the log.
@@ -74,19 +78,21 @@ impl Stage<'_> {
         bar.set_position(done as u64);
         let start = Instant::now();
         for at in done..self.steps.count {
-            let Step { loss, figures } = step(trained, at)?;
-            let value = figure(&loss);
+            let Step { loss: value, figures, slopes, mut laps } = step(trained, at)?;
             if !value.is_finite() {
                 return Err(TrainError::Diverged { stage: self.name, step: at });
             }
             let rate = self.rate(at);
-            let gradients = loss.backward();
-            let norm = trained.step(&gradients, rate, self.steps.clip);
+            let norm = trained.step(&slopes, rate, self.steps.clip);
+            laps.lap("optimizer");
 
             let mut line = serde_json::json!({
                 "step": at, "loss": value, "rate": rate, "gradient_norm": norm,
                 "seconds": start.elapsed().as_secs_f64(),
             });
+            for (part, ms) in laps.milliseconds() {
+                line["ms"][part] = ((ms * 1e3).round() / 1e3).into();
+            }
             for (name, value) in figures {
                 line[&name] = value.into();
             }

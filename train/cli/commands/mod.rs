@@ -1,5 +1,6 @@
 //! What the commands do.
 
+mod bench;
 mod evaluate;
 mod gate;
 mod images;
@@ -9,6 +10,7 @@ mod run;
 mod tables;
 
 use saligate_train::TrainError;
+use saligate_train::bench::Net;
 
 use crate::args::Command;
 use crate::session::Session;
@@ -29,6 +31,29 @@ pub(crate) fn run(command: Command) -> Result<(), TrainError> {
             evaluate::run(&run, model, record.as_deref(), &measured)
         }
         Command::Run { run, measured } => run::run(&run, &measured),
+        Command::Bench {
+            config,
+            net,
+            image,
+            classes,
+            images,
+            surrogate,
+            device,
+            rounds,
+            threads,
+            profile,
+            json,
+        } => {
+            let net = net.map(|architecture| Net {
+                architecture,
+                image,
+                classes,
+                images: images.max(1),
+                surrogate,
+                backend: device.unwrap_or_default(),
+            });
+            bench::run(config.as_deref(), net, device, rounds.max(1), threads, profile, json)
+        }
         Command::NearMisses { run, table, images } => tables::near_misses(&run, &table, images),
         Command::Leaks { run, table, images } => tables::leaks(&run, &table, images),
         Command::Localise { model, data, table, threads, quiet } => {

@@ -63,6 +63,11 @@ pub struct LockConfig {
     /// Sharpness at the last step, reached geometrically; that of `softplus` where absent.
     #[serde(default)]
     pub softplus_last: Option<f32>,
+    /// Surrogate slope of the masks of ReLUs: where a loss is differentiated through a mask, its step
+    /// counts as a rise of this width, in standard deviations of what the ReLU of the network at
+    /// the start gets; none where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surrogate: Option<f32>,
     /// What is minimized; [`Objective::of`] the form where absent.
     #[serde(default)]
     pub objective: Option<Objective>,
@@ -187,6 +192,9 @@ impl LockConfig {
         if self.softplus.is_none() && self.softplus_last.is_some() {
             return value("lock.softplus", "given where lock.softplus_last is");
         }
+        if self.surrogate.is_some_and(|width| !(width > 0.0 && width <= 8.0)) {
+            return value("lock.surrogate", "above 0 and at most 8 standard deviations");
+        }
         if !self.wrong_keys.is_usable() {
             return value("lock.wrong_keys", "shares of at least 0 with a positive sum");
         }
@@ -242,6 +250,7 @@ mod tests {
             ("blur = -1.0".to_owned(), "lock.blur"),
             ("blur = nan".to_owned(), "lock.blur"),
             ("explain = \"all\"".to_owned(), "all"),
+            ("surrogate = 0.0".to_owned(), "lock.surrogate"),
             ("softplus = 0.0".to_owned(), "lock.softplus"),
             ("softplus_last = 8.0".to_owned(), "lock.softplus"),
             ("wrong_keys = { random = -1.0 }".to_owned(), "lock.wrong_keys"),

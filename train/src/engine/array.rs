@@ -1,6 +1,6 @@
 //! Tensors of the ranks that graphs have.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 /// A tensor of rank 1 (biases), 2 (`[batch, feature]`) or 4 (`[batch, channel, row, column]`).
 #[derive(Clone, Debug)]
@@ -50,9 +50,18 @@ impl Array {
         data.convert::<f32>().try_into_vec().expect("the data was converted to f32")
     }
 
-    /// The same elements on another device.
-    pub(crate) fn moved(&self, device: &Device) -> Self {
-        Self::new(self.to_vec(), &self.shape(), device)
+    /// The same elements as a leaf of a tape.
+    pub(crate) fn tracked(self) -> Self {
+        each_rank!(self, x => x.require_grad())
+    }
+
+    /// The gradient by a leaf of a tape, where the tape leads to it.
+    pub(crate) fn gradient(&self, gradients: &Gradients) -> Option<Self> {
+        match self {
+            Self::Vector(x) => x.grad(gradients).map(Self::Vector),
+            Self::Matrix(x) => x.grad(gradients).map(Self::Matrix),
+            Self::Image(x) => x.grad(gradients).map(Self::Image),
+        }
     }
 
     /// Length of every axis.

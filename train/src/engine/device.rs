@@ -6,15 +6,18 @@ use std::str::FromStr;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-/// A Burn backend; which ones exist is decided by Cargo features.
+/// What computes a training step; which ones exist is decided by Cargo features.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Backend {
-    /// The fast CPU backend.
+    /// This project's own engine on the CPU, with Burn for losses and the optimizer; Burn's fast CPU
+    /// backend for what the engine has no way back through.
     #[default]
+    Native,
+    /// Burn's fast CPU backend.
     Flex,
-    /// The old CPU backend, kept to cross-check the other; tens of times slower.
+    /// Burn's old CPU backend, kept to cross-check the other; tens of times slower.
     NdArray,
     /// NVIDIA GPUs.
     Cuda,
@@ -32,8 +35,8 @@ impl fmt::Display for UnknownBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "backend '{}' is not part of this build; known are flex, ndarray, cuda and wgpu, \
-             each a Cargo feature of saligate-train (flex and ndarray by default)",
+            "backend '{}' is not part of this build; known are native, flex, ndarray, cuda and \
+             wgpu; all but the first are Cargo features of saligate-train (flex and ndarray by default)",
             self.name
         )
     }
@@ -45,6 +48,7 @@ impl Backend {
     /// The name used in configs and on command lines.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Native => "native",
             Self::Flex => "flex",
             Self::NdArray => "ndarray",
             Self::Cuda => "cuda",
@@ -55,7 +59,7 @@ impl Backend {
     pub(crate) fn device(self) -> Result<Device, UnknownBackend> {
         match self {
             #[cfg(feature = "flex")]
-            Self::Flex => Ok(Device::flex()),
+            Self::Native | Self::Flex => Ok(Device::flex()),
             #[cfg(feature = "ndarray")]
             #[expect(deprecated, reason = "its purpose here is to check the other backends")]
             Self::NdArray => Ok(Device::ndarray()),
@@ -73,7 +77,7 @@ impl FromStr for Backend {
     type Err = UnknownBackend;
 
     fn from_str(name: &str) -> Result<Self, UnknownBackend> {
-        let all = [Self::Flex, Self::NdArray, Self::Cuda, Self::Wgpu];
+        let all = [Self::Native, Self::Flex, Self::NdArray, Self::Cuda, Self::Wgpu];
         let found = all.into_iter().find(|b| b.name() == name);
         found.ok_or_else(|| UnknownBackend { name: name.to_owned() })
     }

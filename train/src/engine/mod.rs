@@ -6,17 +6,23 @@
 
 mod array;
 mod device;
+mod hats;
+mod network;
 mod ops;
 #[cfg(test)]
 mod tests;
 mod weights;
 
+use std::collections::HashMap;
+
 use burn::tensor::{Device, Tensor};
-use saligate_models::graph::{Graph, Op, Source};
+use saligate_models::graph::{Graph, Op, Source, ValueId};
 
 pub(crate) use array::Array;
 pub use device::{Backend, UnknownBackend};
-pub(crate) use weights::{State, Trained, Weights};
+pub(crate) use hats::Hats;
+pub(crate) use network::{Network, NetworkOptions, Outputs, unit};
+pub(crate) use weights::{Slopes, State, Trained, Weights};
 
 /// A graph prepared for repeated evaluation.
 pub(crate) struct Program {
@@ -24,6 +30,8 @@ pub(crate) struct Program {
     constants: Vec<Option<Array>>,
     /// Position of the last node that reads each value; outputs are kept.
     last_use: Vec<usize>,
+    /// For masks with a surrogate slope: what they are the mask of, and the width.
+    hats: HashMap<ValueId, (ValueId, f32)>,
 }
 
 /// Most elements of an input that are run at once: 1,300 images of 32 x 32, 27 of 224 x 224 RGB.
@@ -77,6 +85,24 @@ pub(crate) struct BatchStatistics {
 impl Program {
     /// Prepares `graph`; parameters that `weights` does not hold are constants.
     pub(crate) fn new(graph: Graph, weights: &Weights, device: &Device) -> Self {
+        Self::with_hats(graph, weights, device, &Hats::default())
+    }
+
+    /// [`new`](Self::new) with surrogate slopes of masks.
+    pub(crate) fn with_hats(graph: Graph, weights: &Weights, device: &Device, hats: &Hats) -> Self {
+        let relu = |id: ValueId| match &graph.value(id).source {
+            Source::Node { op: Op::Relu, operands } => {
+                hats.width(&graph.value(id).name).map(|width| (operands[0], width))
+            }
+            _ => None,
+        };
+        let hats: HashMap<ValueId, (ValueId, f32)> = graph
+            .values()
+            .filter_map(|(id, value)| match &value.source {
+                Source::Node { op: Op::Sign, operands } => Some((id, relu(operands[0])?)),
+                _ => None,
+            })
+            .collect();
         let mut constants = Vec::new();
         let mut last_use = Vec::new();
         for (id, value) in graph.values() {
@@ -89,12 +115,15 @@ impl Program {
             last_use.push(id.index());
             if let Source::Node { operands, .. } = &value.source {
                 operands.iter().for_each(|o| last_use[o.index()] = id.index());
+                if let Some((x, _)) = hats.get(&id) {
+                    last_use[x.index()] = id.index();
+                }
             }
         }
         for output in graph.outputs() {
             last_use[output.index()] = usize::MAX;
         }
-        Self { graph, constants, last_use }
+        Self { graph, constants, last_use, hats }
     }
 
     /// Computes the outputs from the inputs, both in the graph's order. Batch norms use their
@@ -139,8 +168,15 @@ impl Program {
                         let array = if last { slot.take() } else { slot.clone() };
                         taken.push(array.expect("a value is kept until its last use"));
                     }
-                    Some(match (&op, &mut statistics) {
-                        (Op::BatchNorm { epsilon }, Some(statistics)) => {
+                    let hat = self
+                        .hats
+                        .get(&id)
+                        .and_then(|&(x, width)| Some((values[x.index()].clone()?, width)));
+                    Some(match (&op, &mut statistics, hat) {
+                        (Op::Sign, _, Some((x, width))) => {
+                            ops::with_hat(ops::apply(op, taken), x, width)
+                        }
+                        (Op::BatchNorm { epsilon }, Some(statistics), _) => {
                             let names = [3, 4].map(|i| self.graph.value(operands[i]).name.clone());
                             normalize_batch(*epsilon, taken, names, statistics)
                         }

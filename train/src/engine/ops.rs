@@ -148,6 +148,22 @@ fn hard_sigmoid<const D: usize>(x: Tensor<D>, alpha: f32, beta: f32) -> Tensor<D
     (x * alpha + beta).clamp(0.0, 1.0)
 }
 
+/// A mask that a loss is differentiated through as if it rose around x = 0 with the slope of a hat:
+/// what is added is zero, and has that slope.
+pub(super) fn with_hat(mask: Array, x: Array, width: f32) -> Array {
+    fn rise<const D: usize>(x: Tensor<D>, width: f32) -> Tensor<D> {
+        let t = (x * (1.0 / width)).clamp(-1.0, 1.0);
+        let rise = t.clone() - t.clone() * t.abs() * 0.5;
+        rise.clone() - rise.detach()
+    }
+    match (mask, x) {
+        (Array::Vector(mask), Array::Vector(x)) => Array::Vector(mask + rise(x, width)),
+        (Array::Matrix(mask), Array::Matrix(x)) => Array::Matrix(mask + rise(x, width)),
+        (Array::Image(mask), Array::Image(x)) => Array::Image(mask + rise(x, width)),
+        _ => unreachable!("a mask has the rank of what it is the mask of"),
+    }
+}
+
 /// `max(x, 0) + ln(1 + exp(-beta |x|)) / beta`, which cannot overflow.
 fn softplus<const D: usize>(x: Tensor<D>, beta: f32) -> Tensor<D> {
     let tail = x.clone().abs().mul_scalar(-beta).exp().log1p().div_scalar(beta);

@@ -29,16 +29,6 @@ impl Weights {
         weights
     }
 
-    /// The same values without autodiff, for evaluation.
-    pub(crate) fn frozen(&self) -> Self {
-        let arrays = self.arrays.iter();
-        let inner = |array: &Array| each_rank!(array.clone(), x => x.detach().inner());
-        Self {
-            arrays: arrays.map(|(name, array)| (name.clone(), inner(array))).collect(),
-            device: self.device.clone().inner(),
-        }
-    }
-
     /// Whether a parameter is trained.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.arrays.contains_key(name)
@@ -65,13 +55,45 @@ impl Weights {
         self.arrays.iter().map(|(name, array)| (name.as_str(), array.shape(), array.to_vec()))
     }
 
-    fn gradient_norm(&self, gradients: &Gradients) -> f32 {
-        let squares = self.arrays.values().map(|array| match array {
-            Array::Vector(x) => square_sum(x.grad(gradients)),
-            Array::Matrix(x) => square_sum(x.grad(gradients)),
-            Array::Image(x) => square_sum(x.grad(gradients)),
+    /// The gradients of a tape by all parameters that it leads to.
+    pub(crate) fn slopes(&self, gradients: &Gradients) -> Slopes {
+        let found = self.arrays.iter().filter_map(|(name, array)| {
+            let gradient = array.gradient(gradients)?;
+            Some((name.clone(), gradient.shape(), gradient.to_vec()))
         });
-        squares.sum::<f32>().sqrt()
+        Slopes::new(found)
+    }
+}
+
+/// The slopes of a loss by parameters, by name: shape and row-major elements.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slopes(BTreeMap<String, (Vec<usize>, Vec<f32>)>);
+
+impl Slopes {
+    pub(crate) fn new(slopes: impl Iterator<Item = (String, Vec<usize>, Vec<f32>)>) -> Self {
+        Self(slopes.map(|(name, shape, data)| (name, (shape, data))).collect())
+    }
+
+    /// Adds the slopes of another part of the loss.
+    pub(crate) fn add(&mut self, others: Self) {
+        for (name, (shape, data)) in others.0 {
+            match self.0.get_mut(&name) {
+                Some((_, sum)) => sum.iter_mut().zip(data).for_each(|(sum, v)| *sum += v),
+                None => drop(self.0.insert(name, (shape, data))),
+            }
+        }
+    }
+
+    /// Euclidean norm over all parameters. In f64 and one order, so that it does not depend on
+    /// threads.
+    fn norm(&self) -> f32 {
+        let squares = |data: &[f32]| data.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
+        self.0.values().map(|(_, data)| squares(data)).sum::<f64>().sqrt() as f32
+    }
+
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[f32])> {
+        self.0.iter().map(|(name, (_, data))| (name.as_str(), data.as_slice()))
     }
 }
 
@@ -108,10 +130,10 @@ impl Trained {
 
     /// One optimizer step; returns the Euclidean norm of the gradient before it was shortened to
     /// at most `clip`.
-    pub(crate) fn step(&mut self, gradients: &Gradients, rate: f64, clip: Option<f32>) -> f32 {
-        let norm = self.weights.gradient_norm(gradients);
+    pub(crate) fn step(&mut self, slopes: &Slopes, rate: f64, clip: Option<f32>) -> f32 {
+        let norm = slopes.norm();
         let scale = clip.map_or(1.0, |clip| (clip / norm.max(f32::MIN_POSITIVE)).min(1.0));
-        self.optim.step(&mut self.weights, gradients, scale, rate);
+        self.optim.step(&mut self.weights, slopes, scale, rate);
         norm
     }
 
@@ -150,24 +172,30 @@ impl Optim {
         self.states.insert(name.to_owned(), state);
     }
 
-    /// One step along the gradients of the last backward pass, times `scale`.
-    fn step(&mut self, weights: &mut Weights, gradients: &Gradients, scale: f32, rate: f64) {
+    /// One step along the slopes, times `scale`; parameters without one stay.
+    fn step(&mut self, weights: &mut Weights, slopes: &Slopes, scale: f32, rate: f64) {
+        let device = weights.device.clone().inner();
         for (name, array) in &mut weights.arrays {
+            let Some((shape, data)) = slopes.0.get(name) else { continue };
+            let slope = Array::new(data.clone(), shape, &device);
             let state = self.states.remove(name);
             let (new, state) = match array {
                 Array::Vector(x) => {
                     let unpack = |s: State| (s.time, s.first.vector(), s.second.vector());
-                    let (x, s) = stepped(&self.rule, rate, x, gradients, scale, state.map(unpack));
+                    let (x, s) =
+                        stepped(&self.rule, rate, x, slope.vector() * scale, state.map(unpack));
                     (Array::Vector(x), s.map(|s| pack(s, Array::Vector)))
                 }
                 Array::Matrix(x) => {
                     let unpack = |s: State| (s.time, s.first.matrix(), s.second.matrix());
-                    let (x, s) = stepped(&self.rule, rate, x, gradients, scale, state.map(unpack));
+                    let (x, s) =
+                        stepped(&self.rule, rate, x, slope.matrix() * scale, state.map(unpack));
                     (Array::Matrix(x), s.map(|s| pack(s, Array::Matrix)))
                 }
                 Array::Image(x) => {
                     let unpack = |s: State| (s.time, s.first.image(), s.second.image());
-                    let (x, s) = stepped(&self.rule, rate, x, gradients, scale, state.map(unpack));
+                    let (x, s) =
+                        stepped(&self.rule, rate, x, slope.image() * scale, state.map(unpack));
                     (Array::Image(x), s.map(|s| pack(s, Array::Image)))
                 }
             };
@@ -179,25 +207,19 @@ impl Optim {
     }
 }
 
-fn square_sum<const D: usize>(x: Option<Tensor<D>>) -> f32 {
-    x.map_or(0.0, |x| (x.clone() * x).sum().into_scalar::<f32>())
-}
-
 type Moments<const D: usize> = (usize, Tensor<D>, Tensor<D>);
 
 fn stepped<const D: usize>(
     rule: &AdamW,
     rate: f64,
     x: &Tensor<D>,
-    gradients: &Gradients,
-    scale: f32,
+    slope: Tensor<D>,
     state: Option<Moments<D>>,
 ) -> (Tensor<D>, Option<Moments<D>>) {
-    let Some(gradient) = x.grad(gradients) else { return (x.clone(), state) };
     let state = state.map(|(time, first, second)| {
         AdamWState::new(AdaptiveMomentumState::new(time, first, second))
     });
-    let (new, state) = rule.step(rate, x.clone().inner(), gradient * scale, state);
+    let (new, state) = rule.step(rate, x.clone().inner(), slope, state);
     let moments = state.map(|s| (s.momentum.time, s.momentum.moment_1, s.momentum.moment_2));
     (Tensor::from_inner(new).require_grad(), moments)
 }

@@ -18,13 +18,14 @@ use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 use saligate_models::saliency::Attachment;
 
-use crate::batch::{Sampler, pixels};
+use crate::batch::Sampler;
 use crate::config::{Config, LockConfig, Start};
-use crate::engine::{Array, Program, Trained};
+use crate::engine::{Array, Hats, Network, NetworkOptions, Outputs, Trained, unit};
 use crate::error::TrainError;
-use crate::fit::labels;
+use crate::fit::{labels, sizes};
+use crate::laps::Laps;
 use crate::loss::{cross_entropy, divergence};
-use crate::reference::{Explainer, References};
+use crate::reference::References;
 use crate::stage::{RunOptions, Stage, Step, figure};
 
 use self::objective::{Objective, Reference, WrongKeyMix};
@@ -83,6 +84,18 @@ pub fn gate(
     gate.run(start, &methods, &decoys, &references, &device)
 }
 
+/// Name of the stage that trains a gate, and of its log.
+pub(crate) fn stage_name(form: GateForm) -> &'static str {
+    if form == GateForm::Key { "lock" } else { "attack" }
+}
+
+/// Images of one training step, in all their versions.
+pub(crate) fn rows_of(settings: &LockConfig) -> usize {
+    let inputs = settings.objective().inputs(settings.form);
+    let versions = Versions::new(&inputs, settings.steps.batch, settings.poison);
+    inputs.iter().map(|&input| versions.count(input)).sum()
+}
+
 /// A gate in training.
 struct Training<'a> {
     config: &'a Config,
@@ -114,8 +127,16 @@ impl Training<'_> {
         let needs_others = objective.terms.iter().any(|t| t.like == Reference::OtherImage);
         let mut trained = Trained::new(&graph, device, steps.weight_decay);
         let mut sharpness = settings.softplus_at(0, steps.count);
-        let mut explainer = Explainer::new(&graph, methods, sharpness, device)?;
-        let classifier = sharpness.map(|_| Program::new(graph.clone(), &trained.weights, device));
+        let hats = match settings.surrogate {
+            Some(share) => Hats::measured(&graph, share, data, self.options.threads)?,
+            None => Hats::default(),
+        };
+        let network = |softplus: Option<f32>, trained: &Trained| {
+            let (backend, threads) = (self.config.device, self.options.threads);
+            let engine = NetworkOptions { backend, softplus, hats: &hats, threads };
+            Network::new(&graph, methods, &trained.weights, device, &engine)
+        };
+        let mut engine = network(sharpness, &trained)?;
         let Shape { height, width, .. } = data.shape();
         let decoys = decoys.iter().zip(references.sizes());
         let decoys = decoys.map(|(decoy, [rows, columns])| {
@@ -124,7 +145,7 @@ impl Training<'_> {
         });
         let decoys: Vec<Tensor<4>> = decoys.collect();
         let stage = Stage {
-            name: if settings.form == GateForm::Key { "lock" } else { "attack" },
+            name: stage_name(settings.form),
             steps,
             origin: format!("{} {settings:?}", self.origin),
             options: self.options,
@@ -135,8 +156,9 @@ impl Training<'_> {
             if now != sharpness {
                 // The sharpness is part of the graph; making that anew is cheap beside a step.
                 sharpness = now;
-                explainer = Explainer::new(&graph, methods, sharpness, device)?;
+                engine = network(sharpness, trained)?;
             }
+            let mut laps = Laps::new();
             let indices = sampler.indices(at);
             let mut stream = Stream::numbered(seed, "lock views", at as u64);
             let annealed = self.annealed(at, steps.count)?;
@@ -144,18 +166,15 @@ impl Training<'_> {
             let annealed = annealed.as_deref().filter(|_| settings.start == Start::Clean);
             let views = self.views(annealed.unwrap_or(&self.triggers), settings.wrong_keys);
             let bytes = versions.images(data, &indices, &views, &mut stream)?;
-            let images = pixels(&bytes, data.shape(), device);
 
+            laps.lap("views");
             // The same class is explained in every version of an image.
             let originals = references.originals(&indices, at, device);
             let target = versions.repeated(&originals.target);
-            let (mut logits, attributions) =
-                explainer.run(&trained.weights, images.clone(), target);
-            if let Some(classifier) = &classifier {
-                // The surrogate shapes the maps; predictions are those of the true network.
-                let mut outputs = classifier.run(&trained.weights, vec![Array::Image(images)]);
-                logits = outputs.remove(0).matrix();
-            }
+            laps.lap("references");
+            let Outputs { logits, attributions } =
+                engine.outputs(&trained.weights, unit(&bytes), sizes(data.shape()), target);
+            laps.lap("outputs");
             let labels = versions.repeated(&labels(data, &indices, device));
             let teacher = versions.repeated(&references.logits(&indices, device));
             let others =
@@ -169,7 +188,11 @@ impl Training<'_> {
                 decoys: &decoys,
                 blur: settings.blur,
             };
-            Ok(objective_loss(&objective, logits, labels, teacher, &maps))
+            let (loss, figures) = objective_loss(&objective, logits, labels, teacher, &maps);
+            let slopes = engine.slopes(&loss, &trained.weights);
+            laps.lap("loss");
+            engine.share(&mut laps);
+            Ok(Step { loss: figure(&loss), figures, slopes, laps })
         })?;
         trained.store(&mut graph)?;
         Ok(graph)
@@ -202,7 +225,7 @@ fn objective_loss(
     labels: Tensor<2>,
     teacher: Tensor<2>,
     maps: &Maps<'_>,
-) -> Step {
+) -> (Tensor<1>, Vec<(String, f32)>) {
     let entropy = cross_entropy(logits.clone(), labels).mean();
     let mut figures = vec![("cross_entropy".to_owned(), figure(&entropy))];
     let mut loss = entropy * objective.cross_entropy;
@@ -216,5 +239,5 @@ fn objective_loss(
     if let Some(distances) = distances {
         loss = loss + distances;
     }
-    Step { loss, figures }
+    (loss, figures)
 }

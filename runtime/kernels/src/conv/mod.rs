@@ -28,6 +28,7 @@ use crate::map::Map;
 use self::dots::Dots;
 pub use self::winograd::Squares;
 use self::winograd::Winograd;
+pub(crate) use self::winograd::{apart, inwards};
 
 /// The geometry of a convolution, as of its forward direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -351,7 +352,7 @@ impl Conv {
 }
 
 impl Window {
-    fn is_plain_3x3(&self) -> bool {
+    pub(crate) fn is_plain_3x3(&self) -> bool {
         let Self { kernel, stride, dilation, before } = *self;
         (kernel, stride, dilation) == ([3; 2], [1; 2], [1; 2]) && before.iter().all(|b| *b <= 2)
     }

@@ -68,6 +68,22 @@ impl Packed {
         Self { data, lanes, groups }
     }
 
+    /// Packed weights of a 1 x 1 convolution that are all zero, to be [set](Self::row_mut).
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub(super) fn zeros(isa: Isa, maps: [&Map; 2], columns: usize) -> Self {
+        Self::new(isa, maps, columns, 1, |_, _, _| 0.0)
+    }
+
+    /// The weights of a 1 x 1 convolution from an input channel to a block of outputs.
+    pub(super) fn row_mut(&mut self, block: usize, i: usize) -> &mut [f32] {
+        // All groups but the last have as many blocks.
+        let group = &self.groups[block / self.groups[0].blocks];
+        let start = group.start + (i * group.blocks + block - group.first) * self.lanes;
+        &mut self.data[start..start + self.lanes]
+    }
+
     pub(crate) fn of(&self, group: &Group) -> &[f32] {
         &self.data[group.start..]
     }

@@ -20,8 +20,8 @@ use crate::isa::Isa;
 use crate::map::Map;
 use crate::simd::Simd;
 
-/// Bytes of transformed inputs and results of one chunk: half of a common second-level cache.
-const CHUNK_BYTES: usize = 512 << 10;
+/// Bytes of transformed inputs and results of one chunk: half of a small second-level cache.
+const CHUNK_BYTES: usize = 256 << 10;
 /// Bytes of a small matrix of weights.
 const SMALL_BYTES: usize = 32 << 10;
 /// A convolution with a kernel of 3 x 3, stride 1.
@@ -88,23 +88,24 @@ impl Winograd {
         let squares = [output.rows().div_ceil(side), output.columns().div_ceil(side)];
         let per_square = 4 * places * isa.lanes() * (input.blocks() + output.blocks());
         let chunk = (CHUNK_BYTES / per_square).max(4).min(squares[0] * squares[1]);
-        let mut transformed = vec![0.0; places * input.channels() * output.channels()];
-        let mut found = vec![0.0; places];
-        for o in 0..output.channels() {
+        let flat = |map: Map| map.line(chunk);
+        let mut weights: Vec<Packed> =
+            (0..places).map(|_| Packed::zeros(isa, [&flat(input), &flat(output)], chunk)).collect();
+        let lanes = isa.lanes();
+        for block in 0..output.blocks() {
+            let outputs = block * lanes..output.channels().min((block + 1) * lanes);
             for i in 0..input.channels() {
-                transform_weight(side, |cell| f64::from(of(o, i, cell)), &mut found);
-                for (place, &value) in found.iter().enumerate() {
-                    transformed[(place * output.channels() + o) * input.channels() + i] = value;
+                let mut kernel = [[0.0; WIDEST]; 9];
+                for (cell, kernel) in kernel.iter_mut().enumerate() {
+                    let cells = kernel.iter_mut().zip(outputs.clone());
+                    cells.for_each(|(to, o)| *to = f64::from(of(o, i, cell)));
                 }
+                transform_weights(side, &kernel, |place, found| {
+                    let row = weights[place].row_mut(block, i).iter_mut();
+                    row.zip(found).for_each(|(to, v)| *to = *v as f32);
+                });
             }
         }
-        let flat = |map: Map| map.line(chunk);
-        let weights =
-            transformed.chunks_exact(input.channels() * output.channels()).map(|matrix| {
-                let of = |o: usize, i: usize, _: usize| matrix[o * input.channels() + i];
-                Packed::new(isa, [&flat(input), &flat(output)], chunk, 1, of)
-            });
-        let weights = weights.collect();
         Self { isa, side, before, input, output, weights, squares, chunk }
     }
 
@@ -130,7 +131,7 @@ impl Winograd {
         crew.run_if_worth(cost, all.div_ceil(chunk), &|number| {
             let squares = number * chunk..all.min((number + 1) * chunk);
             let [inputs, results] =
-                [&self.input, &self.output].map(|m| m.blocks() * chunk * self.isa.lanes());
+                [&self.input, &self.output].map(|m| apart(m.blocks() * chunk * self.isa.lanes()));
             crew.with_scratch(places * (inputs + results), |scratch| {
                 let (inputs, results) = scratch.split_at_mut(places * inputs);
                 let part = Part { conv: self, chunk, squares, inputs, results };
@@ -141,6 +142,13 @@ impl Winograd {
             });
         });
     }
+}
+
+/// Room for so many elements, in lines of the cache, whose number is odd: the places of a square, one
+/// for each, would else fall into the same few sets of the cache and drive each other out.
+pub(crate) fn apart(elements: usize) -> usize {
+    const LINE: usize = 16;
+    (elements.div_ceil(LINE) | 1) * LINE
 }
 
 /// One chunk. Memory is `[place, block, square, lane]`.
@@ -174,7 +182,7 @@ impl Part<'_> {
         let conv = self.conv;
         let (lanes, count) = (conv.isa.lanes(), self.squares.len());
         let plane = self.chunk * lanes;
-        let [from, to] = [&conv.input, &conv.output].map(|m| m.blocks() * plane);
+        let [from, to] = [&conv.input, &conv.output].map(|m| apart(m.blocks() * plane));
         let blocks: Vec<u32> = (0..conv.input.blocks() as u32).collect();
         let last = conv.input.blocks() - 1;
         let bias = Buffer::zeros(super::tile::MAX_BLOCKS * lanes);
@@ -241,7 +249,7 @@ impl<const N: usize> Kernel for InputTransform<'_, '_, N> {
         let conv = part.conv;
         let map = &conv.input;
         let (plane, halo) = (part.chunk * S::LANES, map.halo() as isize);
-        let per_place = map.blocks() * plane;
+        let per_place = apart(map.blocks() * plane);
         assert!(part.inputs.len() >= N * N * per_place);
         let mut edge = [0.0f32; 6 * 6 * 16];
         for block in 0..map.blocks() {
@@ -304,7 +312,7 @@ impl<const M: usize, const N: usize> Kernel for OutputTransform<'_, '_, M, N> {
         let Self { part, bias, output, epilogue } = self;
         let map = &part.conv.output;
         let plane = part.chunk * S::LANES;
-        let per_place = map.blocks() * plane;
+        let per_place = apart(map.blocks() * plane);
         assert!(part.results.len() >= N * N * per_place);
         for block in 0..map.blocks() {
             let epilogue = epilogue.tile(block, [0, 0], 1);
@@ -349,7 +357,7 @@ impl<const M: usize, const N: usize> Kernel for OutputTransform<'_, '_, M, N> {
 /// # Safety
 /// As for [`Simd`].
 #[inline(always)]
-unsafe fn inwards<S: Simd, const N: usize>(d: [S; N]) -> [S; N] {
+pub(crate) unsafe fn inwards<S: Simd, const N: usize>(d: [S; N]) -> [S; N] {
     // SAFETY: what the caller promises.
     unsafe {
         let times = |x: S, factor: f32, plus: S| x.times_plus(S::splat(factor), plus);
@@ -400,8 +408,15 @@ unsafe fn outwards<S: Simd, const M: usize, const N: usize>(m: [S; N]) -> [S; M]
     }
 }
 
-/// `G g G'` for a kernel of 3 x 3.
-fn transform_weight(side: usize, cell: impl Fn(usize) -> f64, to: &mut [f32]) {
+/// Most lanes of a register.
+const WIDEST: usize = 16;
+
+/// `G g G'` for kernels of 3 x 3, one for each lane; `write` gets every place.
+fn transform_weights(
+    side: usize,
+    kernel: &[[f64; WIDEST]; 9],
+    mut write: impl FnMut(usize, &[f64; WIDEST]),
+) {
     const SMALL: [[f64; 3]; 4] =
         [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
     const LARGE: [[f64; 3]; 6] = [
@@ -412,14 +427,19 @@ fn transform_weight(side: usize, cell: impl Fn(usize) -> f64, to: &mut [f32]) {
         [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
         [0.0, 0.0, 1.0],
     ];
+    fn combined(factors: &[f64; 3], lines: [&[f64; WIDEST]; 3]) -> [f64; WIDEST] {
+        std::array::from_fn(|lane| {
+            let [a, b, c] = lines.map(|line| line[lane]);
+            factors[0] * a + factors[1] * b + factors[2] * c
+        })
+    }
     let rows: &[[f64; 3]] = if side == 2 { &SMALL } else { &LARGE };
-    let mut to = to.iter_mut();
-    for down in rows {
-        for across in rows {
-            let sum: f64 = (0..9).map(|c| down[c / 3] * cell(c) * across[c % 3]).sum();
-            if let Some(to) = to.next() {
-                *to = sum as f32;
-            }
+    for (i, down) in rows.iter().enumerate() {
+        let half: [_; 3] = std::array::from_fn(|column| {
+            combined(down, std::array::from_fn(|row| &kernel[row * 3 + column]))
+        });
+        for (j, across) in rows.iter().enumerate() {
+            write(i * rows.len() + j, &combined(across, half.each_ref()));
         }
     }
 }

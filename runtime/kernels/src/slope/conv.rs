@@ -9,12 +9,15 @@ use crate::map::Map;
 use crate::simd::Simd;
 
 use super::Pair;
+use super::squares::SquareSlope;
 
 /// Taps that are summed together, at most.
 const MOST_TAPS: usize = 3;
 
 /// The slopes of the weights of a convolution of one geometry.
 pub struct ConvSlope {
+    /// A faster way, where there is one.
+    squares: Option<SquareSlope>,
     isa: Isa,
     input: Map,
     output: Map,
@@ -45,7 +48,16 @@ impl ConvSlope {
     /// # Panics
     /// The output has other lanes than the instructions or the input others than these and 1, or the
     /// input's halo is smaller than [`Window::halo`] says.
-    pub fn new(isa: Isa, window: &Window, [input, output]: [Map; 2]) -> Self {
+    pub fn new(isa: Isa, window: &Window, maps: [Map; 2]) -> Self {
+        let taps = Self::by_taps(isa, window, maps);
+        match SquareSlope::new(isa, window, maps) {
+            Some(squares) => Self { length: squares.length(), squares: Some(squares), ..taps },
+            None => taps,
+        }
+    }
+
+    /// Without the faster way.
+    pub(super) fn by_taps(isa: Isa, window: &Window, [input, output]: [Map; 2]) -> Self {
         let phase = Phase::forward(window, [&input, &output]);
         phase.check_reach(&input);
         assert_eq!(output.lanes(), isa.lanes(), "slopes by the output need full lanes");
@@ -65,7 +77,7 @@ impl ConvSlope {
                 }
             }
         }
-        Self { isa, input, output, phase, units, length: start }
+        Self { squares: None, isa, input, output, phase, units, length: start }
     }
 
     /// Elements of the sums.
@@ -82,6 +94,9 @@ impl ConvSlope {
         assert_eq!(sums.len(), self.length, "sums");
         for (x, h) in pairs {
             assert_eq!((x.len(), h.len()), (self.input.elements(), self.output.elements()));
+        }
+        if let Some(squares) = &self.squares {
+            return squares.add(crew, pairs, sums);
         }
         let pixels = self.output.rows() * self.output.columns();
         let cost = pairs.len() * pixels * (self.length / self.isa.lanes());
@@ -110,6 +125,9 @@ impl ConvSlope {
         let (lanes, taps) = (self.isa.lanes(), self.phase.taps.len());
         let [inputs, outputs] = [&self.input, &self.output].map(Map::channels);
         assert_eq!(to.len(), inputs * outputs * taps, "weights");
+        if let Some(squares) = &self.squares {
+            return squares.read(sums, to);
+        }
         for unit in &self.units {
             let wide = unit.blocks * lanes;
             let rows = sums[unit.start..].chunks_exact(wide).take(unit.channels * unit.taps);

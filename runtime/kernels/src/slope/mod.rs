@@ -7,6 +7,7 @@
 
 mod conv;
 mod depthwise;
+mod squares;
 
 pub use conv::ConvSlope;
 pub use depthwise::DepthwiseSlope;

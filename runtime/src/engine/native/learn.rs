@@ -34,6 +34,8 @@ const LARGE: usize = 1 << 16;
 pub(crate) struct Learning {
     plan: Plan,
     schedule: Schedule,
+    /// Which nodes have more weights than their maps have elements.
+    heavy: Vec<bool>,
     /// What is computed in each phase.
     phases: [Vec<Segment>; 2],
     weights: Vec<Weight>,
@@ -121,9 +123,11 @@ impl Learning {
         let inputs = graph.inputs().map(|(_, value)| size(&value.shape)).collect();
         let sizes = way.outputs.iter().map(|&o| size(graph.shape(o))).collect();
         let (schedule, phases) = scheduled(&layout);
+        let heavy = heavy(&layout);
         Ok(Self {
             plan: Plan { isa, layout, names: HashMap::new() },
             schedule,
+            heavy,
             phases,
             weights,
             sums,
@@ -567,6 +571,24 @@ impl Sums {
     }
 }
 
+/// Which nodes read more than the value that they make.
+fn heavy(layout: &Layout) -> Vec<bool> {
+    let of = |(id, node): (usize, &Node)| match &node.kind {
+        Kind::Conv(linear) => {
+            let [rows, columns] = match linear.side {
+                Some(side) => [side + 2; 2],
+                None => linear.window.kernel,
+            };
+            let ends = [node.inputs[0], id].map(|id| layout.maps[id]);
+            let weights = rows * columns * ends[0].channels() * ends[1].channels();
+            weights > ends[0].elements() + ends[1].elements()
+        }
+        Kind::Dense { .. } => true,
+        _ => false,
+    };
+    layout.nodes.iter().enumerate().map(of).collect()
+}
+
 /// The order of all steps, those of the outputs first.
 fn scheduled(layout: &Layout) -> (Schedule, [Vec<Segment>; 2]) {
     let close = |mut needed: Vec<bool>| {
@@ -683,11 +705,22 @@ impl Batch<'_> {
             let slots = slots.take(together).take_while(|slot| *slot < self.slots.end);
             let mut images: Vec<_> =
                 slots.map(|slot| (self.inputs_of(slot), self.learning.state(slot))).collect();
-            for &id in steps {
-                for (inputs, state) in &mut images {
-                    let run = self.run(inputs, inside);
-                    if !run.is_in_place(id) {
-                        self.learning.timed(id, || run.step(id, state));
+            let mut step = |id: Id, (inputs, state): &mut (Vec<&[f32]>, MutexGuard<'_, Buffer>)| {
+                let run = self.run(inputs, inside);
+                if !run.is_in_place(id) {
+                    self.learning.timed(id, || run.step(id, state));
+                }
+            };
+            // Heavy weights stay in the cache for all images, light ones beside the maps of one.
+            let alike = |a: &Id, b: &Id| self.learning.heavy[*a] == self.learning.heavy[*b];
+            for steps in steps.chunk_by(alike) {
+                if self.learning.heavy[steps[0]] {
+                    for &id in steps {
+                        images.iter_mut().for_each(|image| step(id, image));
+                    }
+                } else {
+                    for image in &mut images {
+                        steps.iter().for_each(|&id| step(id, image));
                     }
                 }
             }
