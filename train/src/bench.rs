@@ -43,6 +43,8 @@ pub struct Net {
 /// What some steps took.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// Version of these fields: 1.
+    pub schema: u32,
     /// Name of the network, or the id of the configuration.
     pub net: String,
     /// Images per step, in all their versions.
@@ -89,6 +91,7 @@ impl Steps {
         };
         let median_ms = median(totals.clone());
         Report {
+            schema: 1,
             net: net.to_owned(),
             images,
             threads,

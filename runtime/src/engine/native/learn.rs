@@ -705,7 +705,7 @@ impl Batch<'_> {
             let slots = slots.take(together).take_while(|slot| *slot < self.slots.end);
             let mut images: Vec<_> =
                 slots.map(|slot| (self.inputs_of(slot), self.learning.state(slot))).collect();
-            let mut step = |id: Id, (inputs, state): &mut (Vec<&[f32]>, MutexGuard<'_, Buffer>)| {
+            let step = |id: Id, (inputs, state): &mut (Vec<&[f32]>, MutexGuard<'_, Buffer>)| {
                 let run = self.run(inputs, inside);
                 if !run.is_in_place(id) {
                     self.learning.timed(id, || run.step(id, state));
