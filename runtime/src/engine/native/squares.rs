@@ -14,8 +14,9 @@ pub(super) const SHARE: f64 = 0.76;
 /// Bytes that they may take in any network, together with two of its largest maps.
 const LEAST: usize = 13 << 18;
 
-/// Spends the memory where it saves most: this share of all weights, or as much as there is.
-pub(super) fn choose(isa: Isa, layout: &mut Layout, share: Option<f64>) {
+/// Spends the memory where it saves most: this share of all weights. Without one
+/// there is no bound, and the weights are those of a network in training.
+pub(super) fn choose(isa: Isa, layout: &mut Layout, share_of_all: Option<f64>) {
     // Nodes that share their weights are computed alike.
     let mut nodes: HashMap<usize, Vec<Id>> = HashMap::new();
     let mut file: HashMap<*const f32, usize> = HashMap::new();
@@ -35,7 +36,7 @@ pub(super) fn choose(isa: Isa, layout: &mut Layout, share: Option<f64>) {
         }
     }
     let all = file.values().sum::<usize>() as f64;
-    let share = share.map_or(usize::MAX, |share| (share * all) as usize);
+    let share = share_of_all.map_or(usize::MAX, |share| (share * all) as usize);
     let largest = layout.maps.iter().map(|map| 4 * map.elements()).max().unwrap_or(0);
     let mut budget = share.max(LEAST.saturating_sub(2 * largest));
     let mut groups: Vec<Vec<Id>> = nodes.into_values().collect();
@@ -48,7 +49,12 @@ pub(super) fn choose(isa: Isa, layout: &mut Layout, share: Option<f64>) {
         }
         let maps = [&layout.maps[node.inputs[0]], &layout.maps[ids[0]]];
         let ways = Conv::squares(isa, &linear.window, maps);
-        ways.into_iter().map(|way| (group, way)).collect()
+        let [rows, columns] = [maps[1].rows(), maps[1].columns()];
+        // Where weights change at every step, few squares do not pay for their transformation.
+        let pays = |way: &Squares| {
+            share_of_all.is_some() || rows.div_ceil(way.side) * columns.div_ceil(way.side) >= 4
+        };
+        ways.into_iter().filter(pays).map(|way| (group, way)).collect()
     };
     let mut ways: Vec<(usize, Squares)> = groups.iter().enumerate().flat_map(ways).collect();
     // Among equals from both ends: the two directions of a layer are as far from them.
