@@ -26,7 +26,7 @@ pub struct RuleSite {
 /// of the nodes; of values that are computed twice, the first are named
 /// ([`Graph::first_of_equals`]).
 pub fn find_rules(graph: &Graph, accepts: impl Fn(&Op) -> bool) -> Vec<RuleSite> {
-    find(graph, accepts, |tape, at, incoming| rule(tape, at, incoming), |at| at.result)
+    find(graph, accepts, rule, |at| at.result)
 }
 
 /// All places where the transpose of a max pool's gradient is written out, as [`backward`] does:

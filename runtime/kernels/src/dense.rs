@@ -137,7 +137,9 @@ pub fn times_many(
     vectors: &[&[f32]],
 ) -> Vec<Vec<f32>> {
     let Some(columns) = vectors.first().map(|x| x.len()) else { return Vec::new() };
-    assert!(vectors.iter().all(|x| x.len() == columns) && weight.len() % columns.max(1) == 0);
+    assert!(
+        vectors.iter().all(|x| x.len() == columns) && weight.len().is_multiple_of(columns.max(1))
+    );
     let rows = weight.len() / columns.max(1);
     assert!(bias.is_none_or(|bias| bias.len() == rows), "bias");
     let count = vectors.len();
@@ -174,7 +176,7 @@ pub fn times_transposed_many(
     vectors: &[&[f32]],
 ) -> Vec<Vec<f32>> {
     let Some(rows) = vectors.first().map(|x| x.len()) else { return Vec::new() };
-    assert!(vectors.iter().all(|x| x.len() == rows) && weight.len() % rows.max(1) == 0);
+    assert!(vectors.iter().all(|x| x.len() == rows) && weight.len().is_multiple_of(rows.max(1)));
     let (columns, count) = (weight.len() / rows.max(1), vectors.len());
     // `[part, vector, column]`; the last part is as long as the others.
     let parts = columns.div_ceil(COLUMNS);

@@ -263,10 +263,10 @@ impl Sum<'_> {
                     let slopes: [S; BLOCKS] = std::array::from_fn(|b| S::load(h.add(b * plane)));
                     for t in 0..TAPS {
                         let x = x.add(taps[t]);
-                        for c in 0..CHANNELS {
+                        for (c, sums) in sums.iter_mut().enumerate() {
                             let x = S::splat(*x.add(c));
-                            for b in 0..BLOCKS {
-                                sums[c][t][b] = x.times_plus(slopes[b], sums[c][t][b]);
+                            for (sum, slope) in sums[t].iter_mut().zip(slopes) {
+                                *sum = x.times_plus(slope, *sum);
                             }
                         }
                     }

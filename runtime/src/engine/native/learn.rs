@@ -400,6 +400,9 @@ impl<K> Renewed<K> {
     }
 }
 
+/// A part of a slope, the values that it is made of, and the shape of what one image has of it.
+type Waiting = (SlopePart, Vec<Id>, Vec<usize>);
+
 /// Puts a node for every part of a slope right behind the values that it is made of.
 fn with_parts(
     nodes: Vec<Node>,
@@ -408,7 +411,7 @@ fn with_parts(
     values: &[Id],
 ) -> (Vec<Node>, Vec<Id>) {
     let mut values = values.iter().copied();
-    let mut waiting: HashMap<Id, Vec<(SlopePart, Vec<Id>, Vec<usize>)>> = HashMap::new();
+    let mut waiting: HashMap<Id, Vec<Waiting>> = HashMap::new();
     for (weight, slope) in way.slopes.iter().enumerate() {
         for part in &slope.parts {
             let inputs: Vec<Id> = values.by_ref().take(part.values().count()).collect();
