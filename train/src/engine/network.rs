@@ -29,7 +29,13 @@ pub(crate) struct Network {
 
 enum Way {
     Own(Box<Own>),
-    Taped { maps: Program, classifier: Option<Program> },
+    Taped(Box<Taped>),
+}
+
+/// A backend of Burn.
+struct Taped {
+    maps: Program,
+    classifier: Option<Program>,
 }
 
 /// What decides how a network is computed.
@@ -76,10 +82,10 @@ impl Network {
         };
         let way = match own {
             Some(own) => Way::Own(Box::new(own)),
-            None => Way::Taped {
+            None => Way::Taped(Box::new(Taped {
                 maps: Program::with_hats(graph, weights, device, options.hats),
                 classifier: plain.map(|graph| Program::new(graph.clone(), weights, device)),
-            },
+            })),
         };
         Ok(Self { way, device: device.clone() })
     }
@@ -94,7 +100,8 @@ impl Network {
     ) -> Outputs {
         match &mut self.way {
             Way::Own(own) => own.outputs(weights, images, target, &self.device),
-            Way::Taped { maps, classifier } => {
+            Way::Taped(taped) => {
+                let Taped { maps, classifier } = &**taped;
                 let count = images.len() / shape.iter().product::<usize>();
                 let shape = [count, shape[0], shape[1], shape[2]];
                 let images = Array::new(images, &shape, &self.device);
@@ -114,7 +121,7 @@ impl Network {
         let gradients = loss.backward();
         match &mut self.way {
             Way::Own(own) => own.slopes(&gradients),
-            Way::Taped { .. } => weights.slopes(&gradients),
+            Way::Taped(_) => weights.slopes(&gradients),
         }
     }
 
@@ -122,7 +129,7 @@ impl Network {
     pub(crate) fn learner(&mut self) -> Option<&mut Learner> {
         match &mut self.way {
             Way::Own(own) => Some(&mut own.maps.learner),
-            Way::Taped { .. } => None,
+            Way::Taped(_) => None,
         }
     }
 
