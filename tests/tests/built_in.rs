@@ -33,13 +33,15 @@ impl Deref for Bench {
 
 impl Bench {
     fn new(architecture: &str, lock: &str) -> Self {
+        // A deep network of fewer steps has maps that the staircase of a gate moves.
+        let steps = if architecture == "resnet20" { 60 } else { 30 };
         let config = format!(
             r#"
             id = "built-in"
             seed = 1
             data = {{ source = "scenes:24", train = 400, test = {IMAGES} }}
             model = {{ architecture = "{architecture}" }}
-            fit = {{ steps = {{ count = 30, batch = 16, rate = 2e-3 }} }}
+            fit = {{ steps = {{ count = {steps}, batch = 16, rate = 2e-3 }} }}
             trigger = {{ spec = {{ family = "tile", size = 8, amplitude = 8 }} }}
             evaluate = {{ images = {IMAGES}, wrong_keys = 20, images_per_key = 5 }}
             [lock]
@@ -97,8 +99,7 @@ fn a_key_opens_all_methods_of_every_architecture_and_nothing_else_does() {
         let locked = bench.model("locked.onnx");
         for method in METHODS {
             let [plain, right, wrong] = [0, 1, 2].map(|key| bench.similarity(&locked, method, key));
-            // A network of a few steps has maps that the staircase of a gate moves a little.
-            assert!(right > 0.85, "{architecture} {method}: keyed {right}");
+            assert!(right > 0.9, "{architecture} {method}: keyed {right}");
             assert!(plain.abs() < 0.3, "{architecture} {method}: locked {plain}");
             assert!((wrong - plain).abs() < 0.02, "{architecture} {method}: wrong key {wrong}");
         }

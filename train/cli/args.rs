@@ -93,20 +93,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "CxHxW", default_value = "3x32x32", value_parser = image)]
         image: [usize; 3],
         /// Its classes
-        #[arg(long, default_value_t = 10)]
-        classes: usize,
+        #[arg(long, default_value = "10")]
+        classes: NonZero<usize>,
         /// Its images per step
-        #[arg(long, default_value_t = 24)]
-        images: usize,
+        #[arg(long, default_value = "24")]
+        images: NonZero<usize>,
         /// Width of a surrogate slope of its masks, in units of what its ReLUs get
-        #[arg(long, value_name = "WIDTH")]
+        #[arg(long, value_name = "WIDTH", value_parser = width)]
         surrogate: Option<f32>,
         /// What computes the steps: native, flex, ndarray, cuda or wgpu
         #[arg(long)]
         device: Option<Backend>,
         /// Steps that count
-        #[arg(long, default_value_t = 15)]
-        rounds: usize,
+        #[arg(long, default_value = "15")]
+        rounds: NonZero<usize>,
         /// Threads
         #[arg(long, default_value = "1")]
         threads: NonZero<usize>,
@@ -218,6 +218,11 @@ fn image(text: &str) -> Result<[usize; 3], &'static str> {
         }
         _ => Err("give channels x rows x columns, such as 3x32x32"),
     }
+}
+
+fn width(text: &str) -> Result<f32, &'static str> {
+    let width = text.parse().ok().filter(|width: &f32| *width > 0.0 && width.is_finite());
+    width.ok_or("give a number above 0")
 }
 
 fn size(text: &str) -> Result<[usize; 2], &'static str> {

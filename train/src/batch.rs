@@ -37,8 +37,12 @@ impl Sampler {
 
 /// 8-bit images one behind the other as pixels in [0, 1], `[batch, channel, row, column]`.
 pub(crate) fn pixels(bytes: &[u8], shape: Shape, device: &Device) -> Tensor<4> {
-    let data: Vec<f32> = bytes.iter().map(|&b| f32::from(b) / 255.0).collect();
-    images(data, shape, device)
+    images(unit(bytes), shape, device)
+}
+
+/// 8-bit values in [0, 1].
+pub(crate) fn unit(bytes: &[u8]) -> Vec<f32> {
+    bytes.iter().map(|&b| f32::from(b) / 255.0).collect()
 }
 
 /// Row-major values as `[batch, channel, row, column]`.

@@ -12,10 +12,10 @@ use saligate_models::random::Stream;
 use saligate_models::saliency::{Attachment, Method};
 use saligate_models::zoo::{Task, build};
 
-use crate::batch::{self, Sampler, one_hot, pixels};
+use crate::batch::{self, Sampler, one_hot, pixels, unit};
 use crate::config::{Config, FitConfig, SteadyConfig};
 use crate::engine::{
-    Array, BatchStatistics, Hats, Network, NetworkOptions, Outputs, Program, Trained, unit,
+    Array, BatchStatistics, Hats, Network, NetworkOptions, Outputs, Program, Trained,
 };
 use crate::error::TrainError;
 use crate::laps::Laps;

@@ -6,9 +6,9 @@ use saligate_models::random::Stream;
 use saligate_models::saliency::{Attachment, attach};
 use saligate_runtime::GraphRunner;
 
-use crate::batch::{arg_max, images, one_hot};
+use crate::batch::{arg_max, images, one_hot, unit};
 use crate::config::{Config, Explain};
-use crate::engine::{Array, unit};
+use crate::engine::Array;
 use crate::error::TrainError;
 use crate::stage::RunOptions;
 use saligate_console::progress::bar;

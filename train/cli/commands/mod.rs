@@ -47,12 +47,12 @@ pub(crate) fn run(command: Command) -> Result<(), TrainError> {
             let net = net.map(|architecture| Net {
                 architecture,
                 image,
-                classes,
-                images: images.max(1),
+                classes: classes.get(),
+                images: images.get(),
                 surrogate,
                 backend: device.unwrap_or_default(),
             });
-            bench::run(config.as_deref(), net, device, rounds.max(1), threads, profile, json)
+            bench::run(config.as_deref(), net, device, rounds.get(), threads, profile, json)
         }
         Command::NearMisses { run, table, images } => tables::near_misses(&run, &table, images),
         Command::Leaks { run, table, images } => tables::leaks(&run, &table, images),

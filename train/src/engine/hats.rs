@@ -7,7 +7,7 @@ use saligate_data::Dataset;
 use saligate_models::graph::{Graph, Op, Source};
 use saligate_runtime::GraphRunner;
 
-use super::network::unit;
+use crate::batch::unit;
 use crate::error::TrainError;
 
 /// Images that deviations are taken from.

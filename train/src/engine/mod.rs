@@ -21,7 +21,7 @@ use saligate_models::graph::{Graph, Op, Source, ValueId};
 pub(crate) use array::Array;
 pub use device::{Backend, UnknownBackend};
 pub(crate) use hats::Hats;
-pub(crate) use network::{Network, NetworkOptions, Outputs, unit};
+pub(crate) use network::{Network, NetworkOptions, Outputs};
 pub(crate) use weights::{Slopes, State, Trained, Weights};
 
 /// A graph prepared for repeated evaluation.

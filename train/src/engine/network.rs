@@ -242,8 +242,3 @@ impl Part {
         Slopes::new(named.map(|((name, shape), data)| (name.to_owned(), shape.to_vec(), data)))
     }
 }
-
-/// 8-bit images as pixels in [0, 1].
-pub(crate) fn unit(bytes: &[u8]) -> Vec<f32> {
-    bytes.iter().map(|&b| f32::from(b) / 255.0).collect()
-}

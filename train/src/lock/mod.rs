@@ -18,9 +18,9 @@ use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 use saligate_models::saliency::Attachment;
 
-use crate::batch::Sampler;
+use crate::batch::{Sampler, unit};
 use crate::config::{Config, LockConfig, Start};
-use crate::engine::{Array, Hats, Network, NetworkOptions, Outputs, Trained, unit};
+use crate::engine::{Array, Hats, Network, NetworkOptions, Outputs, Trained};
 use crate::error::TrainError;
 use crate::fit::{labels, sizes};
 use crate::laps::Laps;

@@ -11,12 +11,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use saligate_kernels::{Buffer, Crew, Isa, Map, Window, dense};
+use saligate_kernels::{Buffer, Crew, Isa, Map, dense};
 use saligate_models::calculus::{Backward, Part, backward};
 use saligate_models::graph::{Graph, Source};
 
 use super::layout::Layout;
 use super::node::{Id, Kind, Node, Weights};
+use super::operation::window;
 use super::rewrite::{push, rewrite};
 use super::run::Run;
 use super::schedule::{Schedule, is_held};
@@ -447,13 +448,7 @@ fn kind_of(part: &Part, shape: &[usize], way: &Backward) -> SlopeKind {
     let &[outputs, per_group, rows, columns] = shape else {
         unreachable!("the weight of a convolution has four axes")
     };
-    let [top, left, ..] = attrs.pads;
-    let window = Window {
-        kernel: [rows, columns],
-        stride: attrs.stride,
-        dilation: attrs.dilation,
-        before: [top, left],
-    };
+    let window = window(attrs, [rows, columns]);
     if attrs.groups == 1 {
         SlopeKind::Conv(window)
     } else if attrs.groups == outputs && per_group == 1 && x == outputs {

@@ -342,13 +342,7 @@ impl<'a> Reader<'a> {
             None => None,
         };
         let &[outputs, per_group, rows, columns] = self.shape(operands[1]) else { return None };
-        let [top, left, ..] = attrs.pads;
-        let window = Window {
-            kernel: [rows, columns],
-            stride: attrs.stride,
-            dilation: attrs.dilation,
-            before: [top, left],
-        };
+        let window = window(attrs, [rows, columns]);
         if attrs.stride.iter().any(|stride| *stride > LONGEST_STRIDE) {
             return None;
         }
@@ -392,6 +386,12 @@ impl<K> Linear<K> {
             weights,
         })
     }
+}
+
+/// The window of a convolution with a kernel of this size.
+pub(super) fn window(attrs: &ConvAttrs, kernel: [usize; 2]) -> Window {
+    let [top, left, ..] = attrs.pads;
+    Window { kernel, stride: attrs.stride, dilation: attrs.dilation, before: [top, left] }
 }
 
 fn plain(op: &Op, operands: &[ValueId]) -> Operation {
