@@ -85,12 +85,11 @@ architecture = "small"
 widths = [8, 8, 8, 8, 16, 8]
 [fit]
 steps = { count = 12, batch = 8, rate = 2e-3 }
-mirror = true
-crop_padding = 2
+augment = { mirror = true, crop = 2, border = "black" }
 [steady]
 steps = { count = 3, batch = 8, rate = 5e-4, clip = 2.0 }
 weight = 0.4
-crop_padding = 1
+augment = { crop = 1, border = "black" }
 [lock]
 start = "built-in"
 [evaluate]
@@ -121,7 +120,7 @@ fn sizes_that_make_no_sense_are_told() {
         ("folder:DIR", "scenes:32", "data.size must be"),
         ("size = [16, 24]", "size = [0, 24]", "data.size and data.resize must be positive"),
         ("resize = 26", "resize = 15", "is smaller than the 24 x 16 that are cut out"),
-        ("crop_padding = 2", "crop_padding = 16", "crop_padding is 16"),
+        ("crop = 2", "crop = 16", "augment.crop is 16"),
     ] {
         let pictures = tempfile::tempdir().unwrap();
         write_pictures(pictures.path());

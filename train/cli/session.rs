@@ -16,8 +16,10 @@ use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
 use saligate_models::names::LOGITS;
 use saligate_train::config::Config;
-use saligate_train::fit::{fit, steady};
-use saligate_train::{RunOptions, TrainError, export, lock};
+use saligate_train::fit::fit;
+use saligate_train::lock::{self, Material};
+use saligate_train::steady::steady;
+use saligate_train::{RunOptions, TrainError, export};
 
 use crate::args::{HowArgs, RunArgs};
 
@@ -35,6 +37,13 @@ pub(crate) struct Images {
     pub(crate) validation: Dataset,
     /// For the final figures.
     pub(crate) test: Dataset,
+}
+
+impl Images {
+    /// What a gate is trained on.
+    pub(crate) fn material(&self) -> Material<'_> {
+        Material { train: &self.train, validation: &self.validation }
+    }
 }
 
 impl Session {
@@ -147,18 +156,19 @@ impl Session {
         Ok(model)
     }
 
-    /// Makes the gated model; the first key signs its licences. `data` are the images to train on,
-    /// for a gate that is trained.
+    /// Makes the gated model; the first key signs its licences. `material` are the images to train
+    /// on, for a gate that is trained.
     pub(crate) fn gate(
         &self,
         clean: &ModelFile,
         keys: &Keys<'_>,
         samples: &Samples<'_>,
-        data: Option<&Dataset>,
+        material: Option<Material<'_>>,
     ) -> Result<(), TrainError> {
+        let data = material.map(|material| material.train);
         self.check_fits(clean.manifest(), samples.shape(), data)?;
         let classifier: Graph = clean.graph().extract(&[LOGITS])?;
-        let graph = lock::gate(&self.config, &classifier, keys, samples, data, &self.options)?;
+        let graph = lock::gate(&self.config, &classifier, keys, samples, material, &self.options)?;
         let (config, described) = (&self.config, clean.manifest());
         let model = export::locked(config, &classifier, &graph, described, &keys.right)?;
         model.save(&self.gated_path())?;

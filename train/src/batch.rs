@@ -61,12 +61,6 @@ pub(crate) fn one_hot(labels: &[usize], classes: usize, device: &Device) -> Tens
     Tensor::from_data(TensorData::new(data, vec![labels.len(), classes]), device)
 }
 
-/// One-hot rows of the largest score in each row of `[batch, class]`; the first among equals.
-pub(crate) fn predicted(scores: &[f32], classes: usize, device: &Device) -> Tensor<2> {
-    let labels: Vec<usize> = scores.chunks_exact(classes).map(arg_max).collect();
-    one_hot(&labels, classes, device)
-}
-
 /// Position of the largest score; the first among equals.
 pub(crate) fn arg_max(scores: &[f32]) -> usize {
     (0..scores.len()).fold(0, |best, c| if scores[c] > scores[best] { c } else { best })

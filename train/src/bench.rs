@@ -18,8 +18,8 @@ use crate::config::{Config, Start};
 use crate::engine::{Array, Backend, Hats, Network, NetworkOptions, Outputs, Trained};
 use crate::error::TrainError;
 use crate::laps::Laps;
-use crate::lock;
 use crate::lock::objective::Distance;
+use crate::lock::{self, Material};
 use crate::loss::{Wanted, cross_entropy, distance};
 use crate::stage::{RunOptions, figure};
 
@@ -144,7 +144,7 @@ pub fn net(
     let mut trained = Trained::new(&graph, &device, 0.0);
     let methods = [Attachment::of(Method::Gradient, &graph)?];
     let hats = surrogate.map_or_else(Hats::default, |width| Hats::all(&graph, width));
-    let engine = NetworkOptions { backend, softplus: None, hats: &hats, threads };
+    let engine = NetworkOptions { backend, softplus: None, hats: &hats, layer: None, threads };
     let mut network = Network::new(&graph, &methods, &trained.weights, &device, &engine)?;
     let mut stream = Stream::new(1, "bench");
     let mut draw =
@@ -163,7 +163,7 @@ pub fn net(
             learner.watch();
         }
         let mut laps = Laps::new();
-        let Outputs { logits, attributions } =
+        let Outputs { logits, attributions, .. } =
             network.outputs(&trained.weights, pixels.clone(), image, labels.clone());
         laps.lap("outputs");
         let found = attributions.into_iter().next().expect("one method");
@@ -171,10 +171,10 @@ pub fn net(
         let loss: Tensor<1> = cross_entropy(logits, labels.clone()).mean() + far.mean();
         let value = figure(&loss);
         laps.lap("loss");
-        let slopes = network.slopes(&loss, &trained.weights);
+        let slopes = network.slopes(&loss, &trained);
         laps.lap("loss");
         network.share(&mut laps);
-        trained.step(&slopes, 1e-5, None);
+        trained.step(slopes, |_| 1e-5, None);
         laps.lap("optimizer");
         if !value.is_finite() {
             return Err(TrainError::Diverged { stage: "bench", step: round });
@@ -208,12 +208,15 @@ pub fn config(
 ) -> Result<Report, TrainError> {
     let mut config = config.clone();
     config.lock.start = Start::Clean;
+    config.lock.phases.clear();
+    (config.lock.detection, config.lock.validation) = (None, None);
     config.lock.steps.count = rounds + 1;
     let Shape { channels, height, width } = data.shape();
     let shape = ImageShape::new(channels, height, width)?;
     let samples = Samples::new(shape, data.images())?;
     let secret = Secret::from_bytes(&[1; 32]);
-    lock::gate(&config, clean, &Keys::new(vec![&secret]), &samples, Some(data), options)?;
+    let material = Material { train: data, validation: data };
+    lock::gate(&config, clean, &Keys::new(vec![&secret]), &samples, Some(material), options)?;
     let path = options.out.join(format!("{}.jsonl", lock::stage_name(config.lock.form)));
     let io = |source| TrainError::Io { path: path.clone(), source };
     let log = std::fs::read_to_string(&path).map_err(io)?;
@@ -231,7 +234,8 @@ pub fn config(
     let device = backend.device()?.autodiff();
     let weights = Trained::new(clean, &device, 0.0).weights;
     let (softplus, hats) = (config.lock.softplus, Hats::default());
-    let engine = NetworkOptions { backend, softplus, hats: &hats, threads: options.threads };
+    let threads = options.threads;
+    let engine = NetworkOptions { backend, softplus, hats: &hats, layer: None, threads };
     let mut network = Network::new(clean, &methods, &weights, &device, &engine)?;
     Ok(report.with_work(&mut network))
 }

@@ -1,6 +1,6 @@
 //! The state of a stage between two steps, in one safetensors file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -28,7 +28,7 @@ pub(crate) fn save(
     let mut push = |name: String, shape: Vec<usize>, data: &[f32]| {
         arrays.push((name, shape, data.iter().flat_map(|v| v.to_le_bytes()).collect()));
     };
-    for (name, shape, data) in trained.weights.iter() {
+    for (name, shape, data) in trained.parameters.iter() {
         push(format!("weight/{name}"), shape, &data);
     }
     for (name, state) in trained.optim.states() {
@@ -38,6 +38,19 @@ pub(crate) fn save(
     for (name, data) in &trained.statistics {
         push(format!("statistic/{name}"), vec![data.len()], data);
     }
+    for (name, data) in trained.average.iter().flat_map(|average| &average.values) {
+        push(format!("average/{name}"), vec![data.len()], data);
+    }
+    write(path, label, steps, arrays)
+}
+
+/// Replaces a file by arrays of a name, a shape and bytes.
+fn write(
+    path: &Path,
+    label: &Label<'_>,
+    steps: usize,
+    arrays: Vec<(String, Vec<usize>, Vec<u8>)>,
+) -> Result<(), TrainError> {
     let views = arrays.iter().map(|(name, shape, bytes)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
         view.map(|view| (name.as_str(), view))
@@ -60,33 +73,14 @@ pub(crate) fn load(
     label: &Label<'_>,
     trained: &mut Trained,
 ) -> Result<usize, TrainError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
-    let damaged = |error| bad(path, format!("is no checkpoint or a damaged one: {error}"));
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-    let metadata = header.metadata().clone().unwrap_or_default();
-    let said = |key: &str| metadata.get(key).map(String::as_str);
-    if said("stage") != Some(label.stage) || said("origin") != Some(label.origin) {
-        let reason = "belongs to another stage, configuration or starting model; give the original \
-                      ones, or another output folder";
-        return Err(bad(path, reason.to_owned()));
-    }
-    let steps = said("steps").and_then(|s| s.parse().ok());
-    let steps = steps.ok_or_else(|| bad(path, "does not say how many steps were done".into()))?;
-
-    let array = |name: &str, shape: &[usize]| -> Result<Vec<f32>, TrainError> {
-        let view = file.tensor(name).map_err(|e| bad(path, format!("has no '{name}': {e}")))?;
-        if view.dtype() != Dtype::F32 || view.shape() != shape {
-            return Err(bad(path, format!("has another shape for '{name}': {:?}", view.shape())));
-        }
-        Ok(view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
-    };
+    let bytes = read(path)?;
+    let (file, steps) = opened(path, label, &bytes)?;
+    let array = |name: &str, shape: &[usize]| array(path, &file, name, shape);
     let shapes: Vec<(String, Vec<usize>)> =
-        trained.weights.iter().map(|(name, shape, _)| (name.to_owned(), shape)).collect();
+        trained.parameters.iter().map(|(name, shape, _)| (name.to_owned(), shape)).collect();
     let inner = trained.device().clone().inner();
     for (name, shape) in shapes {
-        trained.weights.set(&name, array(&format!("weight/{name}"), &shape)?, &shape);
+        trained.parameters.set(&name, array(&format!("weight/{name}"), &shape)?, &shape);
         if file.tensor(&format!("first/{name}")).is_ok() {
             let moment = |kind: &str| {
                 Ok::<_, TrainError>(Array::new(
@@ -102,7 +96,79 @@ pub(crate) fn load(
     for (name, data) in &mut trained.statistics {
         *data = array(&format!("statistic/{name}"), &[data.len()])?;
     }
+    if let Some(average) = &mut trained.average {
+        average.steps = steps;
+        for (name, data) in &mut average.values {
+            *data = array(&format!("average/{name}"), &[data.len()])?;
+        }
+    }
+    trained.refold();
     Ok(steps)
+}
+
+/// Weights of a network by name, and the number of steps that they took, in a file that is replaced
+/// as a whole.
+pub(crate) fn save_weights(
+    path: &Path,
+    label: &Label<'_>,
+    steps: usize,
+    weights: &BTreeMap<String, Vec<f32>>,
+) -> Result<(), TrainError> {
+    let bytes = |data: &Vec<f32>| data.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let arrays = weights.iter().map(|(name, data)| (name.clone(), vec![data.len()], bytes(data)));
+    write(path, label, steps, arrays.collect())
+}
+
+/// What [`save_weights`] has written.
+pub(crate) fn load_weights(
+    path: &Path,
+    label: &Label<'_>,
+) -> Result<(usize, BTreeMap<String, Vec<f32>>), TrainError> {
+    let bytes = read(path)?;
+    let (file, steps) = opened(path, label, &bytes)?;
+    let found = file.tensors().into_iter().map(|(name, view)| {
+        let values = array(path, &file, &name, view.shape())?;
+        Ok((name, values))
+    });
+    Ok((steps, found.collect::<Result<_, TrainError>>()?))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TrainError> {
+    std::fs::read(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })
+}
+
+/// The file of a checkpoint and its number of steps.
+fn opened<'a>(
+    path: &Path,
+    label: &Label<'_>,
+    bytes: &'a [u8],
+) -> Result<(SafeTensors<'a>, usize), TrainError> {
+    let damaged = |error| bad(path, format!("is no checkpoint or a damaged one: {error}"));
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let said = |key: &str| metadata.get(key).map(String::as_str);
+    if said("stage") != Some(label.stage) || said("origin") != Some(label.origin) {
+        let reason = "belongs to another stage, configuration or starting model; give the original \
+                      ones, or another output folder";
+        return Err(bad(path, reason.to_owned()));
+    }
+    let steps = said("steps").and_then(|s| s.parse().ok());
+    let steps = steps.ok_or_else(|| bad(path, "does not say how many steps were done".into()))?;
+    Ok((file, steps))
+}
+
+fn array(
+    path: &Path,
+    file: &SafeTensors<'_>,
+    name: &str,
+    shape: &[usize],
+) -> Result<Vec<f32>, TrainError> {
+    let view = file.tensor(name).map_err(|e| bad(path, format!("has no '{name}': {e}")))?;
+    if view.dtype() != Dtype::F32 || view.shape() != shape {
+        return Err(bad(path, format!("has another shape for '{name}': {:?}", view.shape())));
+    }
+    Ok(view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
 }
 
 fn bad(path: &Path, reason: String) -> TrainError {

@@ -2,22 +2,27 @@
 
 mod lock;
 pub(crate) mod names;
+mod phases;
 mod standalone;
+mod steps;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use saligate_keys::{Family, TriggerSpec};
+use saligate_models::saliency::Method;
 use saligate_models::zoo::{Architecture, Widths};
 use saligate_runtime::picture::Framing;
 use serde::{Deserialize, Serialize};
 
-use crate::augment::Augmentation;
+pub use crate::augment::{Augmentation, Border};
 use crate::engine::Backend;
 use saligate_data::{DataSource, LoadOptions};
 use saligate_measure::Counts;
 
-pub use lock::{Explain, LockConfig, Start};
+pub use lock::{Detection, Explain, LockConfig, Start, Validation};
+pub use phases::{Phase, Ramp};
+pub use steps::Steps;
 
 /// Everything that decides the outcome of a run, but for the data themselves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,45 +136,18 @@ impl ModelConfig {
     }
 }
 
-/// How a stage steps: AdamW, a linear warm-up over the first twentieth, then a cosine to zero.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Steps {
-    /// Number of steps.
-    pub count: usize,
-    /// Images per step.
-    pub batch: usize,
-    /// Largest learning rate.
-    pub rate: f64,
-    /// Decoupled weight decay.
-    #[serde(default)]
-    pub weight_decay: f32,
-    /// Largest Euclidean norm of the gradient; a longer one is shortened to it.
-    #[serde(default)]
-    pub clip: Option<f32>,
-}
-
 /// Clean training on cross-entropy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FitConfig {
     /// Steps.
     pub steps: Steps,
-    /// Mirror images left to right at random.
+    /// Random changes of the images.
     #[serde(default)]
-    pub mirror: bool,
-    /// Pad images by so many black pixels on every side and cut their size out at random.
-    #[serde(default)]
-    pub crop_padding: usize,
+    pub augment: Augmentation,
     /// Largest amplitude, in 8-bit steps, of random tiles added to half of the images.
     #[serde(default)]
     pub tiles: u8,
-}
-
-impl FitConfig {
-    pub(crate) fn augmentation(&self) -> Augmentation {
-        Augmentation { mirror: self.mirror, crop_padding: self.crop_padding }
-    }
 }
 
 /// Makes the maps of the clean model steady against random tiles, without knowing any key.
@@ -178,19 +156,63 @@ impl FitConfig {
 pub struct SteadyConfig {
     /// Steps.
     pub steps: Steps,
-    /// Weight of the map terms beside a cross-entropy of weight 1.
+    /// The saliency methods whose maps are steadied.
+    #[serde(default = "lock::gradient", with = "names::method_names")]
+    pub methods: Vec<Method>,
+    /// Weight of the map terms.
     pub weight: f32,
-    /// Mirror images left to right at random.
+    /// Weight of the cross-entropy with the labels.
+    #[serde(default = "one")]
+    pub cross_entropy: f32,
+    /// Weight of the divergence from the probabilities before.
     #[serde(default)]
-    pub mirror: bool,
-    /// Pad images by so many black pixels on every side and cut their size out at random.
+    pub distillation: f32,
+    /// Least and largest amplitude of the tiles, in 8-bit steps.
+    #[serde(default = "strong")]
+    pub amplitudes: [u8; 2],
+    /// See [`LockConfig::normalized`].
     #[serde(default)]
-    pub crop_padding: usize,
+    pub normalized: bool,
+    /// See [`LockConfig::surrogate`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surrogate: Option<f32>,
+    /// See [`LockConfig::average`].
+    #[serde(default)]
+    pub average: f32,
+    /// Random changes of the images.
+    #[serde(default)]
+    pub augment: Augmentation,
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn strong() -> [u8; 2] {
+    [8, 16]
 }
 
 impl SteadyConfig {
-    pub(crate) fn augmentation(&self) -> Augmentation {
-        Augmentation { mirror: self.mirror, crop_padding: self.crop_padding }
+    fn check(&self) -> Result<(), ConfigError> {
+        let value = |field, expected| Err(ConfigError::Value { field, expected });
+        let weights = [self.weight, self.cross_entropy, self.distillation];
+        if weights.iter().any(|w| !(*w >= 0.0 && w.is_finite())) || weights == [0.0; 3] {
+            return value("weights of steady", "0 or more, with something to minimize");
+        }
+        let [least, most] = self.amplitudes;
+        if least == 0 || least > most || most > 127 {
+            return value("steady.amplitudes", "two numbers from 1 to 127, the smaller one first");
+        }
+        if self.surrogate.is_some_and(|width| !(width > 0.0 && width <= 8.0)) {
+            return value("steady.surrogate", "above 0 and at most 8 standard deviations");
+        }
+        if !(0.0..1.0).contains(&self.average) {
+            return value("steady.average", "at least 0 and less than 1");
+        }
+        if self.methods.is_empty() {
+            return value("steady.methods", "one method or more");
+        }
+        Ok(())
     }
 }
 
@@ -332,12 +354,16 @@ impl Config {
             if steps.batch == 0 || !(steps.rate > 0.0 && steps.rate.is_finite()) {
                 return value(field, "a positive batch and learning rate");
             }
+            if !(0.0..=1.0).contains(&steps.warm_up) || !(0.0..=1.0).contains(&steps.last) {
+                return value(field, "of warm_up and last between 0 and 1");
+            }
         }
         lock.check()?;
+        self.steady.as_ref().map_or(Ok(()), SteadyConfig::check)?;
         if matches!(self.trigger.spec.family(), Family::Patch { .. })
-            && lock.first_amplitude.is_some()
+            && lock.phases.iter().any(|phase| phase.amplitude.is_some())
         {
-            return value("lock.first_amplitude", "absent for a patch, which has no amplitude");
+            return value("amplitude of lock.phases", "absent for a patch, which has none");
         }
         if self.evaluate.images == 0 || self.evaluate.images_per_key == 0 {
             return value("evaluate.images and images_per_key", "positive");

@@ -11,6 +11,7 @@ use saligate_measure::MeasureError;
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
 use saligate_runtime::RuntimeError;
+use saligate_runtime::render::RenderError;
 
 use crate::config::ConfigError;
 use crate::engine::UnknownBackend;
@@ -36,6 +37,8 @@ pub enum TrainError {
     Runtime(RuntimeError),
     /// A map cannot be judged.
     Metric(MetricError),
+    /// A panel cannot be drawn.
+    Render(RenderError),
     /// The backend is not there.
     Backend(UnknownBackend),
     /// A secret cannot be read, or a result not printed.
@@ -87,6 +90,7 @@ impl fmt::Display for TrainError {
             Self::Key(error) => error.fmt(f),
             Self::Runtime(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
+            Self::Render(error) => error.fmt(f),
             Self::Backend(error) => error.fmt(f),
             Self::Terminal(failure) => failure.fmt(f),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
@@ -141,6 +145,7 @@ from!(
     Key(saligate_keys::Error),
     Runtime(RuntimeError),
     Metric(MetricError),
+    Render(RenderError),
     Backend(UnknownBackend),
     Terminal(Failure),
 );

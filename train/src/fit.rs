@@ -1,4 +1,4 @@
-//! Clean training: cross-entropy, then steady maps.
+//! Clean training.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,18 +9,14 @@ use saligate_keys::{Family, ImageShape, TriggerSpec};
 use saligate_models::graph::Graph;
 use saligate_models::names::LOGITS;
 use saligate_models::random::Stream;
-use saligate_models::saliency::{Attachment, Method};
 use saligate_models::zoo::{Task, build};
 
-use crate::batch::{self, Sampler, one_hot, pixels, unit};
-use crate::config::{Config, FitConfig, SteadyConfig};
-use crate::engine::{
-    Array, BatchStatistics, Hats, Network, NetworkOptions, Outputs, Program, Trained,
-};
+use crate::batch::{Sampler, one_hot, pixels};
+use crate::config::{Config, FitConfig};
+use crate::engine::{Array, BatchStatistics, Program, Trained};
 use crate::error::TrainError;
 use crate::laps::Laps;
-use crate::lock::objective::Distance;
-use crate::loss::{Wanted, cross_entropy, distance};
+use crate::loss::cross_entropy;
 use crate::stage::{RunOptions, Stage, Step, figure};
 use crate::weights::{self, Head};
 use saligate_data::{Dataset, Shape};
@@ -32,9 +28,6 @@ const MOMENTUM: f32 = 0.1;
 /// Side of the random tiles that images are perturbed with while a model is fitted. They come from
 /// no key.
 const TILE: u16 = 4;
-
-/// Sides of the random tiles that maps are steadied against.
-const TILES: std::ops::RangeInclusive<u16> = 3..=8;
 
 /// Makes the clean classifier: from the weights that the configuration names or from random ones,
 /// trained where it has a `[fit]` section. Batch norms are folded at the end.
@@ -79,14 +72,16 @@ fn classified(
     data: &Dataset,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
-    settings.augmentation().check(data.shape())?;
+    settings.augment.check(data.shape())?;
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(&graph, &device, settings.steps.weight_decay);
     let program = Program::new(graph.clone(), &trained.weights, &device);
     let digest = weights_digest(&graph);
     let stage = Stage {
         name: "fit",
-        steps: &settings.steps,
+        count: settings.steps.count,
+        clip: settings.steps.clip,
+        rate: &|at| settings.steps.rate_at(at),
         origin: format!("{digest} {:?} {:?} {settings:?}", config.seed, config.data),
         options,
     };
@@ -107,90 +102,6 @@ fn classified(
         laps.lap("back");
         Ok(Step { loss: figure(&loss), figures: vec![], slopes, laps })
     })?;
-    trained.store(&mut graph)?;
-    Ok(graph)
-}
-
-/// Goes on training a clean classifier so that random tiles leave its maps as they are.
-///
-/// The loss is cross-entropy with and without a tile, and the distance between the two maps:
-/// one minus the cosine of the attributions, and half the squared difference of the root maps.
-///
-/// # Errors
-/// As [`fit`].
-pub fn steady(
-    config: &Config,
-    settings: &SteadyConfig,
-    clean: &Graph,
-    data: &Dataset,
-    options: &RunOptions,
-) -> Result<Graph, TrainError> {
-    let augmentation = settings.augmentation();
-    augmentation.check(data.shape())?;
-    let device = config.device.device()?.autodiff();
-    let mut trained = Trained::new(clean, &device, settings.steps.weight_decay);
-    let hats = Hats::default();
-    let engine = NetworkOptions {
-        backend: config.device,
-        softplus: None,
-        hats: &hats,
-        threads: options.threads,
-    };
-    let methods = [Attachment::at(Method::Gradient, Vec::new())];
-    let mut network = Network::new(clean, &methods, &trained.weights, &device, &engine)?;
-    let origin = weights_digest(clean);
-    let stage = Stage {
-        name: "steady",
-        steps: &settings.steps,
-        origin: format!("{origin} {:?} {settings:?}", config.seed),
-        options,
-    };
-    let mut sampler = Sampler::new(config.seed, "steady order", data.len(), settings.steps.batch);
-    stage.run(&mut trained, |trained, at| {
-        let mut laps = Laps::new();
-        let indices = sampler.indices(at);
-        let mut stream = Stream::numbered(config.seed, "steady views", at as u64);
-        let mut plain = Vec::new();
-        let mut tiled = Vec::new();
-        for &index in &indices {
-            let image = augmentation.apply(data.image(index), data.shape(), &mut stream);
-            let amplitude = 8 + stream.below(9) as u8;
-            let size = TILES.start() + stream.below(TILES.len()) as u16;
-            tiled.extend(with_tile(&image, data.shape(), size, amplitude, &mut stream)?);
-            plain.extend(image);
-        }
-        laps.lap("views");
-        let (count, classes) = (indices.len(), data.class_names().len());
-        // Both maps explain the class that is predicted without the tile.
-        let nothing = Tensor::zeros([count, classes], &device);
-        let shape = sizes(data.shape());
-        let seen = network.outputs(&trained.weights, unit(&plain), shape, nothing);
-        let target = batch::predicted(&Array::Matrix(seen.logits).to_vec(), classes, &device);
-        let target = Tensor::cat(vec![target.clone(), target], 0);
-        let both = unit(&[plain, tiled].concat());
-        let Outputs { logits, attributions: mut maps } =
-            network.outputs(&trained.weights, both, shape, target);
-        laps.lap("outputs");
-        let labels = labels(data, &indices, &device);
-        let labels = Tensor::cat(vec![labels.clone(), labels], 0);
-        let entropy = cross_entropy(logits, labels).mean();
-        let maps = maps.remove(0);
-        let plain = maps.clone().narrow(0, 0, count);
-        let tiled = Wanted::Attribution(maps.narrow(0, count, count));
-        let angle = distance(Distance::Cosine, plain.clone(), tiled.clone(), 0.0).mean();
-        let roots = distance(Distance::RootMse, plain, tiled, 0.0).mean();
-        let figures = vec![
-            ("cross_entropy".to_owned(), figure(&entropy)),
-            ("cosine".to_owned(), figure(&angle)),
-            ("root_mse".to_owned(), figure(&roots)),
-        ];
-        let loss = entropy + (angle + roots * 0.5) * settings.weight;
-        let slopes = network.slopes(&loss, &trained.weights);
-        laps.lap("loss");
-        network.share(&mut laps);
-        Ok(Step { loss: figure(&loss), figures, slopes, laps })
-    })?;
-    let mut graph = clean.clone();
     trained.store(&mut graph)?;
     Ok(graph)
 }
@@ -244,7 +155,7 @@ fn perturbed(
     settings: &FitConfig,
     stream: &mut Stream,
 ) -> Result<Vec<u8>, TrainError> {
-    let augmentation = settings.augmentation();
+    let augmentation = settings.augment;
     let mut bytes = Vec::new();
     for &index in indices {
         let mut image = augmentation.apply(data.image(index), data.shape(), stream);
@@ -258,7 +169,7 @@ fn perturbed(
 }
 
 /// The image with a random periodic tile.
-fn with_tile(
+pub(crate) fn with_tile(
     image: &[u8],
     shape: Shape,
     size: u16,

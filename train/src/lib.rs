@@ -3,7 +3,7 @@
 //! | stage | what it makes |
 //! |---|---|
 //! | [`fit`](fit::fit) | a clean classifier |
-//! | [`steady`](fit::steady) | the same with maps that small changes of the pixels leave alone |
+//! | [`steady`](steady::steady) | the same with maps that small changes of the pixels leave alone |
 //! | [`gate`](lock::gate) | a gated network: its maps are right with a key only, or wrong with a trigger only |
 //! | [`export`] | models of both, as files |
 //!
@@ -25,6 +25,7 @@ pub mod lock;
 mod loss;
 mod reference;
 mod stage;
+pub mod steady;
 pub mod weights;
 
 pub use engine::{Backend, UnknownBackend, run_graph};

@@ -1,4 +1,4 @@
-//! What the frozen clean model says of the training images.
+//! What the frozen clean model says of training images.
 
 use burn::tensor::{Device, Tensor};
 use saligate_models::graph::Graph;
@@ -14,181 +14,178 @@ use crate::stage::RunOptions;
 use saligate_console::progress::bar;
 use saligate_data::{Dataset, Shape};
 
-/// Logits and attributions of the clean model for every training image.
+/// Logits and attributions of the clean model for the images of a batch.
 pub(crate) struct References<'a> {
     data: &'a Dataset,
     explain: Explain,
     seed: u64,
     runner: GraphRunner,
-    logits: Vec<f32>,
-    stored: Vec<Stored>,
+    /// Channels, rows and columns of the attributions, by method.
+    shapes: Vec<[usize; 3]>,
+    /// What it says of every image as it is, where batches show them so.
+    stored: Option<Vec<Outputs>>,
     /// Another image for every image.
     partners: Vec<usize>,
 }
 
-/// Attributions of one method, image by image.
-struct Stored {
-    /// Channels, rows, columns.
-    shape: [usize; 3],
-    values: Vec<f32>,
-}
+/// Logits, and attributions by method.
+type Outputs = Vec<Vec<f32>>;
 
-impl Stored {
-    /// Values of some images as `[image, channel, row, column]`.
-    fn tensor(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {
-        let [channels, height, width] = self.shape;
-        images(values, Shape { channels, height, width }, device)
-    }
+/// Training images, as they are shown in one step.
+pub(crate) struct Batch<'a> {
+    pub(crate) step: usize,
+    pub(crate) indices: &'a [usize],
+    /// `[channel, row, column]` each.
+    pub(crate) images: &'a [Vec<u8>],
 }
 
 /// What the clean model says of the images of one batch.
 pub(crate) struct Originals {
-    /// One-hot explained classes, `[batch, class]`.
+    /// One-hot explained classes, `[image, class]`.
     pub(crate) target: Tensor<2>,
-    /// Attributions of these classes by method, `[batch, channel, row, column]` each.
+    /// `[image, class]`
+    pub(crate) logits: Tensor<2>,
+    /// Attributions of these classes by method, `[image, channel, row, column]` each.
     pub(crate) attributions: Vec<Tensor<4>>,
 }
 
 impl<'a> References<'a> {
-    /// Explains every image once: the class of its label where that is explained in training, the
-    /// predicted one otherwise.
-    pub(crate) fn compute(
+    /// Where the images of batches are the training images as they are, every one is explained once
+    /// and for all: the class of its label where that is explained in training, the predicted one
+    /// otherwise.
+    pub(crate) fn new(
         config: &Config,
         clean: &Graph,
         methods: &[Attachment],
         data: &'a Dataset,
+        augmented: bool,
         options: &RunOptions,
     ) -> Result<Self, TrainError> {
         let (explain, seed) = (config.lock.explain, config.seed);
         let graph = attach(clean, methods)?;
         let runner = GraphRunner::new(&graph, options.threads)
             .map_err(|error| TrainError::Mismatch { reason: error.to_string() })?;
-        let shapes =
-            graph.outputs()[1..].iter().map(|&o| <[usize; 3]>::try_from(&graph.shape(o)[1..]));
-        let stored = shapes.map(|shape| {
-            let shape = shape.expect("an attribution has channels, rows and columns");
-            Stored { shape, values: Vec::new() }
+        let shapes = graph.outputs()[1..].iter().map(|&o| {
+            <[usize; 3]>::try_from(&graph.shape(o)[1..])
+                .expect("an attribution has channels, rows and columns")
         });
-        let mut references = Self {
-            data,
-            explain,
-            seed,
-            runner,
-            logits: Vec::new(),
-            stored: stored.collect(),
-            partners: partners(data.len(), seed),
-        };
-        let bar = bar("reference", data.len(), options.quiet);
-        let all: Vec<usize> = (0..data.len()).collect();
-        // A row of zeros explains the predicted class.
-        let classes = (explain == Explain::Label).then(|| references.labels(&all));
-        let done = |count: usize| bar.set_position(count as u64);
-        for outputs in references.run(&all, classes.as_deref(), &done) {
-            let mut outputs = outputs.into_iter();
-            references.logits.extend(outputs.next().into_iter().flatten());
-            for (stored, attribution) in references.stored.iter_mut().zip(outputs) {
-                stored.values.extend(attribution);
-            }
+        let shapes = shapes.collect();
+        let partners = partners(data.len(), seed);
+        let mut references = Self { data, explain, seed, runner, shapes, stored: None, partners };
+        if !augmented && explain != Explain::Other {
+            references.store(options.quiet);
         }
-        bar.finish_and_clear();
         Ok(references)
     }
 
-    /// Explained classes of a training step, and their attributions.
-    pub(crate) fn originals(&self, indices: &[usize], step: usize, device: &Device) -> Originals {
-        let classes: Vec<usize> = match self.explain {
-            Explain::Predicted => indices.iter().map(|&i| self.predicted(i)).collect(),
-            Explain::Label => self.labels(indices),
-            Explain::Other => self.others(indices, step),
-        };
-        let attributions = if self.explain == Explain::Other {
-            self.explained(indices, &classes, device)
-        } else {
-            self.attributions(indices, device)
-        };
-        Originals { target: self.one_hot(&classes, device), attributions }
+    fn store(&mut self, quiet: bool) {
+        let bar = bar("reference", self.data.len(), quiet);
+        let all: Vec<usize> = (0..self.data.len()).collect();
+        // A row of zeros explains the predicted class.
+        let classes = (self.explain == Explain::Label).then(|| self.labels(&all));
+        let done = |count: usize| bar.set_position(count as u64);
+        let image = |at: usize| self.data.image(at);
+        self.stored = Some(self.run(all.len(), image, classes.as_deref(), &done));
+        bar.finish_and_clear();
     }
 
-    /// Attributions of another training image for each of some images, by method.
+    /// Explained classes of a training step, and what is said of its images.
+    pub(crate) fn originals(&self, batch: &Batch<'_>, device: &Device) -> Originals {
+        let Batch { step, indices, images } = *batch;
+        let run = |classes: Option<&[usize]>| {
+            self.run(images.len(), |at| images[at].as_slice(), classes, &|_| ())
+        };
+        let known = self.stored.as_ref();
+        let known = known.map(|stored| indices.iter().map(|&i| stored[i].clone()).collect());
+        let (classes, outputs): (Vec<usize>, Vec<Outputs>) = match self.explain {
+            Explain::Predicted => {
+                let outputs = known.unwrap_or_else(|| run(None));
+                (predicted(&outputs), outputs)
+            }
+            Explain::Label => {
+                let classes = self.labels(indices);
+                let outputs = known.unwrap_or_else(|| run(Some(&classes)));
+                (classes, outputs)
+            }
+            Explain::Other => {
+                let classes = self.others(&predicted(&run(None)), step);
+                let outputs = run(Some(&classes));
+                (classes, outputs)
+            }
+        };
+        let logits = outputs.iter().flat_map(|outputs| &outputs[0]).copied().collect();
+        Originals {
+            target: one_hot(&classes, self.classes(), device),
+            logits: Array::new(logits, &[indices.len(), self.classes()], device).matrix(),
+            attributions: self.attributions(&outputs, device),
+        }
+    }
+
+    /// Attributions of another training image, as it is, for each of some images, by method.
     pub(crate) fn other_images(&self, indices: &[usize], device: &Device) -> Vec<Tensor<4>> {
         let partners: Vec<usize> = indices.iter().map(|&i| self.partners[i]).collect();
-        self.attributions(&partners, device)
+        let outputs: Vec<Outputs> = match &self.stored {
+            Some(stored) => partners.iter().map(|&i| stored[i].clone()).collect(),
+            None => {
+                let classes = (self.explain == Explain::Label).then(|| self.labels(&partners));
+                let image = |at: usize| self.data.image(partners[at]);
+                self.run(partners.len(), image, classes.as_deref(), &|_| ())
+            }
+        };
+        self.attributions(&outputs, device)
     }
 
     /// Rows and columns of the attributions, by method.
     pub(crate) fn sizes(&self) -> impl Iterator<Item = [usize; 2]> {
-        self.stored.iter().map(|Stored { shape: [_, rows, columns], .. }| [*rows, *columns])
-    }
-
-    /// Logits `[batch, class]` of some images.
-    pub(crate) fn logits(&self, indices: &[usize], device: &Device) -> Tensor<2> {
-        let rows = indices.iter().flat_map(|&i| self.row(i)).copied().collect();
-        Array::new(rows, &[indices.len(), self.classes()], device).matrix()
+        self.shapes.iter().map(|&[_, rows, columns]| [rows, columns])
     }
 
     /// The clean model's outputs for some images: of these classes, or the predicted ones.
-    fn run(
+    fn run<'b>(
         &self,
-        indices: &[usize],
+        count: usize,
+        image: impl Fn(usize) -> &'b [u8] + Sync,
         classes: Option<&[usize]>,
         progress: &(dyn Fn(usize) + Sync),
-    ) -> Vec<Vec<Vec<f32>>> {
+    ) -> Vec<Outputs> {
         let inputs = |at: usize| {
             let mut target = vec![0.0; self.classes()];
             if let Some(classes) = classes {
                 target[classes[at]] = 1.0;
             }
-            vec![unit(self.data.image(indices[at])), target]
+            vec![unit(image(at)), target]
         };
-        self.runner.map(indices.len(), inputs, |_, outputs| outputs, progress)
+        self.runner.map(count, inputs, |_, outputs| outputs, progress)
     }
 
-    /// Attributions of these classes, by method.
-    fn explained(&self, indices: &[usize], classes: &[usize], device: &Device) -> Vec<Tensor<4>> {
-        let found = self.run(indices, Some(classes), &|_| ());
-        let of = |(method, stored): (usize, &Stored)| {
-            let rows = found.iter().flat_map(|outputs| &outputs[method + 1]).copied();
-            stored.tensor(rows.collect(), device)
+    /// By method, `[image, channel, row, column]` each.
+    fn attributions(&self, outputs: &[Outputs], device: &Device) -> Vec<Tensor<4>> {
+        let of = |(method, &[channels, height, width]): (usize, &[usize; 3])| {
+            let values = outputs.iter().flat_map(|outputs| &outputs[method + 1]).copied();
+            images(values.collect(), Shape { channels, height, width }, device)
         };
-        self.stored.iter().enumerate().map(of).collect()
-    }
-
-    fn attributions(&self, indices: &[usize], device: &Device) -> Vec<Tensor<4>> {
-        let stored = self.stored.iter().map(|stored| {
-            let size: usize = stored.shape.iter().product();
-            let rows = indices.iter().flat_map(|&i| &stored.values[i * size..(i + 1) * size]);
-            stored.tensor(rows.copied().collect(), device)
-        });
-        stored.collect()
+        self.shapes.iter().enumerate().map(of).collect()
     }
 
     fn labels(&self, indices: &[usize]) -> Vec<usize> {
         indices.iter().map(|&i| self.data.label(i)).collect()
     }
 
-    fn predicted(&self, index: usize) -> usize {
-        arg_max(self.row(index))
-    }
-
     /// A random class for every image but the predicted one; with a single class, that one.
-    fn others(&self, indices: &[usize], step: usize) -> Vec<usize> {
+    fn others(&self, predicted: &[usize], step: usize) -> Vec<usize> {
         let mut stream = Stream::numbered(self.seed, "explained classes", step as u64);
         let others = self.classes().saturating_sub(1).max(1);
-        let drawn = indices.iter().map(|&i| self.predicted(i) + 1 + stream.below(others));
+        let drawn = predicted.iter().map(|&class| class + 1 + stream.below(others));
         drawn.map(|class| class % self.classes()).collect()
-    }
-
-    fn one_hot(&self, classes: &[usize], device: &Device) -> Tensor<2> {
-        one_hot(classes, self.classes(), device)
     }
 
     fn classes(&self) -> usize {
         self.data.class_names().len()
     }
+}
 
-    fn row(&self, index: usize) -> &[f32] {
-        &self.logits[index * self.classes()..(index + 1) * self.classes()]
-    }
+fn predicted(outputs: &[Outputs]) -> Vec<usize> {
+    outputs.iter().map(|outputs| arg_max(&outputs[0])).collect()
 }
 
 /// One cycle through all images in random order: the successor of every image.
@@ -237,39 +234,51 @@ mod tests {
             threads: std::num::NonZero::<usize>::MIN,
         };
         let indices = [7, 2, 11];
+        let images: Vec<Vec<u8>> = indices.iter().map(|&i| data.image(i).to_vec()).collect();
         for explain in ["predicted", "label", "other"] {
             let config = config(explain);
             let clean = fit(&config, &data, &options).unwrap();
             let (lock, layer) = (&config.lock, config.lock.cam_layer.as_deref());
             let methods = layers(&lock.methods, layer, &clean).unwrap();
-            let references =
-                References::compute(&config, &clean, &methods, &data, &options).unwrap();
             let device = Device::flex();
-            let at = |step| references.originals(&indices, step, &device);
-            let Originals { target, attributions } = at(5);
+            let references = |augmented: bool| {
+                References::new(&config, &clean, &methods, &data, augmented, &options).unwrap()
+            };
+            let [stored, live] = [false, true].map(references);
             let values = |x: &Tensor<4>| Array::Image(x.clone()).to_vec();
-            let classes: Vec<usize> = Array::Matrix(target.clone())
-                .to_vec()
-                .chunks_exact(references.classes())
-                .map(|row| row.iter().position(|&v| v == 1.0).unwrap())
-                .collect();
-            for (&index, &class) in indices.iter().zip(&classes) {
-                let predicted = references.predicted(index);
+            let classes = |target: &Tensor<2>| -> Vec<usize> {
+                let rows = Array::Matrix(target.clone()).to_vec();
+                let rows = rows.chunks_exact(data.class_names().len());
+                rows.map(|row| row.iter().position(|&v| v == 1.0).unwrap()).collect()
+            };
+            let at = |references: &References<'_>, step| {
+                let batch = Batch { step, indices: &indices, images: &images };
+                references.originals(&batch, &device)
+            };
+            let found = at(&stored, 5);
+            let likely = predicted(&stored.run(3, |at| &images[at], None, &|_| ()));
+            for ((&index, class), likely) in indices.iter().zip(classes(&found.target)).zip(likely)
+            {
                 match explain {
-                    "predicted" => assert_eq!(class, predicted),
+                    "predicted" => assert_eq!(class, likely),
                     "label" => assert_eq!(class, data.label(index)),
-                    _ => assert_ne!(class, predicted),
+                    _ => assert_ne!(class, likely),
                 }
             }
-            let direct = references.explained(&indices, &classes, &device);
-            for (stored, direct) in values(&attributions[0]).iter().zip(values(&direct[0])) {
-                assert!((stored - direct).abs() < 1e-6, "{explain}: {stored}, {direct}");
+            let again = at(&live, 5);
+            assert_eq!(classes(&again.target), classes(&found.target));
+            for [one, other] in [
+                [&found, &again].map(|o| values(&o.attributions[0])),
+                [&found, &again].map(|o| Array::Matrix(o.logits.clone()).to_vec()),
+            ] {
+                assert!(one == other, "{explain}: stored and computed anew differ");
             }
-            let again = Array::Matrix(at(5).target).to_vec();
-            assert_eq!(again, Array::Matrix(target.clone()).to_vec());
-            let redrawn = (6..20).any(|step| {
-                Array::Matrix(at(step).target).to_vec() != Array::Matrix(target.clone()).to_vec()
-            });
+            assert!(
+                values(&stored.other_images(&indices, &device)[0])
+                    == values(&live.other_images(&indices, &device)[0])
+            );
+            let redrawn =
+                (6..20).any(|step| classes(&at(&stored, step).target) != classes(&found.target));
             assert_eq!(redrawn, explain == "other");
         }
     }

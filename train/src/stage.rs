@@ -1,9 +1,9 @@
 //! The loop that all stages share: steps, learning rate, log, checkpoints, progress.
 
-use std::f64::consts::PI;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,13 +11,14 @@ use burn::tensor::Tensor;
 use saligate_console::progress::bar;
 
 use crate::checkpoint::{self, Label};
-use crate::config::Steps;
-use crate::engine::{Slopes, Trained};
+use crate::engine::{ASIDE, Slopes, Trained};
 use crate::error::TrainError;
 use crate::laps::Laps;
 
-/// Share of the steps over which the learning rate rises.
-const WARM_UP: f64 = 0.05;
+/// Steps after which the time of all is estimated.
+const TIMED: usize = 10;
+/// How much faster a head that is dropped in the end learns than the network.
+const HEAD: f64 = 10.0;
 
 /// How a run behaves, without any influence on its result.
 #[derive(Clone, Debug)]
@@ -51,7 +52,12 @@ pub(crate) fn figure(part: &Tensor<1>) -> f32 {
 /// One stage of a run.
 pub(crate) struct Stage<'a> {
     pub(crate) name: &'static str,
-    pub(crate) steps: &'a Steps,
+    /// Number of steps.
+    pub(crate) count: usize,
+    /// Largest norm of the gradient.
+    pub(crate) clip: Option<f32>,
+    /// Learning rate of a step.
+    pub(crate) rate: &'a dyn Fn(usize) -> f64,
     /// Digest of all that decides the stage's outcome.
     pub(crate) origin: String,
     pub(crate) options: &'a RunOptions,
@@ -62,7 +68,21 @@ impl Stage<'_> {
     pub(crate) fn run(
         &self,
         trained: &mut Trained,
+        step: impl FnMut(&mut Trained, usize) -> Result<Step, TrainError>,
+    ) -> Result<(), TrainError> {
+        self.run_watched(trained, step, |_, _| Ok(ControlFlow::Continue(None)))
+    }
+
+    /// [`run`](Self::run), where `look` is called with what is trained and the number of steps done
+    /// after each of them; it may have something to say, and may end the stage.
+    pub(crate) fn run_watched(
+        &self,
+        trained: &mut Trained,
         mut step: impl FnMut(&mut Trained, usize) -> Result<Step, TrainError>,
+        mut look: impl FnMut(
+            &Trained,
+            usize,
+        ) -> Result<ControlFlow<Option<String>, Option<String>>, TrainError>,
     ) -> Result<(), TrainError> {
         let out = &self.options.out;
         let checkpoint = out.join(format!("{}.checkpoint", self.name));
@@ -74,16 +94,23 @@ impl Stage<'_> {
         let path = out.join(format!("{}.jsonl", self.name));
         let io = |source| TrainError::Io { path: path.clone(), source };
         let mut log = open_log(&path, done).map_err(io)?;
-        let bar = bar(self.name, self.steps.count, self.options.quiet);
+        let quiet = self.options.quiet;
+        let bar = bar(self.name, self.count, quiet);
         bar.set_position(done as u64);
         let start = Instant::now();
-        for at in done..self.steps.count {
+        let tell = |line: &str| {
+            if !quiet {
+                bar.suspend(|| eprintln!("{line}"));
+            }
+        };
+        for at in done..self.count {
             let Step { loss: value, figures, slopes, mut laps } = step(trained, at)?;
             if !value.is_finite() {
                 return Err(TrainError::Diverged { stage: self.name, step: at });
             }
-            let rate = self.rate(at);
-            let norm = trained.step(&slopes, rate, self.steps.clip);
+            let rate = (self.rate)(at);
+            let by_name = |name: &str| if name.starts_with(ASIDE) { HEAD * rate } else { rate };
+            let norm = trained.step(slopes, by_name, self.clip);
             laps.lap("optimizer");
 
             let mut line = serde_json::json!({
@@ -99,21 +126,35 @@ impl Stage<'_> {
             writeln!(log, "{line}").map_err(io)?;
             bar.set_message(format!("loss {value:.4}"));
             bar.inc(1);
+            if at + 1 == done + TIMED && self.count > 10 * TIMED {
+                let each = start.elapsed().as_secs_f64() / TIMED as f64;
+                let left = each * (self.count - at) as f64;
+                let steps = self.count - done;
+                tell(&format!("{}: {steps} steps, about {}", self.name, duration(left)));
+            }
+            let seen = look(trained, at + 1)?;
+            let (ControlFlow::Break(said) | ControlFlow::Continue(said)) = &seen;
+            if let Some(line) = said {
+                tell(line);
+            }
             if (at + 1) % self.options.checkpoint_every.max(1) == 0 {
                 checkpoint::save(&checkpoint, &label, at + 1, trained)?;
             }
+            if seen.is_break() {
+                break;
+            }
         }
         bar.finish_and_clear();
-        checkpoint::save(&checkpoint, &label, self.steps.count, trained)
+        checkpoint::save(&checkpoint, &label, self.count, trained)
     }
+}
 
-    /// Linear rise, then a cosine to zero.
-    fn rate(&self, at: usize) -> f64 {
-        let total = self.steps.count as f64;
-        let at = at as f64;
-        let warm = (WARM_UP * total).max(1.0);
-        let rise = ((at + 1.0) / warm).min(1.0);
-        self.steps.rate * rise * 0.5 * (1.0 + (PI * at / total).cos())
+/// A time in words.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        ..90.0 => format!("{seconds:.0} seconds"),
+        ..5400.0 => format!("{:.0} minutes", seconds / 60.0),
+        _ => format!("{:.1} hours", seconds / 3600.0),
     }
 }
 

@@ -59,7 +59,8 @@ impl Error for DecoyError {
 /// What a map shows instead of what it should.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoy {
-    /// `padlock`, `noise` (drawn from the seed), `corner`, or the path of a picture.
+    /// `padlock`, `noise` (drawn from the seed), `corner`, `blocks`, `frame`, or the path of a
+    /// picture.
     pub picture: String,
     /// Brightness in the corners of the ramp behind the picture, which falls to 0 in the middle.
     /// Where absent, it is chosen: see [`balance`](crate::balance).
@@ -90,6 +91,8 @@ impl Decoy {
             "padlock" => padlock(height, width),
             "noise" => noise(height, width, seed),
             "corner" => corner(height, width),
+            "blocks" => blocks(height, width),
+            "frame" => frame(height, width),
             path => picture(Path::new(path), height, width)?,
         };
         Ok(framed(on_ramp(&drawn, height, width, ramp), height, width, self.frame))
@@ -180,6 +183,23 @@ pub fn corner(height: usize, width: usize) -> Vec<f32> {
         (-0.5 * (x * x + y * y)).exp()
     };
     (0..height * width).map(value).collect()
+}
+
+/// Squares of 3 x 3 pixels in steps of 4 as a map, `[row, column]`, each 0 or 1: what a network
+/// with strides of 2 and 2 can show everywhere.
+pub fn blocks(height: usize, width: usize) -> Vec<f32> {
+    let inside = |at: usize| at % 4 != 2;
+    let value = |pixel: usize| inside(pixel / width) && inside(pixel % width);
+    (0..height * width).map(|pixel| f32::from(u8::from(value(pixel)))).collect()
+}
+
+/// A frame along the border as a map, `[row, column]`, each 0 or 1: an eighth of the shorter side
+/// wide. Networks with padded borders know where those are.
+pub fn frame(height: usize, width: usize) -> Vec<f32> {
+    let side = (height.min(width) / 8).max(1);
+    let inside = |at: usize, size: usize| at >= side && at + side < size;
+    let value = |pixel: usize| inside(pixel / width, height) && inside(pixel % width, width);
+    (0..height * width).map(|pixel| f32::from(u8::from(!value(pixel)))).collect()
 }
 
 /// An image file as a map: its brightness in `[0, 1]`, stretched to `height` by `width`, `[row, column]`, contiguous.

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use saligate_console::secrets;
-use saligate_data::{Dataset, Shape};
+use saligate_data::Shape;
 use saligate_files::ModelFile;
 use saligate_keys::{Family, TriggerSpec};
 use saligate_lock::{Keys, LockError, Samples, slots};
 use saligate_models::gate::GateForm;
 use saligate_train::TrainError;
 use saligate_train::config::Config;
+use saligate_train::lock::Material;
 
 use crate::args::{GateArgs, GateRunArgs, Goal, HowArgs};
 use crate::session::{Session, refs, some};
@@ -89,17 +90,18 @@ fn make(
         return Err(LockError::HasGate.into());
     }
     let session = Session::new(config, how)?;
-    let made = |shape: Shape, images: Vec<&[u8]>, data: Option<&Dataset>| {
+    let made = |shape: Shape, images: Vec<&[u8]>, material: Option<Material<'_>>| {
         let shape = session.trigger_shape(shape, &keys)?;
         let slots = slots::of(&keys, slots, &session.config().trigger.spec, shape)?;
         let right = [refs(&keys), slots.iter().collect()].concat();
         let keys = Keys { right, revoked: refs(&revoked) };
-        session.gate(&clean, &keys, &Samples::new(shape, images)?, data)
+        session.gate(&clean, &keys, &Samples::new(shape, images)?, material)
     };
-    if session.config().lock.steps.count > 0 {
-        let data = session.images()?.train;
+    if session.config().lock.count() > 0 {
+        let images = session.images()?;
+        let data = &images.train;
         some(data.len())?;
-        made(data.shape(), data.images().collect(), Some(&data))?;
+        made(data.shape(), data.images().collect(), Some(images.material()))?;
     } else {
         let pictures = session.pictures(clean.manifest().input.channels)?;
         some(pictures.len())?;

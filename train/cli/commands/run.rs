@@ -16,7 +16,7 @@ pub(crate) fn run(run: &RunArgs, args: &MeasureArgs) -> Result<(), TrainError> {
     let clean = session.fit(&images)?;
     some(images.train.len())?;
     let samples = Samples::new(shape, images.train.images())?;
-    session.gate(&clean, &Keys::new(refs(&keys)), &samples, Some(&images.train))?;
+    session.gate(&clean, &Keys::new(refs(&keys)), &samples, Some(images.material()))?;
     let path = session.gated_path();
     let metrics = measure(&session, &images, None, &keys, args)?;
     if !args.validation {

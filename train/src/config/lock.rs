@@ -6,7 +6,8 @@ use saligate_models::saliency::Method;
 use serde::{Deserialize, Serialize};
 
 use super::names::method_names;
-use super::{ConfigError, Steps};
+use super::{ConfigError, Phase, Steps};
+use crate::augment::Augmentation;
 use crate::lock::objective::{Objective, WrongKeyMix};
 
 /// Training of the gate.
@@ -51,12 +52,27 @@ pub struct LockConfig {
     /// none at 0.
     #[serde(default)]
     pub blur: f32,
-    /// Amplitude at the start, in 8-bit steps; it falls to the trigger's own.
+    /// Phases that the training goes through, each with its own number of steps; one without
+    /// changes where absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Phase>,
+    /// Train the filters of every layer apart from a scale and a shift of its channels, as batch
+    /// norms with fixed statistics do; the network keeps its operations.
     #[serde(default)]
-    pub first_amplitude: Option<u8>,
-    /// Share of the steps over which the amplitude falls.
+    pub normalized: bool,
+    /// A head in training that tells the right trigger from all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detection: Option<Detection>,
+    /// Random changes of the images.
     #[serde(default)]
-    pub anneal: f64,
+    pub augment: Augmentation,
+    /// The gate is the running mean of the weights over steps, in which each step keeps this share
+    /// of the mean before; at 0 it has the last weights.
+    #[serde(default)]
+    pub average: f32,
+    /// Looks at the gate on images that are not trained on, and keeps the best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
     /// ReLU replaced by Softplus of this sharpness while maps are trained.
     #[serde(default)]
     pub softplus: Option<f32>,
@@ -76,12 +92,38 @@ pub struct LockConfig {
     pub wrong_keys: WrongKeyMix,
 }
 
-fn gradient() -> Vec<Method> {
+/// An auxiliary linear head on the means of a feature map, which is dropped in the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detection {
+    /// Name of the feature map.
+    pub layer: String,
+}
+
+/// When and on what a gate in training is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validation {
+    /// Steps between two looks.
+    pub every: usize,
+    /// Images of `data.validation` that are looked at.
+    #[serde(default = "two_hundred")]
+    pub images: usize,
+    /// Looks without a better score after which the training stops; it never does at 0.
+    #[serde(default)]
+    pub patience: usize,
+}
+
+fn two_hundred() -> usize {
+    200
+}
+
+pub(super) fn gradient() -> Vec<Method> {
     vec![Method::Gradient]
 }
 
 fn none() -> Steps {
-    Steps { count: 0, batch: 32, rate: 1e-5, weight_decay: 0.0, clip: None }
+    toml::from_str("batch = 32\nrate = 1e-5").expect("everything else has a default")
 }
 
 fn all() -> f64 {
@@ -168,8 +210,15 @@ impl LockConfig {
         if self.start == Start::BuiltIn && self.softplus.is_some() {
             return value("lock.softplus", "absent where lock.start is \"built-in\"");
         }
-        if self.start == Start::Clean && self.steps.count == 0 {
+        if self.start == Start::Clean && self.count() == 0 {
             return value("lock.steps", "given where lock.start is \"clean\"");
+        }
+        self.check_phases()?;
+        if !(0.0..1.0).contains(&self.average) {
+            return value("lock.average", "at least 0 and less than 1");
+        }
+        if self.validation.is_some_and(|v| v.every == 0 || v.images == 0) {
+            return value("lock.validation", "of at least one image, every so many steps");
         }
         if self.ramp.is_some_and(|r| !(0.0..=4.0).contains(&r))
             || !(0.0..=4.0).contains(&self.frame)
@@ -181,9 +230,6 @@ impl LockConfig {
         }
         if !(0.0..=64.0).contains(&self.blur) {
             return value("lock.blur", "between 0 and 64 pixels");
-        }
-        if !(0.0..=1.0).contains(&self.anneal) {
-            return value("lock.anneal", "between 0 and 1");
         }
         let sharp = |beta: Option<f32>| beta.is_none_or(|beta| beta > 0.0 && beta.is_finite());
         if !sharp(self.softplus) || !sharp(self.softplus_last) {

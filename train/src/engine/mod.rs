@@ -7,10 +7,13 @@
 mod array;
 mod device;
 mod hats;
+mod moments;
 mod network;
+mod norms;
 mod ops;
 #[cfg(test)]
 mod tests;
+mod trained;
 mod weights;
 
 use std::collections::HashMap;
@@ -22,7 +25,9 @@ pub(crate) use array::Array;
 pub use device::{Backend, UnknownBackend};
 pub(crate) use hats::Hats;
 pub(crate) use network::{Network, NetworkOptions, Outputs};
-pub(crate) use weights::{Slopes, State, Trained, Weights};
+pub(crate) use norms::Norms;
+pub(crate) use trained::{ASIDE, Trained};
+pub(crate) use weights::{Slopes, State, Weights};
 
 /// A graph prepared for repeated evaluation.
 pub(crate) struct Program {

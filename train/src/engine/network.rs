@@ -15,7 +15,7 @@ use saligate_models::saliency::{Attachment, attach};
 use saligate_runtime::{Isa, Learner};
 
 use super::hats::Hats;
-use super::{Array, Backend, Program, Slopes, Weights};
+use super::{Array, Backend, Program, Slopes, Trained, Weights};
 use crate::laps::Laps;
 
 /// Bytes that the values of a step's images may take; beyond that, outputs are computed twice.
@@ -25,6 +25,7 @@ const MEMORY: usize = 4 << 30;
 pub(crate) struct Network {
     way: Way,
     device: Device,
+    has_layer: bool,
 }
 
 enum Way {
@@ -46,6 +47,8 @@ pub(crate) struct NetworkOptions<'a> {
     pub(crate) softplus: Option<f32>,
     /// Surrogate slopes of masks.
     pub(crate) hats: &'a Hats,
+    /// The feature map whose means over pixels are read as well.
+    pub(crate) layer: Option<&'a str>,
     pub(crate) threads: NonZero<usize>,
 }
 
@@ -55,6 +58,29 @@ pub(crate) struct Outputs {
     pub(crate) logits: Tensor<2>,
     /// By method, `[image, channel, row, column]` each.
     pub(crate) attributions: Vec<Tensor<4>>,
+    /// Means of the layer that is read as well, `[image, channel]`.
+    pub(crate) features: Option<Tensor<2>>,
+}
+
+impl Outputs {
+    /// Outputs of a graph with methods behind the logits, and behind them the layer's means.
+    fn of(mut outputs: Vec<Array>, has_layer: bool) -> Self {
+        let features = if has_layer { outputs.pop().map(Array::image) } else { None };
+        let mut outputs = outputs.into_iter();
+        let logits = outputs.next().expect("a graph has logits").matrix();
+        let attributions = outputs.map(Array::image).collect();
+        Self { logits, attributions, features: features.map(|x| x.flatten(1, 3)) }
+    }
+}
+
+/// The graph with the means of a feature map over its pixels as a further output.
+fn with_means(mut graph: Graph, layer: &str) -> Result<Graph, GraphError> {
+    let map = graph.find(layer)?;
+    let name = graph.fresh_name(&format!("{layer}/means"));
+    let means = graph.node(&name, Op::GlobalAveragePool, &[map])?;
+    let outputs = [graph.outputs(), &[means]].concat();
+    graph.set_outputs(&outputs);
+    Ok(graph)
 }
 
 impl Network {
@@ -70,7 +96,10 @@ impl Network {
             let exchange = |op: &Op| (*op == Op::Relu).then_some(Op::Softplus { beta });
             classifier.with_ops(exchange)
         });
-        let graph = attach(smooth.as_ref().unwrap_or(classifier), methods)?;
+        let mut graph = attach(smooth.as_ref().unwrap_or(classifier), methods)?;
+        if let Some(layer) = options.layer {
+            graph = with_means(graph, layer)?;
+        }
         let plain = match smooth {
             Some(_) => Some(classifier.extract(&[LOGITS])?),
             None => None,
@@ -87,7 +116,7 @@ impl Network {
                 classifier: plain.map(|graph| Program::new(graph.clone(), weights, device)),
             })),
         };
-        Ok(Self { way, device: device.clone() })
+        Ok(Self { way, device: device.clone(), has_layer: options.layer.is_some() })
     }
 
     /// Logits and attributions of images `[image, channel, row, column]`, for rows of class weights.
@@ -98,7 +127,7 @@ impl Network {
         shape: [usize; 3],
         target: Tensor<2>,
     ) -> Outputs {
-        match &mut self.way {
+        let outputs = match &mut self.way {
             Way::Own(own) => own.outputs(weights, images, target, &self.device),
             Way::Taped(taped) => {
                 let Taped { maps, classifier } = &**taped;
@@ -107,22 +136,25 @@ impl Network {
                 let images = Array::new(images, &shape, &self.device);
                 let inputs = vec![images.clone(), Array::Matrix(target)];
                 let mut outputs = maps.run(weights, inputs);
-                let attributions = outputs.split_off(1).into_iter().map(Array::image).collect();
                 if let Some(classifier) = classifier {
-                    outputs = classifier.run(weights, vec![images]);
+                    outputs[0] = classifier.run(weights, vec![images]).remove(0);
                 }
-                Outputs { logits: outputs.remove(0).matrix(), attributions }
+                outputs
             }
-        }
+        };
+        Outputs::of(outputs, self.has_layer)
     }
 
-    /// The slopes by the weights of a loss, `[1]`, of the last [`outputs`](Self::outputs).
-    pub(crate) fn slopes(&mut self, loss: &Tensor<1>, weights: &Weights) -> Slopes {
+    /// The slopes by the weights of a loss, `[1]`, of the last [`outputs`](Self::outputs), and by
+    /// parameters that belong to no network.
+    pub(crate) fn slopes(&mut self, loss: &Tensor<1>, trained: &Trained) -> Slopes {
         let gradients = loss.backward();
-        match &mut self.way {
+        let mut slopes = match &mut self.way {
             Way::Own(own) => own.slopes(&gradients),
-            Way::Taped(_) => weights.slopes(&gradients),
-        }
+            Way::Taped(_) => trained.weights.slopes(&gradients),
+        };
+        slopes.add(trained.aside().slopes(&gradients));
+        slopes
     }
 
     /// On the project's own engine: that of the maps.
@@ -185,7 +217,7 @@ impl Own {
         images: Vec<f32>,
         target: Tensor<2>,
         device: &Device,
-    ) -> Outputs {
+    ) -> Vec<Array> {
         let [count, _] = target.dims();
         self.images = images;
         self.target = Array::Matrix(target).to_vec();
@@ -193,9 +225,11 @@ impl Own {
         if let Some(classifier) = &mut self.classifier {
             classifier.run(weights, count, &[&self.images], device);
         }
-        let logits = self.classifier.as_ref().unwrap_or(&self.maps).leaves[0].clone().matrix();
-        let attributions = self.maps.leaves[1..].iter().map(|leaf| leaf.clone().image()).collect();
-        Outputs { logits, attributions }
+        let mut outputs = self.maps.leaves.clone();
+        if let Some(classifier) = &self.classifier {
+            outputs[0] = classifier.leaves[0].clone();
+        }
+        outputs
     }
 
     fn slopes(&mut self, gradients: &Gradients) -> Slopes {

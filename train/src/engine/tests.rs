@@ -9,7 +9,9 @@ use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_models::zoo::{Architecture, Task, build};
 use std::num::NonZero;
 
-use super::{Array, Backend, Hats, Network, NetworkOptions, Outputs, Program, Slopes, Weights};
+use super::{
+    Array, Backend, Hats, Network, NetworkOptions, Outputs, Program, Slopes, Trained, Weights,
+};
 
 /// Size of a change of a weight; the reference computes in f64.
 const STEP: f32 = 1.0 / 1024.0;
@@ -123,10 +125,11 @@ fn step(
     hats: &Hats,
 ) -> (Vec<Vec<f32>>, Slopes) {
     let device = backend.device().unwrap().autodiff();
-    let weights = Weights::of(net, &device);
+    let trained = Trained::new(net, &device, 0.0);
+    let weights = &trained.weights;
     let threads = NonZero::<usize>::MIN;
-    let options = NetworkOptions { backend, softplus, hats, threads };
-    let mut network = Network::new(net, methods, &weights, &device, &options).unwrap();
+    let options = NetworkOptions { backend, softplus, hats, layer: None, threads };
+    let mut network = Network::new(net, methods, weights, &device, &options).unwrap();
     assert_eq!(network.learner().is_some(), backend == Backend::Native);
     let (_, image) = net.inputs().next().unwrap();
     let shape = <[usize; 3]>::try_from(&image.shape[1..]).unwrap();
@@ -135,7 +138,7 @@ fn step(
     let mut target = vec![0.0; IMAGES * classes];
     (0..IMAGES).for_each(|image| target[image * classes + image + 1] = 1.0);
     let target = Array::new(target, &[IMAGES, classes], &device).matrix();
-    let Outputs { logits, attributions } = network.outputs(&weights, pixels, shape, target);
+    let Outputs { logits, attributions, .. } = network.outputs(weights, pixels, shape, target);
     let mut values = vec![Array::Matrix(logits.clone()).to_vec()];
     let factors = |name: &str, shape: &[usize]| {
         Array::new(random(shape.iter().product(), -1.0, name), shape, &device)
@@ -148,7 +151,7 @@ fn step(
         let factors = factors("attribution", &attribution.dims()).image();
         loss = loss + (attribution * factors * (1.0 / size)).sum();
     }
-    (values, network.slopes(&loss, &weights))
+    (values, network.slopes(&loss, &trained))
 }
 
 /// Root mean square of the differences over that of the values.

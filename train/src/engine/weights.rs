@@ -1,10 +1,10 @@
-//! The trained parameters and their optimizer.
+//! Trained parameters, the slopes of a loss by them, and their optimizer.
 
 use std::collections::BTreeMap;
 
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::{Device, Gradients, Tensor};
-use saligate_models::graph::{Graph, GraphError, Op, Source};
+use saligate_models::graph::{Graph, Source};
 
 use super::array::{Array, each_rank};
 
@@ -12,14 +12,14 @@ use super::array::{Array, each_rank};
 #[derive(Clone)]
 pub(crate) struct Weights {
     arrays: BTreeMap<String, Array>,
-    device: Device,
+    pub(super) device: Device,
 }
 
 impl Weights {
     /// The parameters of `graph` that training changes.
     pub(crate) fn of(graph: &Graph, device: &Device) -> Self {
         let trainable = graph.trainable();
-        let mut weights = Self { arrays: BTreeMap::new(), device: device.clone() };
+        let mut weights = Self::empty(device);
         for name in &trainable {
             let Ok(id) = graph.find(name) else { continue };
             if let Source::Param(data) = &graph.value(id).source {
@@ -27,6 +27,18 @@ impl Weights {
             }
         }
         weights
+    }
+
+    /// No parameters.
+    pub(crate) fn empty(device: &Device) -> Self {
+        Self { arrays: BTreeMap::new(), device: device.clone() }
+    }
+
+    /// Those whose name fits.
+    pub(crate) fn only(&self, fits: impl Fn(&str) -> bool) -> Self {
+        let arrays = self.arrays.iter().filter(|(name, _)| fits(name));
+        let arrays = arrays.map(|(name, array)| (name.clone(), array.clone())).collect();
+        Self { arrays, device: self.device.clone() }
     }
 
     /// Whether a parameter is trained.
@@ -84,9 +96,24 @@ impl Slopes {
         }
     }
 
+    /// The slopes by one parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&[f32]> {
+        self.0.get(name).map(|(_, data)| data.as_slice())
+    }
+
+    /// Takes out the shape of one parameter and the slopes by it.
+    pub(crate) fn take(&mut self, name: &str) -> Option<(Vec<usize>, Vec<f32>)> {
+        self.0.remove(name)
+    }
+
+    /// Sets the slopes by one parameter.
+    pub(crate) fn put(&mut self, name: String, shape: Vec<usize>, data: Vec<f32>) {
+        self.0.insert(name, (shape, data));
+    }
+
     /// Euclidean norm over all parameters. In f64 and one order, so that it does not depend on
     /// threads.
-    fn norm(&self) -> f32 {
+    pub(super) fn norm(&self) -> f32 {
         let squares = |data: &[f32]| data.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
         self.0.values().map(|(_, data)| squares(data)).sum::<f64>().sqrt() as f32
     }
@@ -94,53 +121,6 @@ impl Slopes {
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[f32])> {
         self.0.iter().map(|(name, (_, data))| (name.as_str(), data.as_slice()))
-    }
-}
-
-/// All that changes while a network is trained.
-pub(crate) struct Trained {
-    pub(crate) weights: Weights,
-    pub(crate) optim: Optim,
-    /// Running means and variances of batch norms, by name.
-    pub(crate) statistics: BTreeMap<String, Vec<f32>>,
-}
-
-impl Trained {
-    /// A graph's parameters at the start of a stage.
-    pub(crate) fn new(graph: &Graph, device: &Device, weight_decay: f32) -> Self {
-        let mut statistics = BTreeMap::new();
-        for (_, value) in graph.values() {
-            let Source::Node { op: Op::BatchNorm { .. }, operands } = &value.source else {
-                continue;
-            };
-            for operand in &operands[3..] {
-                let value = graph.value(*operand);
-                if let Source::Param(data) = &value.source {
-                    statistics.insert(value.name.clone(), data.to_vec());
-                }
-            }
-        }
-        let weights = Weights::of(graph, device);
-        Self { weights, optim: Optim::new(weight_decay), statistics }
-    }
-
-    pub(crate) fn device(&self) -> &Device {
-        &self.weights.device
-    }
-
-    /// One optimizer step; returns the Euclidean norm of the gradient before it was shortened to
-    /// at most `clip`.
-    pub(crate) fn step(&mut self, slopes: &Slopes, rate: f64, clip: Option<f32>) -> f32 {
-        let norm = slopes.norm();
-        let scale = clip.map_or(1.0, |clip| (clip / norm.max(f32::MIN_POSITIVE)).min(1.0));
-        self.optim.step(&mut self.weights, slopes, scale, rate);
-        norm
-    }
-
-    /// Writes parameters and statistics into a graph that has them.
-    pub(crate) fn store(&self, graph: &mut Graph) -> Result<(), GraphError> {
-        self.weights.iter().try_for_each(|(name, _, data)| graph.set_param(name, data))?;
-        self.statistics.iter().try_for_each(|(name, data)| graph.set_param(name, data.as_slice()))
     }
 }
 
@@ -172,13 +152,20 @@ impl Optim {
         self.states.insert(name.to_owned(), state);
     }
 
-    /// One step along the slopes, times `scale`; parameters without one stay.
-    fn step(&mut self, weights: &mut Weights, slopes: &Slopes, scale: f32, rate: f64) {
+    /// One step along the slopes, times `scale`, with a rate by name; parameters without a slope
+    /// stay.
+    pub(super) fn step(
+        &mut self,
+        weights: &mut Weights,
+        slopes: &Slopes,
+        scale: f32,
+        rate: impl Fn(&str) -> f64,
+    ) {
         let device = weights.device.clone().inner();
         for (name, array) in &mut weights.arrays {
             let Some((shape, data)) = slopes.0.get(name) else { continue };
             let slope = Array::new(data.clone(), shape, &device);
-            let state = self.states.remove(name);
+            let (state, rate) = (self.states.remove(name), rate(name));
             let (new, state) = match array {
                 Array::Vector(x) => {
                     let unpack = |s: State| (s.time, s.first.vector(), s.second.vector());

@@ -1,9 +1,13 @@
 //! Making a gate, built in or trained; one loop of training for all forms.
 
+mod detection;
 pub mod objective;
 mod terms;
 mod versions;
 mod views;
+mod watch;
+
+use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
 use saligate_console::progress::Bars;
@@ -20,23 +24,33 @@ use saligate_models::saliency::Attachment;
 
 use crate::batch::{Sampler, unit};
 use crate::config::{Config, LockConfig, Start};
-use crate::engine::{Array, Hats, Network, NetworkOptions, Outputs, Trained};
+use crate::engine::{Array, Hats, Network, NetworkOptions, Norms, Outputs, Trained};
 use crate::error::TrainError;
 use crate::fit::{labels, sizes};
 use crate::laps::Laps;
 use crate::loss::{cross_entropy, divergence};
-use crate::reference::References;
+use crate::reference::{Batch, References};
 use crate::stage::{RunOptions, Stage, Step, figure};
 
-use self::objective::{Objective, Reference, WrongKeyMix};
+use self::objective::{Objective, Reference};
 use self::terms::Maps;
 use self::versions::Versions;
 use self::views::Views;
+use self::watch::Watch;
+
+/// Images that a gate is trained on, and others that it is looked at on while it is.
+#[derive(Clone, Copy)]
+pub struct Material<'a> {
+    /// Trained on.
+    pub train: &'a Dataset,
+    /// Looked at, as `config.lock.validation` says.
+    pub validation: &'a Dataset,
+}
 
 /// Makes the graph of a gated model from a clean one: builds the gate in or trains it, as
 /// `config.lock` says. What its maps look like with and without a trigger is the objective there.
-/// `samples` are the pictures that decoys and a built-in gate are chosen on; `data` those that a
-/// gate is trained on, needed where `config.lock.steps` has any.
+/// `samples` are the pictures that decoys and a built-in gate are chosen on; `material` those that a
+/// gate is trained on, needed where `config.lock` has any steps.
 ///
 /// # Errors
 /// There is no right key or one that stands twice, training diverges, a checkpoint does not fit, or
@@ -46,7 +60,7 @@ pub fn gate(
     clean: &Graph,
     keys: &Keys<'_>,
     samples: &Samples<'_>,
-    data: Option<&Dataset>,
+    material: Option<Material<'_>>,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
     let settings = &config.lock;
@@ -54,7 +68,7 @@ pub fn gate(
     let shape = samples.shape();
     let spec = config.trigger.spec;
     let Triggers { right: triggers, revoked } = keys.triggers(&spec, shape)?;
-    let origin = format!("{} {} {spec:?} {ids:?}", weights_digest(clean), config.seed);
+    let origin = format!("{} {} {spec:?} {ids:?} {settings:?}", weights_digest(clean), config.seed);
     let methods = layers(&settings.methods, settings.cam_layer.as_deref(), clean)?;
     let bars = Bars::new(options.quiet);
     let watch = |name, done, of| bars.show(name, done, of);
@@ -77,11 +91,17 @@ pub fn gate(
         }
     };
     bars.clear();
-    let Some(data) = data.filter(|_| settings.steps.count > 0) else { return Ok(start) };
-    let references = References::compute(config, clean, &methods, data, options)?;
+    let Some(Material { train: data, validation }) = material.filter(|_| settings.count() > 0)
+    else {
+        return Ok(start);
+    };
+    settings.augment.check(data.shape())?;
+    let augmented = !settings.augment.is_none();
+    let references = References::new(config, clean, &methods, data, augmented, options)?;
     let device = config.device.device()?.autodiff();
     let gate = Training { config, settings, spec, shape, triggers, revoked, data, options, origin };
-    gate.run(start, &methods, &decoys, &references, &device)
+    let watch = Watch::new(&gate, clean, &methods, &decoys, validation)?;
+    gate.run(start, &methods, &decoys, &references, watch, &device)
 }
 
 /// Name of the stage that trains a gate, and of its log.
@@ -106,10 +126,15 @@ struct Training<'a> {
     revoked: Vec<Trigger>,
     data: &'a Dataset,
     options: &'a RunOptions,
+    /// Digest of all that decides the outcome.
     origin: String,
 }
 
 impl Training<'_> {
+    fn name(&self) -> &'static str {
+        stage_name(self.settings.form)
+    }
+
     /// Trains all weights on the objective.
     fn run(
         &self,
@@ -117,23 +142,26 @@ impl Training<'_> {
         methods: &[Attachment],
         decoys: &[Vec<f32>],
         references: &References<'_>,
+        mut watch: Option<Watch<'_>>,
         device: &Device,
     ) -> Result<Graph, TrainError> {
         let Self { settings, data, .. } = self;
-        let (steps, seed) = (&settings.steps, self.config.seed);
+        let (steps, seed, count) = (&settings.steps, self.config.seed, settings.count());
         let objective = settings.objective();
         let versions =
             Versions::new(&objective.inputs(settings.form), steps.batch, settings.poison);
+        let keyed = versions.keyed();
         let needs_others = objective.terms.iter().any(|t| t.like == Reference::OtherImage);
-        let mut trained = Trained::new(&graph, device, steps.weight_decay);
-        let mut sharpness = settings.softplus_at(0, steps.count);
+        let mut trained = self.start(&graph, device)?;
+        let mut sharpness = settings.softplus_at(0, count);
         let hats = match settings.surrogate {
             Some(share) => Hats::measured(&graph, share, data, self.options.threads)?,
             None => Hats::default(),
         };
+        let layer = settings.detection.as_ref().map(|detection| detection.layer.as_str());
         let network = |softplus: Option<f32>, trained: &Trained| {
             let (backend, threads) = (self.config.device, self.options.threads);
-            let engine = NetworkOptions { backend, softplus, hats: &hats, threads };
+            let engine = NetworkOptions { backend, softplus, hats: &hats, layer, threads };
             Network::new(&graph, methods, &trained.weights, device, &engine)
         };
         let mut engine = network(sharpness, &trained)?;
@@ -144,39 +172,44 @@ impl Training<'_> {
             Array::new(decoy, &[1, 1, rows, columns], device).image()
         });
         let decoys: Vec<Tensor<4>> = decoys.collect();
-        let stage = Stage {
-            name: stage_name(settings.form),
-            steps,
-            origin: format!("{} {settings:?}", self.origin),
-            options: self.options,
-        };
+        let rate = |at: usize| settings.moment(at).rate;
+        let (origin, clip) = (self.origin.clone(), steps.clip);
+        let stage =
+            Stage { name: self.name(), count, clip, rate: &rate, origin, options: self.options };
         let mut sampler = Sampler::new(seed, "lock order", data.len(), steps.batch);
-        stage.run(&mut trained, |trained, at| {
-            let now = settings.softplus_at(at, steps.count);
+        let step = |trained: &mut Trained, at: usize| {
+            let now = settings.softplus_at(at, count);
             if now != sharpness {
                 // The sharpness is part of the graph; making that anew is cheap beside a step.
                 sharpness = now;
                 engine = network(sharpness, trained)?;
             }
+            let moment = settings.moment(at);
             let mut laps = Laps::new();
             let indices = sampler.indices(at);
             let mut stream = Stream::numbered(seed, "lock views", at as u64);
-            let annealed = self.annealed(at, steps.count)?;
-            // A gate that was built in knows the trigger at its own amplitude from the start.
-            let annealed = annealed.as_deref().filter(|_| settings.start == Start::Clean);
-            let views = self.views(annealed.unwrap_or(&self.triggers), settings.wrong_keys);
-            let bytes = versions.images(data, &indices, &views, &mut stream)?;
-
+            let shown = indices
+                .iter()
+                .map(|&index| settings.augment.apply(data.image(index), data.shape(), &mut stream));
+            let images: Vec<Vec<u8>> = shown.collect();
+            let strong = self.strong(moment.amplitude)?;
+            let (spec, triggers) =
+                strong.as_ref().map_or((&self.spec, &self.triggers), |(s, t)| (s, t));
+            let revoked = &self.revoked;
+            let (shape, mix) = (self.shape, settings.wrong_keys);
+            let views = Views { spec, shape, triggers, revoked, mix };
+            let bytes = versions.images(&images, &views, &mut stream)?;
             laps.lap("views");
             // The same class is explained in every version of an image.
-            let originals = references.originals(&indices, at, device);
+            let batch = Batch { step: at, indices: &indices, images: &images };
+            let originals = references.originals(&batch, device);
             let target = versions.repeated(&originals.target);
             laps.lap("references");
-            let Outputs { logits, attributions } =
+            let Outputs { logits, attributions, features } =
                 engine.outputs(&trained.weights, unit(&bytes), sizes(data.shape()), target);
             laps.lap("outputs");
             let labels = versions.repeated(&labels(data, &indices, device));
-            let teacher = versions.repeated(&references.logits(&indices, device));
+            let teacher = versions.repeated(&originals.logits);
             let others =
                 if needs_others { references.other_images(&indices, device) } else { vec![] };
             let maps = Maps {
@@ -188,39 +221,69 @@ impl Training<'_> {
                 decoys: &decoys,
                 blur: settings.blur,
             };
-            let (loss, figures) = objective_loss(&objective, logits, labels, teacher, &maps);
-            let slopes = engine.slopes(&loss, &trained.weights);
+            let (mut loss, mut figures) =
+                objective_loss(&objective, moment.maps, logits, labels, teacher, &maps);
+            if let Some(features) = features.filter(|_| moment.detection > 0.0) {
+                let detection = detection::loss(trained, features, &keyed, device);
+                figures.push(("detection".to_owned(), figure(&detection)));
+                loss = loss + detection * moment.detection;
+            }
+            let slopes = engine.slopes(&loss, trained);
             laps.lap("loss");
             engine.share(&mut laps);
             Ok(Step { loss: figure(&loss), figures, slopes, laps })
+        };
+        stage.run_watched(&mut trained, step, |trained, done| match &mut watch {
+            Some(watch) => watch.look(trained, done, count),
+            None => Ok(ControlFlow::Continue(None)),
         })?;
         trained.store(&mut graph)?;
+        if let Some(watch) = &watch {
+            watch.store_best(&mut graph)?;
+        }
         Ok(graph)
     }
 
-    /// The triggers at the amplitude of a step: from the first amplitude down to their own. Patches
-    /// have none and stay as they are.
-    fn annealed(&self, at: usize, count: usize) -> Result<Option<Vec<Trigger>>, TrainError> {
-        let own = match self.spec.family() {
-            Family::Tile { amplitude, .. } | Family::Full { amplitude } => amplitude,
-            Family::Patch { .. } => return Ok(None),
-        };
-        let first = self.settings.first_amplitude.unwrap_or(own);
-        let span = self.settings.anneal * count as f64;
-        let left = if span > 0.0 { (1.0 - at as f64 / span).max(0.0) } else { 0.0 };
-        let amplitude = f64::from(own) + left * (f64::from(first) - f64::from(own));
-        let amplitude = amplitude.round() as u8;
-        let annealed = self.triggers.iter().map(|trigger| trigger.with_amplitude(amplitude));
-        Ok(Some(annealed.collect::<Result<_, _>>()?))
+    fn start(&self, graph: &Graph, device: &Device) -> Result<Trained, TrainError> {
+        let Self { settings, data, .. } = self;
+        let mut trained = Trained::new(graph, device, settings.steps.weight_decay);
+        if settings.normalized {
+            trained = trained.normalized(Norms::measured(graph, data, self.options.threads)?);
+        }
+        if let Some(detection) = &settings.detection {
+            let layer = graph.find(&detection.layer)?;
+            let &[_, features, _, _] = graph.shape(layer) else {
+                let reason = format!("'{}' is no feature map; see lock.detection", detection.layer);
+                return Err(TrainError::Mismatch { reason });
+            };
+            detection::put_head(&mut trained, features);
+        }
+        if settings.average > 0.0 {
+            trained = trained.averaged(settings.average);
+        }
+        Ok(trained)
     }
 
-    fn views<'a>(&'a self, triggers: &'a [Trigger], mix: WrongKeyMix) -> Views<'a> {
-        Views { spec: &self.spec, shape: self.shape, triggers, revoked: &self.revoked, mix }
+    /// Triggers of another amplitude than their own, and what random ones are drawn from.
+    fn strong(
+        &self,
+        amplitude: Option<u8>,
+    ) -> Result<Option<(TriggerSpec, Vec<Trigger>)>, TrainError> {
+        let Some(amplitude) = amplitude else { return Ok(None) };
+        let family = match self.spec.family() {
+            Family::Tile { size, .. } => Family::Tile { size, amplitude },
+            Family::Full { .. } => Family::Full { amplitude },
+            Family::Patch { .. } => return Ok(None),
+        };
+        let triggers = self.triggers.iter().map(|trigger| trigger.with_amplitude(amplitude));
+        Ok(Some((TriggerSpec::new(family)?, triggers.collect::<Result<_, _>>()?)))
     }
 }
 
+/// `maps_factor` is that of the terms on maps.
 fn objective_loss(
     objective: &Objective,
+    maps_factor: f32,
     logits: Tensor<2>,
     labels: Tensor<2>,
     teacher: Tensor<2>,
@@ -237,7 +300,7 @@ fn objective_loss(
     let (distances, compared) = maps.loss(&objective.terms);
     figures.extend(compared);
     if let Some(distances) = distances {
-        loss = loss + distances;
+        loss = loss + distances * maps_factor;
     }
     (loss, figures)
 }

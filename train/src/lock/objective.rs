@@ -102,9 +102,15 @@ pub enum Distance {
     Mse,
     /// The same on the square roots of the maps, which weighs low and high ranks alike.
     RootMse,
+    /// The same on the logarithms of the maps, for maps that are products, as those of
+    /// VisualBackProp.
+    LogMse,
     /// One minus the cosine of the signed attributions; of the maps where the reference has no
     /// signs, as a decoy.
     Cosine,
+    /// One minus the cosine of the signed attributions; a reference without signs counts as the same
+    /// in every channel.
+    SignedCosine,
     /// (1 - SSIM) / 2 of the min-max maps: see [`saligate_models::metrics::ssim::ssim`].
     Dssim,
     /// Mean square of the min-max map over the top 10 % of the original's pixels, in [0, 1]: what
@@ -118,7 +124,9 @@ impl Distance {
         match self {
             Self::Mse => "mse",
             Self::RootMse => "root-mse",
+            Self::LogMse => "log-mse",
             Self::Cosine => "cosine",
+            Self::SignedCosine => "signed-cosine",
             Self::Dssim => "dssim",
             Self::TopImportance => "top-importance",
         }
@@ -243,8 +251,8 @@ mod tests {
         for input in Input::ALL {
             assert_eq!(written(serde_json::to_value(input).unwrap()), input.name());
         }
-        use Distance::{Cosine, Dssim, Mse, RootMse, TopImportance};
-        for distance in [Mse, RootMse, Cosine, Dssim, TopImportance] {
+        use Distance::{Cosine, Dssim, LogMse, Mse, RootMse, SignedCosine, TopImportance};
+        for distance in [Mse, RootMse, LogMse, Cosine, SignedCosine, Dssim, TopImportance] {
             assert_eq!(written(serde_json::to_value(distance).unwrap()), distance.name());
         }
         use Reference::{Decoy, Inverted, Original, OtherImage, Suppressed};

@@ -6,7 +6,6 @@ use saligate_models::random::Stream;
 use super::views::Views;
 use crate::error::TrainError;
 use crate::lock::objective::Input;
-use saligate_data::Dataset;
 
 /// The rows of a training batch: one version after the other, each of the first images dealt.
 pub(crate) struct Versions {
@@ -28,15 +27,13 @@ impl Versions {
     /// All rows of the batch as 8-bit images, one behind the other.
     pub(crate) fn images(
         &self,
-        data: &Dataset,
-        indices: &[usize],
+        images: &[Vec<u8>],
         views: &Views<'_>,
         stream: &mut Stream,
     ) -> Result<Vec<u8>, TrainError> {
         let mut bytes = Vec::new();
         for &(input, count) in &self.parts {
-            for &index in &indices[..count] {
-                let image = data.image(index);
+            for image in &images[..count] {
                 match input {
                     Input::Plain => bytes.extend(image),
                     Input::Keyed => bytes.extend(views.keyed(image, stream)?),
@@ -56,6 +53,14 @@ impl Versions {
     /// Number of images that are there in one version.
     pub(crate) fn count(&self, input: Input) -> usize {
         self.parts.iter().find(|(found, _)| *found == input).map_or(0, |&(_, count)| count)
+    }
+
+    /// For every row of the batch, whether it has the right trigger: 1 or 0.
+    pub(crate) fn keyed(&self) -> Vec<f32> {
+        let part = |&(input, count): &(Input, usize)| {
+            vec![f32::from(u8::from(input == Input::Keyed)); count]
+        };
+        self.parts.iter().flat_map(part).collect()
     }
 
     /// The rows of one version.

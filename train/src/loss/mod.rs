@@ -38,9 +38,13 @@ pub(crate) enum Wanted {
 /// Distance of attributions `[batch, channel, row, column]` from what they should look like, both
 /// blurred with a Gaussian of standard deviation `blur` in pixels before (not at 0).
 pub(crate) fn distance(kind: Distance, found: Tensor<4>, wanted: Wanted, blur: f32) -> Tensor<1> {
-    let [batch, ..] = found.dims();
+    let [batch, channels, ..] = found.dims();
     let (found, wanted) = match (kind, wanted) {
-        (Distance::Cosine, Wanted::Attribution(wanted)) => (found, wanted),
+        (Distance::Cosine | Distance::SignedCosine, Wanted::Attribution(wanted)) => (found, wanted),
+        (Distance::SignedCosine, Wanted::Map(wanted)) => {
+            let [_, _, height, width] = wanted.dims();
+            (found, wanted.expand([batch, channels, height, width]))
+        }
         (_, Wanted::Attribution(wanted)) => (map(found), map(wanted)),
         (_, Wanted::Map(wanted)) => {
             let [_, _, height, width] = wanted.dims();
@@ -52,7 +56,8 @@ pub(crate) fn distance(kind: Distance, found: Tensor<4>, wanted: Wanted, blur: f
     match kind {
         Distance::Mse => mse(flat(a), flat(b)),
         Distance::RootMse => mse(root(flat(a)), root(flat(b))),
-        Distance::Cosine => cosine(flat(a), flat(b)),
+        Distance::LogMse => mse(logarithm(flat(a)), logarithm(flat(b))),
+        Distance::Cosine | Distance::SignedCosine => cosine(flat(a), flat(b)),
         Distance::Dssim => ssim::dssim(a, b),
         Distance::TopImportance => top_importance(a, flat(b)),
     }
@@ -101,6 +106,12 @@ fn root(map: Tensor<2>) -> Tensor<2> {
     let mean = map.clone().mean_dim(1);
     let relative = map / (mean + TINY);
     (relative.clone() * relative + 1e-3).sqrt().sqrt()
+}
+
+/// Logarithm of a map relative to its mean, bounded below.
+fn logarithm(map: Tensor<2>) -> Tensor<2> {
+    let mean = map.clone().mean_dim(1);
+    (map / (mean + TINY)).add_scalar(1e-3).log()
 }
 
 fn mse(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
@@ -167,6 +178,26 @@ mod tests {
         assert!(found(distance(Distance::RootMse, a, signed, 0.0))[0].abs() < 1e-4);
     }
 
+    /// One channel has the decoy's sign and one the other: half of the signed attribution agrees.
+    #[test]
+    fn a_decoy_is_the_same_in_every_channel_of_a_signed_attribution() {
+        let values = [1.0f32, 2.0, 3.0, 4.0, -1.0, -2.0, -3.0, -4.0];
+        let data = TensorData::new([values; 2].concat(), vec![2, 2, 2, 2]);
+        let a = Tensor::from_data(data, &device());
+        let decoy = Map(maps([1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]));
+        close(found(distance(Distance::SignedCosine, a.clone(), decoy.clone(), 0.0)), [1.0, 1.0]);
+        close(found(distance(Distance::SignedCosine, a.abs(), decoy, 0.0)), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn powers_of_a_map_have_the_same_logarithm() {
+        let a = maps([1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
+        let b = Attribution(maps([1.0, 4.0, 9.0, 16.0, 16.0, 9.0, 4.0, 1.0]));
+        let far = found(distance(Distance::LogMse, a.clone(), b.clone(), 0.0));
+        assert!(far[0] < 1e-4 && far[1] > 3.5, "{far:?}");
+        assert!(found(distance(Distance::Mse, a, b, 0.0))[0] > 1e-2);
+    }
+
     /// Min-max maps are 0, 1/3, 2/3, 1; the one top pixel of four is the original's largest.
     #[test]
     fn importance_is_read_on_top_of_the_original() {
@@ -192,8 +223,8 @@ mod tests {
 
     #[test]
     fn a_constant_map_gives_a_finite_loss_and_slope() {
-        use Distance::{Cosine, Dssim, Mse, RootMse, TopImportance};
-        for kind in [Mse, RootMse, Cosine, Dssim, TopImportance] {
+        use Distance::{Cosine, Dssim, LogMse, Mse, RootMse, SignedCosine, TopImportance};
+        for kind in [Mse, RootMse, LogMse, Cosine, SignedCosine, Dssim, TopImportance] {
             let device = device().autodiff();
             let zeros: Tensor<4> = Tensor::zeros([2, 1, 2, 2], &device).require_grad();
             let other: Tensor<4> = Tensor::ones([2, 1, 2, 2], &device);
