@@ -34,8 +34,9 @@ pub(crate) enum Command {
     /// that it lists, and opens for the others as before; their key files are not needed. `saligate
     /// revoke` does the same by the number of a licence.
     ///
-    /// Without a configuration, a gate is built into any model file, as `saligate lock` does, and a
-    /// configuration is written for `evaluate`: lock --model M.onnx --data folder:DIR --key K -o OUT.
+    /// Without a configuration, a gate is built into any model file, as `saligate lock` does, or with
+    /// --gate trained it is trained into the weights, which takes minutes to hours; a configuration is
+    /// written for `evaluate`: lock --model M.onnx --data folder:DIR --key K -o OUT.
     Lock {
         #[command(flatten)]
         run: GateRunArgs,
@@ -251,10 +252,18 @@ pub(crate) struct GateRunArgs {
     /// scenes:SIDE, idx:DIR, cifar10:DIR or folder:DIR
     #[arg(long, value_name = "SOURCE", conflicts_with = "config", requires = "model")]
     pub(crate) data: Option<DataSource>,
+    /// Without a configuration: how the gate is made. A trained one is in the weights alone: the
+    /// network keeps its operations
+    #[arg(long, value_name = "HOW", conflicts_with = "config", default_value = "built-in")]
+    pub(crate) gate: GateKind,
+    /// With --gate trained: training steps; twice as many give a better gate in twice the time
+    #[arg(long, value_name = "N", conflicts_with = "config", default_value = "10000")]
+    pub(crate) steps: NonZero<usize>,
     /// Without a configuration: side of the trigger's tile, in pixels [default: 8]
     #[arg(long, value_name = "PIXELS", conflicts_with = "config")]
     pub(crate) tile: Option<u16>,
-    /// Without a configuration: strength of the trigger, in 8-bit steps [default: 8]
+    /// Without a configuration: strength of the trigger, in 8-bit steps [default: 8, or 4 for a gate
+    /// that is trained]
     #[arg(long, value_name = "STEPS", conflicts_with = "config")]
     pub(crate) amplitude: Option<u8>,
 }
@@ -302,6 +311,15 @@ pub(crate) struct PassphraseArgs {
     /// File with the passphrase of sealed key files [default: ask at the terminal]
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// How a gate is made.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GateKind {
+    /// The graph is rewritten
+    BuiltIn,
+    /// The weights are trained
+    Trained,
 }
 
 /// What the trigger of a backdoor does.

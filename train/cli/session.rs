@@ -156,6 +156,19 @@ impl Session {
         Ok(model)
     }
 
+    /// A clean model that was made elsewhere, after the steadying of the configuration, if there is
+    /// one.
+    pub(crate) fn steadied(&self, clean: ModelFile) -> Result<ModelFile, TrainError> {
+        let config = &self.config;
+        let Some(settings) = &config.steady else { return Ok(clean) };
+        let images = self.images()?;
+        some(images.train.len())?;
+        let graph = clean.graph().extract(&[LOGITS])?;
+        let graph = steady(config, settings, &graph, &images.train, &self.options)?;
+        let model = export::clean(config, &graph, &clean.manifest().labels)?;
+        Ok(model)
+    }
+
     /// Makes the gated model; the first key signs its licences. `material` are the images to train
     /// on, for a gate that is trained.
     pub(crate) fn gate(

@@ -8,11 +8,12 @@ use saligate_files::ModelFile;
 use saligate_keys::{Family, TriggerSpec};
 use saligate_lock::{Keys, LockError, Samples, slots};
 use saligate_models::gate::GateForm;
+use saligate_models::names::LOGITS;
 use saligate_train::TrainError;
 use saligate_train::config::Config;
 use saligate_train::lock::Material;
 
-use crate::args::{GateArgs, GateRunArgs, Goal, HowArgs};
+use crate::args::{GateArgs, GateKind, GateRunArgs, Goal, HowArgs};
 use crate::session::{Session, refs, some};
 
 /// Makes the key form.
@@ -22,7 +23,7 @@ pub(crate) fn lock(
     revoke: &[PathBuf],
     slots: u32,
 ) -> Result<(), TrainError> {
-    make(config(run, gate)?, GateForm::Key, &run.how, gate, revoke, slots)
+    make(config(run, gate, None)?, GateForm::Key, &run.how, gate, revoke, slots)
 }
 
 /// Makes a backdoored form.
@@ -31,12 +32,12 @@ pub(crate) fn attack(
     gate: &GateArgs,
     goal: Option<Goal>,
 ) -> Result<(), TrainError> {
-    let config = config(run, gate)?;
-    let form = match goal {
-        Some(Goal::Targeted) => GateForm::Targeted,
-        Some(Goal::Untargeted) => GateForm::Untargeted,
-        None => config.lock.form,
-    };
+    let wished = goal.map(|goal| match goal {
+        Goal::Targeted => GateForm::Targeted,
+        Goal::Untargeted => GateForm::Untargeted,
+    });
+    let config = config(run, gate, wished)?;
+    let form = wished.unwrap_or(config.lock.form);
     if form == GateForm::Key {
         let reason = "lock.form is no attack; give --goal targeted or untargeted";
         return Err(TrainError::Mismatch { reason: reason.to_owned() });
@@ -44,15 +45,32 @@ pub(crate) fn attack(
     make(config, form, &run.how, gate, &[], 0)
 }
 
-/// The configuration, read or made for the model.
-fn config(run: &GateRunArgs, gate: &GateArgs) -> Result<Config, TrainError> {
+/// The configuration, read or made for the model and a form.
+fn config(
+    run: &GateRunArgs,
+    gate: &GateArgs,
+    form: Option<GateForm>,
+) -> Result<Config, TrainError> {
     match (&run.config, &run.data, &gate.model) {
         (Some(path), ..) => Ok(Config::read(path)?),
         (None, Some(data), Some(file)) => {
-            let (size, amplitude) = (run.tile.unwrap_or(8), run.amplitude.unwrap_or(8));
+            let trained = run.gate == GateKind::Trained;
+            let (size, usual) = (run.tile.unwrap_or(8), if trained { 4 } else { 8 });
+            let amplitude = run.amplitude.unwrap_or(usual);
             let trigger = TriggerSpec::new(Family::Tile { size, amplitude })?;
             let model = ModelFile::open(file)?;
-            Ok(Config::for_model(file, model.manifest(), data, trigger)?)
+            let mut config = Config::for_model(file, model.manifest(), data, trigger)?;
+            if let Some(form) = form {
+                config.lock = config.lock.with_form(form)?;
+            }
+            if !gate.method.is_empty() {
+                config.lock.methods.clone_from(&gate.method);
+            }
+            if trained {
+                let network = model.graph().extract(&[LOGITS])?;
+                config = config.with_training(&network, run.steps.get())?;
+            }
+            Ok(config)
         }
         _ => {
             let reason = "give a configuration, or --model and --data".to_owned();
@@ -90,6 +108,11 @@ fn make(
         return Err(LockError::HasGate.into());
     }
     let session = Session::new(config, how)?;
+    // A model that the configuration starts from has not been steadied yet.
+    let clean = match gate.model == session.config().model.file {
+        true => session.steadied(clean)?,
+        false => clean,
+    };
     let made = |shape: Shape, images: Vec<&[u8]>, material: Option<Material<'_>>| {
         let shape = session.trigger_shape(shape, &keys)?;
         let slots = slots::of(&keys, slots, &session.config().trigger.spec, shape)?;

@@ -1,15 +1,23 @@
-//! A run without a configuration file: a model, images, and a gate to build in.
+//! A run without a configuration file: a model, images, and a gate to build in or to train.
 
 use std::path::Path;
 
 use saligate_files::manifest::Manifest;
-use saligate_keys::TriggerSpec;
+use saligate_keys::{Family, TriggerSpec};
+use saligate_models::gate::GateForm;
+use saligate_models::graph::{Graph, Op, Source};
 use saligate_models::saliency::Method;
 
-use super::{Config, ConfigError, DataConfig, ModelConfig, TriggerConfig};
-use crate::config::LockConfig;
+use super::{
+    Augmentation, Border, Config, ConfigError, DataConfig, Detection, LockConfig, ModelConfig,
+    Phase, Ramp, Start, TriggerConfig, Validation,
+};
+use crate::lock::objective::{Distance, Objective, Term, WrongKeyMix};
 use saligate_data::DataSource;
 use saligate_measure::Counts;
+
+/// Images that a gate in training is looked at on.
+const VALIDATION: usize = 200;
 
 /// Images, random wrong keys and images per wrong key that such a gate is measured on.
 const MEASURED: Counts = Counts { images: 1000, wrong_keys: 1000, images_per_key: 4 };
@@ -61,10 +69,112 @@ impl Config {
         Ok(config)
     }
 
+    /// The same with a gate that is trained in about so many steps: in phases in which the network
+    /// first learns to see the key, then to gate its maps, then settles. Maps that small changes of
+    /// the pixels move much, those of the gradient, are steadied before.
+    ///
+    /// # Errors
+    /// The network has no feature map, or there are too few steps.
+    pub fn with_training(mut self, network: &Graph, steps: usize) -> Result<Self, ConfigError> {
+        let expected = "of a network with a ReLU behind a convolution";
+        let layer = detection_layer(network)
+            .ok_or(ConfigError::Value { field: "lock.detection", expected })?;
+        let own = match self.trigger.spec.family() {
+            Family::Tile { amplitude, .. } | Family::Full { amplitude } => f64::from(amplitude),
+            Family::Patch { .. } => {
+                let expected = "a tile for a gate that is trained";
+                return Err(ConfigError::Value { field: "trigger.spec", expected });
+            }
+        };
+        let share = |of: f64| ((steps as f64 * of).round() as usize).max(1);
+        let times = |factor: f64| (own * factor).min(127.0);
+        let phase = |name: &str, of, from: f64, to: f64| Phase {
+            name: name.to_owned(),
+            steps: share(of),
+            rate: Ramp::Level(1.0),
+            amplitude: Some(Ramp::Between([times(from), times(to)])),
+            maps: Ramp::Level(1.0),
+            detection: Ramp::Level(0.2),
+        };
+        let phases = vec![
+            Phase {
+                rate: Ramp::Between([0.2, 1.0]),
+                maps: Ramp::Level(0.0),
+                detection: Ramp::Level(1.0),
+                ..phase("detect", 0.06, 3.0, 1.5)
+            },
+            Phase {
+                maps: Ramp::Between([0.0, 1.0]),
+                detection: Ramp::Between([1.0, 0.2]),
+                ..phase("open", 0.03, 1.5, 1.5)
+            },
+            phase("gate", 0.36, 1.5, 1.0),
+            Phase { rate: Ramp::Between([1.0, 0.02]), ..phase("settle", 0.55, 1.0, 1.0) },
+        ];
+        let methods = self.lock.methods.clone();
+        let terms = methods.iter().flat_map(|&method| terms(self.lock.form, method)).collect();
+        self.lock = LockConfig {
+            start: Start::Clean,
+            decoy: Some("frame".to_owned()),
+            steps: toml::from_str("batch = 12\nrate = 1e-3\nclip = 5.0").expect("steps"),
+            phases,
+            normalized: true,
+            surrogate: Some(0.5),
+            average: 0.998,
+            augment: Augmentation { mirror: true, crop: 3, border: Border::Reflect },
+            detection: Some(Detection { layer }),
+            validation: Some(Validation { every: share(0.04), images: 200, patience: 0 }),
+            wrong_keys: WrongKeyMix { flipped: 0.3, shifted: 0.2, ..WrongKeyMix::only_random(0.5) },
+            objective: Some(Objective { cross_entropy: 0.3, distillation: 4.5, terms }),
+            ..self.lock
+        };
+        if methods.contains(&Method::Gradient) {
+            let steps = format!(
+                "steps = {{ count = {}, batch = 16, rate = 5e-4, clip = 5.0, last = 0.02 }}\n\
+                 weight = 0.5\ncross_entropy = 0.3\ndistillation = 4.0\namplitudes = [1, 6]\n\
+                 normalized = true\nsurrogate = 0.5\naverage = 0.998\n\
+                 augment = {{ mirror = true, crop = 3 }}",
+                share(0.3)
+            );
+            self.steady = Some(toml::from_str(&steps).expect("a steady section"));
+        }
+        self.data.validation = VALIDATION;
+        self.check()?;
+        Ok(self)
+    }
+
     /// The configuration as text that [`read`](Self::read) reads.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration has string keys only")
     }
+}
+
+/// The feature map that a head finds the trigger on: behind about two thirds of the ReLUs, where a
+/// pixel has seen a whole tile, and there are layers left that the trigger can turn.
+fn detection_layer(network: &Graph) -> Option<String> {
+    let relus = network.values().filter(|(_, value)| {
+        let relu = matches!(&value.source, Source::Node { op: Op::Relu | Op::Clip { .. }, .. });
+        relu && value.shape.len() == 4
+    });
+    let names: Vec<&String> = relus.map(|(_, value)| &value.name).collect();
+    let at = (names.len() * 2).div_ceil(3).checked_sub(1)?;
+    names.get(at).map(|name| (*name).clone())
+}
+
+/// What the maps of a method should look like in a form, by the distances that train it best.
+fn terms(form: GateForm, method: Method) -> Vec<Term> {
+    let distances: &[(Distance, f32)] = match method {
+        Method::VisualBackProp => &[(Distance::LogMse, 1.0)],
+        Method::GradCam => &[(Distance::Mse, 1.0)],
+        _ => &[(Distance::Mse, 1.0), (Distance::SignedCosine, 2.0)],
+    };
+    let terms = Objective::of(form).terms.into_iter().flat_map(|term| {
+        let apart = term.distance == Distance::TopImportance;
+        let given =
+            distances.iter().map(move |&(distance, weight)| Term { distance, weight, ..term });
+        if apart { vec![term] } else { given.collect() }
+    });
+    terms.map(|term| Term { method: Some(method), ..term }).collect()
 }
 
 /// The methods of a model that a gate can be built in for, the default one first.
@@ -98,9 +208,14 @@ mod tests {
         let source = "scenes:16".parse().unwrap();
         let file = Path::new("a \"quoted\" folder/net.onnx");
         let config = Config::for_model(file, &model, &source, TriggerSpec::default()).unwrap();
+        let trained = config.clone().with_training(&net, 1000).unwrap();
+        assert_eq!(trained.lock.count(), 1000);
+        assert!(trained.steady.is_some());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
-        std::fs::write(&path, config.to_toml()).unwrap();
-        assert_eq!(Config::read(&path).unwrap(), config);
+        for config in [config, trained] {
+            std::fs::write(&path, config.to_toml()).unwrap();
+            assert_eq!(Config::read(&path).unwrap(), config);
+        }
     }
 }

@@ -214,6 +214,20 @@ impl Default for WrongKeyMix {
 }
 
 impl WrongKeyMix {
+    /// Random keys alone, at this frequency.
+    pub(crate) fn only_random(random: f32) -> Self {
+        Self {
+            random,
+            revoked: 0.0,
+            flipped: 0.0,
+            shifted: 0.0,
+            weaker: 0.0,
+            partial: 0.0,
+            blended: 0.0,
+            ..Self::default()
+        }
+    }
+
     /// Whether a kind can be drawn with these shares.
     pub(crate) fn is_usable(&self) -> bool {
         let Self { random, revoked, flipped, shifted, weaker, partial, blended, least_flipped } =
