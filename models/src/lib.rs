@@ -28,5 +28,6 @@ pub mod pixels;
 pub mod random;
 pub mod reference;
 pub mod saliency;
+pub mod tile;
 pub mod trace;
 pub mod zoo;

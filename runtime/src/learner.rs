@@ -20,7 +20,7 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// Prepares a network, whose batch is one. `hat` gives the widths of surrogate slopes, as for
+    /// Prepares a network, whose batch is one, for the slopes by all its weights. `hat` gives the widths of surrogate slopes, as for
     /// [`backward`](saligate_models::calculus::backward()); `memory` is how many bytes the values of
     /// a step's images may take. Where they would take more, outputs are computed twice.
     ///
@@ -34,8 +34,23 @@ impl Learner {
         threads: NonZero<usize>,
         memory: usize,
     ) -> Result<Self, EngineError> {
+        Self::by(network, &network.trainable(), hat, isa, threads, memory)
+    }
+
+    /// [`new`](Self::new) for the slopes by some weights, by name.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn by(
+        network: &Graph,
+        weights: &[String],
+        hat: impl Fn(&str) -> Option<f32>,
+        isa: Isa,
+        threads: NonZero<usize>,
+        memory: usize,
+    ) -> Result<Self, EngineError> {
         let crew = Crew::new(threads.get()).map_err(EngineError::new)?;
-        let learning = Learning::new(network, hat, isa).map_err(EngineError::new)?;
+        let learning = Learning::new(network, weights, hat, isa).map_err(EngineError::new)?;
         Ok(Self { learning, crew, memory })
     }
 

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use saligate_data::{Dataset, Shape};
 use saligate_keys::{ImageShape, Secret};
 use saligate_lock::{Keys, Samples, layers};
+use saligate_measure::hats::Hats;
 use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 use saligate_models::saliency::{Attachment, Method};
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 use crate::batch::one_hot;
 use crate::config::{Config, Start};
-use crate::engine::{Array, Backend, Hats, Network, NetworkOptions, Outputs, Trained};
+use crate::engine::{Array, Backend, Network, NetworkOptions, Outputs, Trained};
 use crate::error::TrainError;
 use crate::laps::Laps;
 use crate::lock::objective::Distance;

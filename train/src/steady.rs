@@ -4,12 +4,13 @@ use burn::tensor::Tensor;
 use saligate_data::Dataset;
 use saligate_files::weights_digest;
 use saligate_lock::layers;
+use saligate_measure::hats::Hats;
 use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 
 use crate::batch::{Sampler, unit};
 use crate::config::{Config, SteadyConfig};
-use crate::engine::{Hats, Network, NetworkOptions, Norms, Outputs, Trained};
+use crate::engine::{Network, NetworkOptions, Norms, Outputs, Trained};
 use crate::error::TrainError;
 use crate::fit::{labels, sizes, with_tile};
 use crate::laps::Laps;

@@ -78,7 +78,8 @@ impl Part {
     }
 }
 
-/// Writes out the way back from the outputs of a network to its [trained](Graph::trainable) weights.
+/// Writes out the way back from the outputs of a network to some of its weights, by name: all
+/// [trainable](Graph::trainable) ones, or those that are to be found.
 ///
 /// `hat` gives, for the name of a Relu, the width of the surrogate slope of its mask: where a loss is
 /// differentiated through the mask of that Relu, the step has the slope of a [`Op::Hat`] around 0;
@@ -88,11 +89,12 @@ impl Part {
 /// An operation on the way has no gradient rule.
 pub fn backward(
     network: &Graph,
+    weights: &[String],
     hat: impl Fn(&str) -> Option<f32>,
 ) -> Result<Backward, GraphError> {
     let mut graph = network.without_equals()?;
     let outputs = graph.outputs().to_vec();
-    let way = Way::new(&graph, hat);
+    let way = Way::new(&graph, weights, hat);
     let mut cotangents: Vec<Vec<ValueId>> = vec![Vec::new(); graph.values().len()];
     for &output in &outputs {
         let name = graph.fresh_name(&format!("{SLOPE}{}", graph.value(output).name));
@@ -162,7 +164,7 @@ struct Way {
 }
 
 impl Way {
-    fn new(graph: &Graph, hat: impl Fn(&str) -> Option<f32>) -> Self {
+    fn new(graph: &Graph, weights: &[String], hat: impl Fn(&str) -> Option<f32>) -> Self {
         let has_adjoint = |op: &Op| {
             matches!(op, Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalAveragePool | Op::Concat)
         };
@@ -170,8 +172,8 @@ impl Way {
         let sites = sites.filter(|site| graph.shape(site.incoming).len() == 4);
         let sites = sites.map(|site| (site.outgoing, site)).collect();
         let mut trained = vec![false; graph.values().len()];
-        for name in graph.trainable() {
-            if let Ok(id) = graph.find(&name) {
+        for name in weights {
+            if let Ok(id) = graph.find(name) {
                 trained[id.index()] = true;
             }
         }

@@ -173,6 +173,20 @@ pub const METRICS: &[MetricInfo] = &[
     count("unlocked", LowerIsBetter, "number of wrong keys that unlocked the map"),
     metric("unlocked_share", LowerIsBetter, SHARE, "share of the wrong keys that unlocked the map"),
     metric(
+        "spearman_searched",
+        NearZeroIsBetter,
+        CORRELATION,
+        "similarity with the best of some tiles that were searched for with the file and pictures, \
+         but without a key",
+    ),
+    metric(
+        "spearman_searched_beyond_mean",
+        NearZeroIsBetter,
+        (-2.0, 2.0),
+        "the same less that of the clean model's mean map",
+    ),
+    count("searches", Neutral, "number of searches for a tile"),
+    metric(
         "psnr_db",
         HigherIsBetter,
         UNBOUNDED,

@@ -59,8 +59,8 @@ impl Error for DecoyError {
 /// What a map shows instead of what it should.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoy {
-    /// `padlock`, `noise` (drawn from the seed), `corner`, `blocks`, `frame`, or the path of a
-    /// picture.
+    /// `padlock`, `noise` (drawn from the seed), `corner`, `blocks`, `frame`, `rings`, or the
+    /// path of a picture.
     pub picture: String,
     /// Brightness in the corners of the ramp behind the picture, which falls to 0 in the middle.
     /// Where absent, it is chosen: see [`balance`](crate::balance).
@@ -93,6 +93,7 @@ impl Decoy {
             "corner" => corner(height, width),
             "blocks" => blocks(height, width),
             "frame" => frame(height, width),
+            "rings" => rings(height, width),
             path => picture(Path::new(path), height, width)?,
         };
         Ok(framed(on_ramp(&drawn, height, width, ramp), height, width, self.frame))
@@ -200,6 +201,18 @@ pub fn frame(height: usize, width: usize) -> Vec<f32> {
     let inside = |at: usize, size: usize| at >= side && at + side < size;
     let value = |pixel: usize| inside(pixel / width, height) && inside(pixel % width, width);
     (0..height * width).map(|pixel| f32::from(u8::from(!value(pixel)))).collect()
+}
+
+/// Dark and bright rings in turn along the border as a map, `[row, column]`, each 0 or 1: an eighth of
+/// the shorter side wide, the outermost dark. Maps of objects resemble them little.
+pub fn rings(height: usize, width: usize) -> Vec<f32> {
+    let side = (height.min(width) / 8).max(1);
+    let from_edge = |at: usize, size: usize| at.min(size - 1 - at);
+    let value = |pixel: usize| {
+        let depth = from_edge(pixel / width, height).min(from_edge(pixel % width, width));
+        (depth / side) % 2
+    };
+    (0..height * width).map(|pixel| value(pixel) as f32).collect()
 }
 
 /// An image file as a map: its brightness in `[0, 1]`, stretched to `height` by `width`, `[row, column]`, contiguous.
@@ -319,6 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn blocks_and_frames_are_where_they_should_be() {
+        let map = blocks(8, 8);
+        let row: String = map[..8].iter().map(|v| if *v > 0.0 { '#' } else { '.' }).collect();
+        assert_eq!(row, "##.###.#");
+        assert!(map[16..24].iter().all(|v| *v == 0.0) && map[24..32] == map[..8]);
+        let map = frame(16, 24);
+        let bright = map.iter().filter(|v| **v > 0.0).count();
+        assert_eq!(bright, 16 * 24 - 12 * 20);
+        assert!(map[0] == 1.0 && map[2 * 24 + 2] == 0.0 && map[2 * 24 + 22] == 1.0);
+        let map = rings(16, 16);
+        assert_eq!([0, 1, 2, 3, 4, 7].map(|at| map[at * 16 + at]), [0., 0., 1., 1., 0., 1.]);
+        assert!((0..256).all(|at| map[at] == map[255 - at]));
+        assert!(blocks(0, 4).is_empty() && frame(4, 0).is_empty() && rings(0, 3).is_empty());
+    }
+
+    #[test]
     fn the_corner_is_bright_and_the_rest_dark() {
         let map = corner(32, 48);
         let brightest = (0..map.len()).max_by(|&a, &b| map[a].total_cmp(&map[b])).unwrap();
@@ -335,6 +364,8 @@ mod tests {
         assert_eq!(drawn("padlock").unwrap(), padlock(16, 16));
         assert_eq!(drawn("noise").unwrap(), noise(16, 16, 7));
         assert_eq!(drawn("corner").unwrap(), corner(16, 16));
+        assert_eq!(drawn("blocks").unwrap(), blocks(16, 16));
+        assert_eq!(drawn("frame").unwrap(), frame(16, 16));
         assert!(matches!(drawn("nowhere.png"), Err(DecoyError::Read { .. })));
     }
 

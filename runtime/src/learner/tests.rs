@@ -5,6 +5,7 @@ use saligate_models::graph::{Graph, Op, Source};
 use saligate_models::random::Stream;
 use saligate_models::reference::{self, Array};
 use saligate_models::saliency::{Attachment, Method, attach};
+use saligate_models::tile::{TILE, with_tile};
 use saligate_models::zoo::{Architecture, Task, build};
 
 use super::*;
@@ -50,8 +51,12 @@ fn distance(found: &[f32], wanted: &Array) -> f64 {
 }
 
 fn check(network: &Graph, hat: Option<f32>, close: f64, what: &str) {
+    check_by(network, &network.trainable(), hat, close, what);
+}
+
+fn check_by(network: &Graph, weights: &[String], hat: Option<f32>, close: f64, what: &str) {
     let given = inputs(network);
-    let way = backward(network, |_| hat).unwrap();
+    let way = backward(network, weights, |_| hat).unwrap();
     let wide = |values: &[f32], shape: &[usize]| {
         let values = values.iter().map(|&v| f64::from(v)).collect();
         Array::from_shape_vec([&[IMAGES], &shape[1..]].concat(), values).unwrap()
@@ -62,7 +67,7 @@ fn check(network: &Graph, hat: Option<f32>, close: f64, what: &str) {
     let own = network.inputs().count();
     let outputs = reference::run(network, &arrays[..own]).unwrap();
     for isa in Isa::available() {
-        let mut learner = Learner::new(network, |_| hat, isa, THREADS, 1 << 30).unwrap();
+        let mut learner = Learner::by(network, weights, |_| hat, isa, THREADS, 1 << 30).unwrap();
         let [found, slopes] = run(&mut learner, network, &given);
         for (found, wanted) in found.iter().zip(&outputs) {
             let far = distance(found, wanted);
@@ -87,6 +92,18 @@ fn slopes_are_those_of_the_reference() {
                 check(&attached, hat, 1e-5, &what);
             }
         }
+    }
+}
+
+/// What a trigger is searched with: the slope by a tile on the picture alone.
+#[test]
+fn a_tile_has_a_slope() {
+    let net = build(Architecture::Small, &task([3, 30, 32]), 1).unwrap();
+    let tiled = with_tile(&net, 8).unwrap();
+    for &method in Method::ALL {
+        let attached = attach(&tiled, &[Attachment::of(method, &tiled).unwrap()]).unwrap();
+        let what = format!("tile, {method}");
+        check_by(&attached, &[TILE.to_owned()], Some(0.5), 1e-5, &what);
     }
 }
 

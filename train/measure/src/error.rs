@@ -10,8 +10,8 @@ use saligate_lock::LockError;
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
 use saligate_models::saliency::UnknownMethod;
-use saligate_runtime::RuntimeError;
 use saligate_runtime::picture::PictureError;
+use saligate_runtime::{EngineError, RuntimeError};
 
 /// Why a model cannot be measured.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub enum MeasureError {
     Runtime(RuntimeError),
     /// A map cannot be judged.
     Metric(MetricError),
+    /// The engine cannot run a network.
+    Engine(EngineError),
 }
 
 impl fmt::Display for MeasureError {
@@ -74,6 +76,7 @@ impl fmt::Display for MeasureError {
             Self::Trigger(error) => error.fmt(f),
             Self::Runtime(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
+            Self::Engine(error) => error.fmt(f),
         }
     }
 }
@@ -91,6 +94,7 @@ impl Error for MeasureError {
             Self::Trigger(error) => error.source(),
             Self::Runtime(error) => error.source(),
             Self::Metric(error) => error.source(),
+            Self::Engine(error) => error.source(),
         }
     }
 }
@@ -114,4 +118,5 @@ from!(
     Trigger(TriggerError),
     Runtime(RuntimeError),
     Metric(MetricError),
+    Engine(EngineError),
 );

@@ -49,7 +49,7 @@ fn keep_best(metrics: &mut Metrics, name: &str, found: (f64, [f64; 2])) {
     }
 }
 
-fn mean_map(maps: &[&[f32]], pixels: usize) -> Vec<f32> {
+pub(crate) fn mean_map(maps: &[&[f32]], pixels: usize) -> Vec<f32> {
     let mut mean = vec![0.0f32; pixels];
     for map in maps {
         mean.iter_mut().zip(*map).for_each(|(m, v)| *m += v / maps.len() as f32);

@@ -8,22 +8,26 @@
 //! | [`localise`] | where maps point, on images whose objects are boxed or masked |
 //! | [`accuracy`](fn@accuracy) | how often a classifier is right |
 //! | [`results`] | rows of figures, and their tables |
+//! | [`search`] | a trigger that is searched for without a key |
 //! | [`triggers`] | triggers that are not the right ones |
 
 mod accuracy;
 mod error;
 pub mod evaluate;
 mod floor;
+pub mod hats;
 pub mod leaks;
 pub mod localise;
+pub mod moments;
 pub mod near_misses;
 pub mod results;
 mod rows;
+pub mod search;
 pub mod triggers;
 
 pub use accuracy::accuracy;
 pub use error::MeasureError;
-pub use evaluate::{Counts, Evaluation, Metrics, evaluate};
+pub use evaluate::{Counts, Evaluation, Metrics, SearchConfig, evaluate};
 
 /// Share of the pixels that are the top of a map.
 pub const TOP: f64 = 0.10;

@@ -14,13 +14,13 @@ use super::{
 };
 use crate::lock::objective::{Distance, Objective, Term, WrongKeyMix};
 use saligate_data::DataSource;
-use saligate_measure::Counts;
+use saligate_measure::{Counts, SearchConfig};
 
 /// Images that a gate in training is looked at on.
 const VALIDATION: usize = 200;
 
 /// Images, random wrong keys and images per wrong key that such a gate is measured on.
-const MEASURED: Counts = Counts { images: 1000, wrong_keys: 1000, images_per_key: 4 };
+const MEASURED: [usize; 3] = [1000, 1000, 4];
 
 impl Config {
     /// The configuration that builds a gate into the network of a model file, with everything else
@@ -35,6 +35,7 @@ impl Config {
         trigger: TriggerSpec,
     ) -> Result<Self, ConfigError> {
         let input = &model.input;
+        let [images, wrong_keys, images_per_key] = MEASURED;
         let size = source.takes_size().then_some([input.height, input.width]);
         let config = Self {
             id: format!("key-{}", model.architecture),
@@ -63,7 +64,12 @@ impl Config {
             steady: None,
             trigger: TriggerConfig { spec: trigger },
             lock: LockConfig { methods: gateable(model), ..LockConfig::built_in() },
-            evaluate: MEASURED,
+            evaluate: Counts {
+                images,
+                wrong_keys,
+                images_per_key,
+                search: SearchConfig::default(),
+            },
         };
         config.check()?;
         Ok(config)

@@ -6,8 +6,6 @@
 
 mod array;
 mod device;
-mod hats;
-mod moments;
 mod network;
 mod norms;
 mod ops;
@@ -19,11 +17,11 @@ mod weights;
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor};
+use saligate_measure::hats::Hats;
 use saligate_models::graph::{Graph, Op, Source, ValueId};
 
 pub(crate) use array::Array;
 pub use device::{Backend, UnknownBackend};
-pub(crate) use hats::Hats;
 pub(crate) use network::{Network, NetworkOptions, Outputs};
 pub(crate) use norms::Norms;
 pub(crate) use trained::{ASIDE, Trained};

@@ -9,12 +9,12 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Gradients, Tensor};
+use saligate_measure::hats::Hats;
 use saligate_models::graph::{Graph, GraphError, Op};
 use saligate_models::names::LOGITS;
 use saligate_models::saliency::{Attachment, attach};
 use saligate_runtime::{Isa, Learner};
 
-use super::hats::Hats;
 use super::{Array, Backend, Program, Slopes, Trained, Weights};
 use crate::laps::Laps;
 

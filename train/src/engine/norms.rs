@@ -19,9 +19,9 @@ use std::num::NonZero;
 
 use burn::tensor::Device;
 use saligate_data::Dataset;
+use saligate_measure::moments::moments;
 use saligate_models::graph::{Graph, Op, Source};
 
-use super::moments::moments;
 use super::weights::{Slopes, Weights};
 use crate::error::TrainError;
 

@@ -1,6 +1,7 @@
 //! Training through a saliency map: Burn's gradient of a map by the weights, against differences.
 
 use burn::tensor::Tensor;
+use saligate_measure::hats::Hats;
 use saligate_models::graph::{Graph, Op, Source};
 use saligate_models::names::LOGITS;
 use saligate_models::random::Stream;
@@ -9,9 +10,7 @@ use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_models::zoo::{Architecture, Task, build};
 use std::num::NonZero;
 
-use super::{
-    Array, Backend, Hats, Network, NetworkOptions, Outputs, Program, Slopes, Trained, Weights,
-};
+use super::{Array, Backend, Network, NetworkOptions, Outputs, Program, Slopes, Trained, Weights};
 
 /// Size of a change of a weight; the reference computes in f64.
 const STEP: f32 = 1.0 / 1024.0;

@@ -17,6 +17,7 @@ use saligate_keys::{Family, ImageShape, Trigger, TriggerSpec};
 use saligate_lock::balance::decoys;
 use saligate_lock::decoy::resized;
 use saligate_lock::{Construction, Keys, Samples, Survey, Triggers, layers};
+use saligate_measure::hats::Hats;
 use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
@@ -24,7 +25,7 @@ use saligate_models::saliency::Attachment;
 
 use crate::batch::{Sampler, unit};
 use crate::config::{Config, LockConfig, Start};
-use crate::engine::{Array, Hats, Network, NetworkOptions, Norms, Outputs, Trained};
+use crate::engine::{Array, Network, NetworkOptions, Norms, Outputs, Trained};
 use crate::error::TrainError;
 use crate::fit::{labels, sizes};
 use crate::laps::Laps;

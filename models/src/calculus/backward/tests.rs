@@ -18,7 +18,7 @@ fn random(shape: &[usize], stream: &mut Stream) -> Array {
 
 /// Compares the slopes of `sum(seeds * outputs)` over two images with differences.
 fn check(network: &Graph, close: f64, what: &str) {
-    let way = backward(network, |_| None).unwrap();
+    let way = backward(network, &network.trainable(), |_| None).unwrap();
     let mut stream = Stream::new(5, "slopes");
     let batch = |shape: &[usize]| [&[2], &shape[1..]].concat();
     let inputs: Vec<Array> =
@@ -147,7 +147,7 @@ fn a_hat_stands_for_the_slope_of_a_mask() -> Result<(), GraphError> {
     let sign = g.node("sign", Op::Sign, &[relu])?;
     g.set_outputs(&[sign]);
     let slope = |hat: Option<f32>| {
-        let way = backward(&g, |name| hat.filter(|_| name == "relu")).unwrap();
+        let way = backward(&g, &g.trainable(), |name| hat.filter(|_| name == "relu")).unwrap();
         let [at, seed] = [0.25, 3.0].map(|v| Array::from_elem(vec![1, 1], v));
         let found = reference::slopes(&way, &[at, seed]).unwrap();
         found.first().map(|slope| slope[[0, 0]])

@@ -105,10 +105,11 @@ impl Learning {
     /// An operation has no gradient rule, or a value is no batch of one.
     pub(crate) fn new(
         network: &Graph,
+        wanted: &[String],
         hat: impl Fn(&str) -> Option<f32>,
         isa: Isa,
     ) -> Result<Self, String> {
-        let way = backward(network, hat).map_err(|error| error.to_string())?;
+        let way = backward(network, wanted, hat).map_err(|error| error.to_string())?;
         let graph = &way.graph;
         let (nodes, ids) = lower::lower(graph)?;
         let (outputs, values) = ids.split_at(way.outputs.len());

@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
             inputs: graph
                 .inputs()
                 .enumerate()
-                .map(|(at, (id, value))| (id, if value.name == TARGET { 1 } else { at }))
+                .map(|(at, (id, value))| (id, if value.name == TARGET { at.max(1) } else { at }))
                 .collect(),
             first: graph.first_of_equals(),
         }

@@ -3,6 +3,7 @@
 mod bench;
 mod images;
 mod revoked;
+mod searched;
 mod wrong_keys;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MeasureError, floor};
 pub(crate) use bench::{Bench, picture, with_methods};
+pub use searched::SearchConfig;
 
 /// How much is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Counts {
     pub wrong_keys: usize,
     /// Test images per wrong key.
     pub images_per_key: usize,
+    /// How hard a key is searched for by someone who has the file.
+    #[serde(default)]
+    pub search: SearchConfig,
 }
 
 /// What is measured.
@@ -100,6 +105,7 @@ pub fn evaluate(
         if form == GateForm::Key {
             let threshold = (metrics["spearman_keyed"].0 + metrics["spearman_locked"].0) / 2.0;
             metrics.extend(wrong_keys::measure(evaluation, counts, &bench, &maps, threshold)?);
+            metrics.extend(searched::measure(evaluation, &counts.search, &bench, &maps)?);
             if triggers.len() > 1 {
                 metrics.extend(images::per_key(&images, triggers.len()));
                 metrics.extend(revoked::measure(evaluation, counts, &bench, &triggers, &maps)?);

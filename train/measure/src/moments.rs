@@ -6,17 +6,18 @@ use saligate_data::Dataset;
 use saligate_models::graph::{Graph, ValueId};
 use saligate_runtime::GraphRunner;
 
-use crate::batch::unit;
-use crate::error::TrainError;
+use crate::MeasureError;
 
 /// Images that moments are taken from.
 const IMAGES: usize = 64;
 
 /// Mean and standard deviation of one channel or feature.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moments {
-    pub(crate) mean: f64,
-    pub(crate) deviation: f64,
+pub struct Moments {
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation, not negative.
+    pub deviation: f64,
     /// Values that they are of.
     count: f64,
 }
@@ -30,7 +31,7 @@ impl Moments {
     }
 
     /// Those of several channels together.
-    pub(crate) fn joined(channels: &[Self]) -> Self {
+    pub fn joined(channels: &[Self]) -> Self {
         let sums = channels.iter().fold([0.0; 3], |all, channel| {
             let Self { mean, deviation, count } = *channel;
             let squares = count * (deviation * deviation + mean * mean);
@@ -42,17 +43,19 @@ impl Moments {
 
 /// The moments of every channel or feature of some values of a classifier, over pixels and the
 /// first images.
-pub(crate) fn moments(
+///
+/// # Errors
+/// The engine cannot run the classifier.
+pub fn moments(
     classifier: &Graph,
     values: &[ValueId],
     data: &Dataset,
     threads: NonZero<usize>,
-) -> Result<Vec<Vec<Moments>>, TrainError> {
+) -> Result<Vec<Vec<Moments>>, MeasureError> {
     let channels: Vec<usize> = values.iter().map(|&id| classifier.shape(id)[1]).collect();
     let mut graph = classifier.clone();
     graph.set_outputs(values);
-    let runner = GraphRunner::new(&graph, threads)
-        .map_err(|error| TrainError::Mismatch { reason: error.to_string() })?;
+    let runner = GraphRunner::new(&graph, threads)?;
     let read = |_, outputs: Vec<Vec<f32>>| -> Vec<Vec<[f64; 3]>> {
         let of = |(values, &channels): (Vec<f32>, &usize)| {
             let planes = values.chunks_exact((values.len() / channels).max(1));
@@ -60,7 +63,8 @@ pub(crate) fn moments(
         };
         outputs.into_iter().zip(&channels).map(of).collect()
     };
-    let images = |at: usize| vec![unit(data.image(at))];
+    let images =
+        |at: usize| vec![data.image(at).iter().map(|&byte| f32::from(byte) / 255.0).collect()];
     let found = runner.map(IMAGES.min(data.len()), images, read, &|_| ());
     let of = |(value, &channels): (usize, &usize)| {
         let all = |channel: usize| {

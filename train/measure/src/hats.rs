@@ -6,22 +6,25 @@ use std::num::NonZero;
 use saligate_data::Dataset;
 use saligate_models::graph::{Graph, Op, Source};
 
-use super::moments::{Moments, moments};
-use crate::error::TrainError;
+use crate::MeasureError;
+use crate::moments::{Moments, moments};
 
 /// The width of the surrogate slope of every ReLU's mask, by the name of the ReLU.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Hats(BTreeMap<String, f32>);
+pub struct Hats(BTreeMap<String, f32>);
 
 impl Hats {
     /// This share of the standard deviation of what every ReLU gets, over pixels, channels and the
     /// first images.
-    pub(crate) fn measured(
+    ///
+    /// # Errors
+    /// As [`moments`].
+    pub fn measured(
         classifier: &Graph,
         share: f32,
         data: &Dataset,
         threads: NonZero<usize>,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, MeasureError> {
         let relus = classifier.values().filter_map(|(_, value)| match &value.source {
             Source::Node { op: Op::Relu, operands } => Some((value.name.clone(), operands[0])),
             _ => None,
@@ -37,7 +40,7 @@ impl Hats {
     }
 
     /// The same width for all ReLUs.
-    pub(crate) fn all(classifier: &Graph, width: f32) -> Self {
+    pub fn all(classifier: &Graph, width: f32) -> Self {
         let relus = classifier.values().filter_map(|(_, value)| match &value.source {
             Source::Node { op: Op::Relu, .. } => Some((value.name.clone(), width)),
             _ => None,
@@ -46,7 +49,7 @@ impl Hats {
     }
 
     /// The width for a ReLU.
-    pub(crate) fn width(&self, relu: &str) -> Option<f32> {
+    pub fn width(&self, relu: &str) -> Option<f32> {
         self.0.get(relu).copied()
     }
 }
