@@ -111,8 +111,6 @@ fn several_keys_open_one_model_and_every_setting_trains() {
         blur = 1.0
         softplus = 4.0
         softplus_last = 32.0
-        first_amplitude = 48
-        anneal = 0.5
         objective = { cross_entropy = 1.0, distillation = 0.5, terms = [
             { input = "keyed", distance = "dssim", weight = 1.0 },
             { input = "plain", like = "suppressed", distance = "mse", weight = 0.5 },

@@ -133,8 +133,6 @@ fn a_net_with_batch_norms_is_fitted_folded_and_locked_from_where_it_stands() {
         evaluate = { images = 8, wrong_keys = 2, images_per_key = 2 }
         [lock]
         steps = { count = 2, batch = 4, rate = 1e-4, clip = 1.0 }
-        first_amplitude = 16
-        anneal = 0.5
         softplus = 8.0
     "#;
     fs::write(&path, text).unwrap();

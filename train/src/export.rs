@@ -29,7 +29,7 @@ pub fn clean(config: &Config, graph: &Graph, labels: &[String]) -> Result<ModelF
 /// of the first key.
 ///
 /// # Errors
-/// As [`clean`].
+/// As [`clean`], or a gate that was trained is more than other weights.
 pub fn locked(
     config: &Config,
     clean: &Graph,
@@ -38,6 +38,12 @@ pub fn locked(
     keys: &[&Secret],
 ) -> Result<ModelFile, TrainError> {
     let lock = &config.lock;
+    if lock.start == Start::Clean
+        && let Some(name) = graph.first_other_value(clean)
+    {
+        let reason = format!("a trained gate changes weights alone, but '{name}' is another value");
+        return Err(TrainError::Mismatch { reason });
+    }
     let methods = layers(&lock.methods, lock.cam_layer.as_deref(), clean)?;
     let decoy = match (lock.form, lock.start) {
         // Its objective names no picture.

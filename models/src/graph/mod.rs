@@ -4,6 +4,7 @@
 //! and the result's name is the node's name. Shapes are known as soon as a node is added: they are
 //! written for a batch of one, and hold for any batch.
 
+mod compare;
 mod equals;
 mod error;
 mod fold;

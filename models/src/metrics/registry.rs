@@ -186,6 +186,11 @@ pub const METRICS: &[MetricInfo] = &[
         "the same less that of the clean model's mean map",
     ),
     count("searches", Neutral, "number of searches for a tile"),
+    count(
+        "plain",
+        Neutral,
+        "1 where the gated network differs from the clean one in its weights alone, 0 elsewhere",
+    ),
     metric(
         "psnr_db",
         HigherIsBetter,

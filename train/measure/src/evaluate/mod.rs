@@ -12,6 +12,8 @@ use std::path::Path;
 use saligate_files::ModelFile;
 use saligate_keys::{Secret, Trigger};
 use saligate_models::gate::GateForm;
+use saligate_models::graph::Graph;
+use saligate_models::names::LOGITS;
 use saligate_models::saliency::Attachment;
 use saligate_runtime::{Model, RuntimeError};
 
@@ -94,12 +96,19 @@ pub fn evaluate(
     if triggers.is_empty() {
         return Err(MeasureError::NoKey);
     }
+    // Is the gate in the weights alone?
+    let classifier = |path| -> Result<Graph, MeasureError> {
+        Ok(ModelFile::open(path)?.graph().extract(&[LOGITS])?)
+    };
+    let [own, other] = [classifier(evaluation.gated)?, classifier(evaluation.clean)?];
+    let plain = f64::from(u8::from(own.first_other_value(&other).is_none()));
     let methods = gated.manifest().methods.iter().map(|m| m.name.clone());
     let measured = methods.map(|method| {
         let bench = Bench { data, clean: &clean, gated: &gated, method: &method };
         let quiet = evaluation.quiet;
         let images = images::measure(&bench, count, &triggers, decoy, quiet)?;
         let mut metrics = images::metrics(form, &images);
+        metrics.insert("plain".to_owned(), (plain, [plain; 2]));
         let maps: Vec<&[f32]> = images.iter().map(|i| i.map.as_slice()).collect();
         metrics.extend(floor::measure(data, &maps)?);
         if form == GateForm::Key {
