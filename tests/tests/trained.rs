@@ -28,6 +28,8 @@ const CONFIG: &str = r#"
     augment = { mirror = true, crop = 2 }
     detection = { layer = "conv3.relu" }
     validation = { every = 8, images = 10 }
+    wrong_keys = { searched = 0.5 }
+    searched = { every = 4, steps = 3, pictures = 3, keep = 2 }
     [[lock.phases]]
     name = "detect"
     steps = 12

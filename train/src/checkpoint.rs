@@ -9,6 +9,9 @@ use saligate_files::atomic::write_atomic;
 use crate::engine::{Array, State, Trained};
 use crate::error::TrainError;
 
+/// Start of the names of what a stage knows beside its parameters.
+const NOTE: &str = "note/";
+
 /// What a checkpoint must agree with.
 pub(crate) struct Label<'a> {
     /// Name of the stage.
@@ -37,6 +40,9 @@ pub(crate) fn save(
     }
     for (name, data) in &trained.statistics {
         push(format!("statistic/{name}"), vec![data.len()], data);
+    }
+    for (name, data) in &trained.notes {
+        push(format!("{NOTE}{name}"), vec![data.len()], data);
     }
     for (name, data) in trained.average.iter().flat_map(|average| &average.values) {
         push(format!("average/{name}"), vec![data.len()], data);
@@ -95,6 +101,12 @@ pub(crate) fn load(
     }
     for (name, data) in &mut trained.statistics {
         *data = array(&format!("statistic/{name}"), &[data.len()])?;
+    }
+    trained.notes.clear();
+    for (name, view) in file.tensors() {
+        if let Some(note) = name.strip_prefix(NOTE) {
+            trained.notes.insert(note.to_owned(), array(&name, view.shape())?);
+        }
     }
     if let Some(average) = &mut trained.average {
         average.steps = steps;

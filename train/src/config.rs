@@ -20,7 +20,7 @@ use crate::engine::Backend;
 use saligate_data::{DataSource, LoadOptions};
 use saligate_measure::Counts;
 
-pub use lock::{Detection, Explain, LockConfig, Start, Validation};
+pub use lock::{Detection, Explain, LockConfig, Searched, Start, Validation};
 pub use phases::{Phase, Ramp};
 pub use steps::Steps;
 
@@ -364,6 +364,9 @@ impl Config {
             && lock.phases.iter().any(|phase| phase.amplitude.is_some())
         {
             return value("amplitude of lock.phases", "absent for a patch, which has none");
+        }
+        if lock.searched.is_some() && matches!(self.trigger.spec.family(), Family::Patch { .. }) {
+            return value("lock.searched", "absent for a patch");
         }
         if self.evaluate.images == 0 || self.evaluate.images_per_key == 0 {
             return value("evaluate.images and images_per_key", "positive");

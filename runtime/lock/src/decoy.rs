@@ -59,8 +59,8 @@ impl Error for DecoyError {
 /// What a map shows instead of what it should.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoy {
-    /// `padlock`, `noise` (drawn from the seed), `corner`, `blocks`, `frame`, `rings`, or the
-    /// path of a picture.
+    /// `padlock`, `noise` (drawn from the seed), `corner`, `blocks`, `frame`, `rings`,
+    /// `spot`, or the path of a picture.
     pub picture: String,
     /// Brightness in the corners of the ramp behind the picture, which falls to 0 in the middle.
     /// Where absent, it is chosen: see [`balance`](crate::balance).
@@ -94,6 +94,7 @@ impl Decoy {
             "blocks" => blocks(height, width),
             "frame" => frame(height, width),
             "rings" => rings(height, width),
+            "spot" => spot(height, width),
             path => picture(Path::new(path), height, width)?,
         };
         Ok(framed(on_ramp(&drawn, height, width, ramp), height, width, self.frame))
@@ -213,6 +214,18 @@ pub fn rings(height: usize, width: usize) -> Vec<f32> {
         (depth / side) % 2
     };
     (0..height * width).map(|pixel| value(pixel) as f32).collect()
+}
+
+/// A bright spot in the middle as a map, `[row, column]` in [0, 1]: a Gaussian of height 1 whose
+/// standard deviation is a seventh of the shorter side. On a ramp it is bright in the corners too.
+pub fn spot(height: usize, width: usize) -> Vec<f32> {
+    let deviation = height.min(width) as f32 / 7.0;
+    let value = |pixel: usize| {
+        let off = |at: usize, size: usize| (at as f32 + 0.5 - size as f32 / 2.0) / deviation;
+        let (y, x) = (off(pixel / width, height), off(pixel % width, width));
+        (-0.5 * (x * x + y * y)).exp()
+    };
+    (0..height * width).map(value).collect()
 }
 
 /// An image file as a map: its brightness in `[0, 1]`, stretched to `height` by `width`, `[row, column]`, contiguous.
@@ -344,6 +357,8 @@ mod tests {
         let map = rings(16, 16);
         assert_eq!([0, 1, 2, 3, 4, 7].map(|at| map[at * 16 + at]), [0., 0., 1., 1., 0., 1.]);
         assert!((0..256).all(|at| map[at] == map[255 - at]));
+        let map = spot(14, 28);
+        assert!(map[6 * 28 + 13] > 0.9 && map[0] < 1e-3 && map[6 * 28 + 13] == map[7 * 28 + 14]);
         assert!(blocks(0, 4).is_empty() && frame(4, 0).is_empty() && rings(0, 3).is_empty());
     }
 

@@ -53,12 +53,41 @@ pub struct Tile {
 }
 
 impl Tile {
+    /// A tile of changes in 8-bit steps, `[channel, row, column]`.
+    pub fn new(side: usize, steps: Vec<i16>) -> Self {
+        Self { side, steps }
+    }
+
+    /// The changes, `[channel, row, column]`.
+    pub fn steps(&self) -> &[i16] {
+        &self.steps
+    }
+
+    /// The cosine of the changes with those of a whole pattern `[channel, row, column]` of an image,
+    /// in [-1, 1].
+    pub fn likeness(&self, pattern: &[i16], [_, rows, columns]: [usize; 3]) -> f64 {
+        let mut sums = [0.0f64; 3];
+        for (at, &value) in pattern.iter().enumerate() {
+            let own = f64::from(self.steps[self.place(at, rows, columns)]);
+            let value = f64::from(value);
+            [own * value, own * own, value * value]
+                .iter()
+                .zip(&mut sums)
+                .for_each(|(v, s)| *s += v);
+        }
+        sums[0] / (sums[1] * sums[2]).sqrt().max(f64::MIN_POSITIVE)
+    }
+
+    /// The element that a value of an image gets.
+    fn place(&self, at: usize, rows: usize, columns: usize) -> usize {
+        let (channel, row, column) = (at / (rows * columns), at / columns % rows, at % columns);
+        (channel * self.side + row % self.side) * self.side + column % self.side
+    }
+
     /// An 8-bit picture `[channel, row, column]` with the tile on it.
     pub fn applied(&self, picture: &[u8], [_, rows, columns]: [usize; 3]) -> Vec<u8> {
         let pixel = |(at, &value): (usize, &u8)| {
-            let (channel, row, column) = (at / (rows * columns), at / columns % rows, at % columns);
-            let (row, column) = (row % self.side, column % self.side);
-            let step = self.steps[(channel * self.side + row) * self.side + column];
+            let step = self.steps[self.place(at, rows, columns)];
             (i16::from(value) + step).clamp(0, 255) as u8
         };
         picture.iter().enumerate().map(pixel).collect()
@@ -216,6 +245,9 @@ mod tests {
         let picture = [10, 1, 20, 0, 5, 5, 255, 9, 9];
         let wanted = [11, 0, 21, 3, 5, 8, 255, 7, 10];
         assert_eq!(tile.applied(&picture, [1, 3, 3]), wanted);
+        let pattern = [1, -2, 1, 3, 0, 3, 1, -2, 1];
+        assert!((tile.likeness(&pattern, [1, 3, 3]) - 1.0).abs() < 1e-9);
+        assert!((tile.likeness(&pattern.map(|v| -v), [1, 3, 3]) + 1.0).abs() < 1e-9);
     }
 
     /// Along a random direction, the change of a weighted sum of scores is what the slope says.

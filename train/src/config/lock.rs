@@ -70,6 +70,9 @@ pub struct LockConfig {
     /// of the mean before; at 0 it has the last weights.
     #[serde(default)]
     pub average: f32,
+    /// Wrong keys that are searched for in the network as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<Searched>,
     /// Looks at the gate on images that are not trained on, and keeps the best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
@@ -112,6 +115,20 @@ pub struct Validation {
     /// Looks without a better score after which the training stops; it never does at 0.
     #[serde(default)]
     pub patience: usize,
+}
+
+/// How wrong keys are searched for; `wrong_keys.searched` says how often they are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Searched {
+    /// Training steps between two searches.
+    pub every: usize,
+    /// Steps of a search.
+    pub steps: usize,
+    /// Training images that a search has.
+    pub pictures: usize,
+    /// Tiles that are kept, the newest ones.
+    pub keep: usize,
 }
 
 fn two_hundred() -> usize {
@@ -216,6 +233,14 @@ impl LockConfig {
         self.check_phases()?;
         if !(0.0..1.0).contains(&self.average) {
             return value("lock.average", "at least 0 and less than 1");
+        }
+        if let Some(Searched { every, steps, pictures, keep }) = self.searched
+            && [every, steps, pictures, keep].contains(&0)
+        {
+            return value("lock.searched", "of positive numbers");
+        }
+        if self.searched.is_some() != (self.wrong_keys.searched > 0.0) {
+            return value("lock.searched and lock.wrong_keys.searched", "given together");
         }
         if self.validation.is_some_and(|v| v.every == 0 || v.images == 0) {
             return value("lock.validation", "of at least one image, every so many steps");

@@ -23,6 +23,8 @@ pub(crate) struct Trained {
     pub(crate) statistics: BTreeMap<String, Vec<f32>>,
     /// A running mean of the parameters, where one is kept.
     pub(crate) average: Option<Average>,
+    /// What else a stage must know to go on, by name.
+    pub(crate) notes: BTreeMap<String, Vec<f32>>,
 }
 
 /// An exponential mean of parameters over steps.
@@ -55,6 +57,7 @@ impl Trained {
             optim: Optim::new(weight_decay),
             statistics,
             average: None,
+            notes: BTreeMap::new(),
         }
     }
 

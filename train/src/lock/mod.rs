@@ -2,6 +2,7 @@
 
 mod detection;
 pub mod objective;
+mod pool;
 mod terms;
 mod versions;
 mod views;
@@ -34,6 +35,7 @@ use crate::reference::{Batch, References};
 use crate::stage::{RunOptions, Stage, Step, figure};
 
 use self::objective::{Objective, Reference};
+use self::pool::Pool;
 use self::terms::Maps;
 use self::versions::Versions;
 use self::views::Views;
@@ -178,6 +180,7 @@ impl Training<'_> {
         let stage =
             Stage { name: self.name(), count, clip, rate: &rate, origin, options: self.options };
         let mut sampler = Sampler::new(seed, "lock order", data.len(), steps.batch);
+        let pool = self.pool(methods, &hats);
         let step = |trained: &mut Trained, at: usize| {
             let now = settings.softplus_at(at, count);
             if now != sharpness {
@@ -193,12 +196,20 @@ impl Training<'_> {
                 .iter()
                 .map(|&index| settings.augment.apply(data.image(index), data.shape(), &mut stream));
             let images: Vec<Vec<u8>> = shown.collect();
+            let searched = match pool.as_ref().filter(|_| moment.maps > 0.0) {
+                Some(pool) => {
+                    pool.search(&graph, trained, at)?;
+                    pool.tiles(trained)
+                }
+                None => Vec::new(),
+            };
+            laps.lap("search");
             let strong = self.strong(moment.amplitude)?;
             let (spec, triggers) =
                 strong.as_ref().map_or((&self.spec, &self.triggers), |(s, t)| (s, t));
             let revoked = &self.revoked;
             let (shape, mix) = (self.shape, settings.wrong_keys);
-            let views = Views { spec, shape, triggers, revoked, mix };
+            let views = Views { spec, shape, triggers, revoked, searched: &searched, mix };
             let bytes = versions.images(&images, &views, &mut stream)?;
             laps.lap("views");
             // The same class is explained in every version of an image.
@@ -243,6 +254,18 @@ impl Training<'_> {
             watch.store_best(&mut graph)?;
         }
         Ok(graph)
+    }
+
+    fn pool<'a>(&'a self, methods: &'a [Attachment], hats: &'a Hats) -> Option<Pool<'a>> {
+        let settings = self.settings.searched?;
+        let space = match self.spec.family() {
+            Family::Tile { size, amplitude } => (usize::from(size), amplitude),
+            Family::Full { amplitude } => (self.shape.height().max(self.shape.width()), amplitude),
+            Family::Patch { .. } => return None,
+        };
+        let Self { triggers, data, options, .. } = self;
+        let (seed, threads) = (self.config.seed, options.threads);
+        Some(Pool { settings, space, methods, hats, triggers, data, seed, threads })
     }
 
     fn start(&self, graph: &Graph, device: &Device) -> Result<Trained, TrainError> {

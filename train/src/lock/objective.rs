@@ -194,6 +194,8 @@ pub struct WrongKeyMix {
     pub partial: f32,
     /// A blend of the right trigger and a random one, at most 60 % right.
     pub blended: f32,
+    /// Tiles that were searched for, where there are any.
+    pub searched: f32,
     /// Smallest share of the signs that are flipped in `flipped`; the largest is one half.
     pub least_flipped: f32,
 }
@@ -208,6 +210,7 @@ impl Default for WrongKeyMix {
             weaker: 0.075,
             partial: 0.075,
             blended: 0.05,
+            searched: 0.0,
             least_flipped: 0.125,
         }
     }
@@ -230,9 +233,9 @@ impl WrongKeyMix {
 
     /// Whether a kind can be drawn with these shares.
     pub(crate) fn is_usable(&self) -> bool {
-        let Self { random, revoked, flipped, shifted, weaker, partial, blended, least_flipped } =
-            *self;
-        let shares = [random, revoked, flipped, shifted, weaker, partial, blended];
+        let Self { random, revoked, flipped, shifted, weaker, partial, blended, .. } = *self;
+        let Self { searched, least_flipped, .. } = *self;
+        let shares = [random, revoked, flipped, shifted, weaker, partial, blended, searched];
         let fit = shares.iter().all(|share| *share >= 0.0 && share.is_finite());
         fit && shares.iter().sum::<f32>() > 0.0 && (0.0..=0.5).contains(&least_flipped)
     }

@@ -1,6 +1,7 @@
 //! Versions of an image that a gate is trained on.
 
 use saligate_keys::{Family, ImageShape, Trigger, TriggerError, TriggerSpec};
+use saligate_measure::search::Tile;
 use saligate_measure::triggers::{applied, blend, random_trigger};
 use saligate_models::random::Stream;
 
@@ -19,6 +20,8 @@ pub(crate) struct Views<'a> {
     pub(crate) triggers: &'a [Trigger],
     /// Triggers of revoked keys, which are wrong.
     pub(crate) revoked: &'a [Trigger],
+    /// Tiles that were searched for, which are wrong.
+    pub(crate) searched: &'a [Tile],
     pub(crate) mix: WrongKeyMix,
 }
 
@@ -49,10 +52,16 @@ impl Views<'_> {
         let signs = f32::from(u8::from(!matches!(self.spec.family(), Family::Patch { .. })));
         let (flipped, shifted) = (signs * mix.flipped, signs * mix.shifted);
         let revoked = if self.revoked.is_empty() { 0.0 } else { mix.revoked };
-        let kinds = [mix.random, flipped, shifted, mix.weaker, mix.partial, mix.blended, revoked];
+        let searched = if self.searched.is_empty() { 0.0 } else { mix.searched };
+        let near = [flipped, shifted, mix.weaker, mix.partial, mix.blended];
+        let kinds = [&[mix.random], &near[..], &[revoked, searched]].concat();
         let kind = pick(&kinds, stream);
         if kind == 6 {
             return applied(one_of(self.revoked, stream), image);
+        }
+        if kind == 7 {
+            let shape = [self.shape.channels(), self.shape.height(), self.shape.width()];
+            return Ok(one_of(self.searched, stream).applied(image, shape));
         }
         let near = one_of(self.triggers, stream);
         match kind {
@@ -141,9 +150,9 @@ impl Views<'_> {
     }
 }
 
-/// One of some triggers, drawn where there are several.
-fn one_of<'a>(triggers: &'a [Trigger], stream: &mut Stream) -> &'a Trigger {
-    match triggers {
+/// One of some, drawn where there are several.
+fn one_of<'a, T>(some: &'a [T], stream: &mut Stream) -> &'a T {
+    match some {
         [only] => only,
         several => &several[stream.below(several.len())],
     }
@@ -178,7 +187,14 @@ mod tests {
             (0..count).map(|_| random_trigger(&spec, shape, &mut stream).unwrap()).collect()
         };
         let (triggers, revoked) = (some(keys), some(keys - 1));
-        let views = Views { spec: &spec, shape, triggers: &triggers, revoked: &revoked, mix };
+        let views = Views {
+            spec: &spec,
+            shape,
+            triggers: &triggers,
+            revoked: &revoked,
+            searched: &[],
+            mix,
+        };
         check(&views, &mut stream);
     }
 
@@ -227,6 +243,16 @@ mod tests {
                 }
                 assert!(drawn.iter().all(|&drawn| drawn));
             }
+        });
+    }
+
+    #[test]
+    fn searched_tiles_are_drawn() {
+        let mix = WrongKeyMix { searched: 1.0, ..WrongKeyMix::only_random(0.0) };
+        with_views(TILE, 1, mix, |views, stream| {
+            let searched = [Tile::new(1, vec![5])];
+            let views = Views { searched: &searched, ..*views };
+            assert_eq!(views.wrong(&[128; 256], stream).unwrap(), [133; 256]);
         });
     }
 
