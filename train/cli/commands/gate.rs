@@ -109,7 +109,8 @@ fn make(
     }
     let session = Session::new(config, how)?;
     // A model that the configuration starts from has not been steadied yet.
-    let clean = match gate.model == session.config().model.file {
+    let given = gate.model.is_some() && gate.model == session.config().model.file;
+    let clean = match given {
         true => session.steadied(clean)?,
         false => clean,
     };

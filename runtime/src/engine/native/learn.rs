@@ -6,30 +6,34 @@
 //! its own, some of them layer by layer, so that weights stay in the cache. What joins images are the sums of the
 //! weights' slopes, and large matrices.
 
+mod batch;
+mod parts;
+mod schedule;
+mod sums;
+mod weights;
+
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use saligate_kernels::{Buffer, Crew, Isa, Map, dense};
-use saligate_models::calculus::{Backward, Part, backward};
-use saligate_models::graph::{Graph, Source};
+use saligate_kernels::{Buffer, Crew, Isa};
+use saligate_models::calculus::backward;
+use saligate_models::graph::Graph;
 
 use super::layout::Layout;
-use super::node::{Id, Kind, Node, Weights};
-use super::operation::window;
-use super::rewrite::{push, rewrite};
-use super::run::Run;
-use super::schedule::{Schedule, is_held};
+use super::node::{Id, Kind};
+use super::schedule::Schedule;
 use super::slope::{Adder, SlopeKind, SlopePart};
 use super::{Plan, layout, lower, remember, shorten, squares};
 
-/// Images that one thread computes layer by layer.
-const TOGETHER: usize = 4;
+use batch::Batch;
+use parts::with_parts;
+use schedule::{Segment, heavy, scheduled};
+use sums::{Sums, sums};
+use weights::{Renewed, Role, Weight, weights};
+
 /// Images between two sums of slopes. The order of sums, and so their last bits, depend on it.
 const CHUNK: usize = 8;
-/// Weights of a matrix that is read once for all images rather than once for each.
-const LARGE: usize = 1 << 16;
 
 /// A network in training.
 pub(crate) struct Learning {
@@ -63,39 +67,6 @@ pub struct Times {
     pub back: Duration,
     /// The sums of the weights' slopes.
     pub slopes: Duration,
-}
-
-/// A trained weight.
-struct Weight {
-    name: String,
-    shape: Vec<usize>,
-    uses: Vec<(Id, Role)>,
-}
-
-/// What a weight is to a node.
-#[derive(Clone, Copy)]
-enum Role {
-    Weights,
-    Bias,
-    Constant,
-}
-
-/// Steps of a phase.
-enum Segment {
-    /// Steps that every image takes on its own.
-    Own(Range<usize>),
-    /// A step that all images take together.
-    Joint(Id),
-}
-
-/// The sums of a part of a weight's slope over images.
-struct Sums {
-    adder: Adder,
-    weight: usize,
-    maps: [Map; 2],
-    /// The nodes whose products are added here.
-    nodes: Vec<Id>,
-    values: Buffer,
 }
 
 impl Learning {
@@ -383,388 +354,5 @@ impl Learning {
 
     fn state(&self, slot: usize) -> MutexGuard<'_, Buffer> {
         self.states[slot].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Fresh weights in place of old ones that some nodes share.
-struct Renewed<K>(HashMap<*const Weights<K>, Arc<Weights<K>>>);
-
-impl<K> Default for Renewed<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K> Renewed<K> {
-    fn renew(&mut self, weights: &mut Arc<Weights<K>>, data: &Arc<[f32]>) {
-        let fresh = || Arc::new(Weights::new(Arc::clone(data)));
-        *weights = Arc::clone(self.0.entry(Arc::as_ptr(weights)).or_insert_with(fresh));
-    }
-}
-
-/// A part of a slope, the values that it is made of, and the shape of what one image has of it.
-type Waiting = (SlopePart, Vec<Id>, Vec<usize>);
-
-/// Puts a node for every part of a slope right behind the values that it is made of.
-fn with_parts(
-    nodes: Vec<Node>,
-    outputs: Vec<Id>,
-    way: &Backward,
-    values: &[Id],
-) -> (Vec<Node>, Vec<Id>) {
-    let mut values = values.iter().copied();
-    let mut waiting: HashMap<Id, Vec<Waiting>> = HashMap::new();
-    for (weight, slope) in way.slopes.iter().enumerate() {
-        for part in &slope.parts {
-            let inputs: Vec<Id> = values.by_ref().take(part.values().count()).collect();
-            let shape = way.graph.shape(slope.weight);
-            let kind = kind_of(part, shape, way);
-            let length = match kind {
-                SlopeKind::Bias | SlopeKind::Grouped(..) => shape.iter().product(),
-                _ => 1,
-            };
-            let last = inputs.iter().copied().max().expect("a part is made of values");
-            let part = SlopePart { kind, weight };
-            waiting.entry(last).or_default().push((part, inputs, vec![1, length]));
-        }
-    }
-    let mut places: Vec<Id> = Vec::new();
-    rewrite(nodes, outputs, |made, old, node| {
-        let own = push(made, node);
-        places.push(own);
-        for (part, inputs, shape) in waiting.remove(&old).into_iter().flatten() {
-            let inputs = inputs.into_iter().map(|id| places[id]).collect();
-            push(made, Node::new(Kind::Slope(part), inputs, shape));
-        }
-        Some(own)
-    })
-}
-
-fn kind_of(part: &Part, shape: &[usize], way: &Backward) -> SlopeKind {
-    let (attrs, x) = match part {
-        Part::Bias { .. } => return SlopeKind::Bias,
-        Part::Gemm { .. } => return SlopeKind::Dense,
-        Part::Conv { attrs, x, .. } => (attrs, way.graph.shape(*x)[1]),
-    };
-    let &[outputs, per_group, rows, columns] = shape else {
-        unreachable!("the weight of a convolution has four axes")
-    };
-    let window = window(attrs, [rows, columns]);
-    if attrs.groups == 1 {
-        SlopeKind::Conv(window)
-    } else if attrs.groups == outputs && per_group == 1 && x == outputs {
-        SlopeKind::Depthwise(window, outputs)
-    } else {
-        SlopeKind::Grouped(*attrs, [outputs, per_group, rows, columns])
-    }
-}
-
-/// The weights that have slopes, and the nodes that hold them.
-fn weights(way: &Backward, layout: &Layout) -> Vec<Weight> {
-    let data = |slope: &saligate_models::calculus::Slope| {
-        let value = way.graph.value(slope.weight);
-        let Source::Param(data) = &value.source else { unreachable!("a weight is a parameter") };
-        (value, data.as_ptr())
-    };
-    let mut weights = Vec::new();
-    let mut known: HashMap<*const f32, usize> = HashMap::new();
-    for (at, slope) in way.slopes.iter().enumerate() {
-        let (value, address) = data(slope);
-        known.insert(address, at);
-        let (name, shape) = (value.name.clone(), value.shape.clone());
-        weights.push(Weight { name, shape, uses: Vec::new() });
-    }
-    let mut put = |id: Id, role: Role, address: Option<*const f32>| {
-        if let Some(&at) = address.and_then(|address| known.get(&address)) {
-            weights[at].uses.push((id, role));
-        }
-    };
-    for (id, node) in layout.nodes.iter().enumerate() {
-        let bias = |bias: &Option<Arc<[f32]>>| bias.as_ref().map(|bias| bias.as_ptr());
-        match &node.kind {
-            Kind::Conv(linear) => {
-                put(id, Role::Weights, linear.weights.address());
-                put(id, Role::Bias, bias(&linear.bias));
-            }
-            Kind::Depthwise(linear) => {
-                put(id, Role::Weights, linear.weights.address());
-                put(id, Role::Bias, bias(&linear.bias));
-            }
-            Kind::Dense { weight, bias: shift, .. } => {
-                put(id, Role::Weights, Some(weight.as_ptr()));
-                put(id, Role::Bias, bias(shift));
-            }
-            Kind::Constant(data) => put(id, Role::Constant, Some(data.as_ptr())),
-            _ => {}
-        }
-    }
-    weights
-}
-
-/// Sums for the parts of all slopes; parts of one weight and geometry are added up in one place.
-fn sums(isa: Isa, layout: &Layout) -> Vec<Sums> {
-    let mut all: Vec<Sums> = Vec::new();
-    for (id, node) in layout.nodes.iter().enumerate() {
-        let Kind::Slope(part) = &node.kind else { continue };
-        let ends = [node.inputs[0], node.inputs[node.inputs.len() - 1]];
-        let maps = ends.map(|id| layout.maps[id]);
-        let adder = part.adder(isa, maps);
-        let same = |sums: &&mut Sums| {
-            let alike = match (&sums.adder, &adder) {
-                (Adder::Conv(_), Adder::Conv(_)) | (Adder::Depthwise(_), Adder::Depthwise(_)) => {
-                    sums.maps == maps
-                }
-                (Adder::Dense, Adder::Dense) | (Adder::Ready, Adder::Ready) => true,
-                _ => false,
-            };
-            sums.weight == part.weight && alike
-        };
-        if let Some(sums) = all.iter_mut().find(same) {
-            sums.nodes.push(id);
-            continue;
-        }
-        let length = match &adder {
-            Adder::Conv(slope) => slope.length(),
-            Adder::Depthwise(slope) => slope.length(),
-            Adder::Dense => maps[0].elements() * maps[1].elements(),
-            Adder::Ready => layout.maps[id].elements(),
-        };
-        let values = Buffer::zeros(length);
-        all.push(Sums { adder, weight: part.weight, maps, nodes: vec![id], values });
-    }
-    all
-}
-
-impl Sums {
-    /// Adds what one chunk of images has.
-    fn add(&mut self, isa: Isa, crew: &Crew, pairs: &[(&[f32], &[f32])]) {
-        match &self.adder {
-            Adder::Conv(slope) => slope.add(crew, pairs, &mut self.values),
-            Adder::Depthwise(slope) => slope.add(crew, pairs, &mut self.values),
-            Adder::Dense => dense::add_slopes(isa, crew, pairs, &mut self.values),
-            Adder::Ready => {
-                for (_, own) in pairs {
-                    self.values.iter_mut().zip(*own).for_each(|(sum, v)| *sum += v);
-                }
-            }
-        }
-    }
-
-    /// Adds the slope to that of the weight.
-    fn read(&self, to: &mut [f32]) {
-        let mut found;
-        let own = match &self.adder {
-            Adder::Conv(slope) => {
-                found = vec![0.0; to.len()];
-                slope.read(&self.values, &mut found);
-                &found[..]
-            }
-            Adder::Depthwise(slope) => {
-                found = vec![0.0; to.len()];
-                slope.read(&self.values, &mut found);
-                &found[..]
-            }
-            Adder::Dense | Adder::Ready => &self.values[..],
-        };
-        to.iter_mut().zip(own).for_each(|(to, v)| *to += v);
-    }
-}
-
-/// Which nodes read more than the value that they make.
-fn heavy(layout: &Layout) -> Vec<bool> {
-    let of = |(id, node): (usize, &Node)| match &node.kind {
-        Kind::Conv(linear) => {
-            let [rows, columns] = match linear.side {
-                Some(side) => [side + 2; 2],
-                None => linear.window.kernel,
-            };
-            let ends = [node.inputs[0], id].map(|id| layout.maps[id]);
-            let weights = rows * columns * ends[0].channels() * ends[1].channels();
-            weights > ends[0].elements() + ends[1].elements()
-        }
-        Kind::Dense { .. } => true,
-        _ => false,
-    };
-    layout.nodes.iter().enumerate().map(of).collect()
-}
-
-/// The order of all steps, those of the outputs first.
-fn scheduled(layout: &Layout) -> (Schedule, [Vec<Segment>; 2]) {
-    let close = |mut needed: Vec<bool>| {
-        for id in (0..needed.len()).rev() {
-            if needed[id] {
-                layout.nodes[id].operands().for_each(|o| needed[o] = true);
-            }
-        }
-        needed
-    };
-    let mut needed = vec![false; layout.nodes.len()];
-    layout.outputs.iter().for_each(|&o| needed[o] = true);
-    let first = close(needed.clone());
-    for (id, node) in layout.nodes.iter().enumerate() {
-        needed[id] |= matches!(node.kind, Kind::Slope(_));
-    }
-    let needed = close(needed);
-    let of = |wanted: &dyn Fn(Id) -> bool| -> Vec<Id> {
-        let ids = 0..layout.nodes.len();
-        ids.filter(|&id| needed[id] && wanted(id) && is_held(layout, id)).collect()
-    };
-    let own = of(&|id| first[id]);
-    let back = of(&|id| !first[id]);
-    let mut phases = [Vec::new(), Vec::new()];
-    for (phase, ids, before) in [(0, &own, 0), (1, &back, own.len())] {
-        let segments = &mut phases[phase];
-        let mut start = 0;
-        for (at, &id) in ids.iter().enumerate() {
-            let (joins, is_ready) = match &layout.nodes[id].kind {
-                Kind::Slope(part) => {
-                    (true, matches!(part.kind, SlopeKind::Bias | SlopeKind::Grouped(..)))
-                }
-                Kind::Dense { weight, .. } => (weight.len() >= LARGE, false),
-                _ => (false, false),
-            };
-            if joins {
-                let end = at + usize::from(is_ready);
-                if start < end {
-                    segments.push(Segment::Own(before + start..before + end));
-                }
-                segments.push(Segment::Joint(id));
-                start = at + 1;
-            }
-        }
-        if start < ids.len() {
-            segments.push(Segment::Own(before + start..before + ids.len()));
-        }
-    }
-    let steps = own.into_iter().chain(back).collect();
-    (Schedule::in_order(layout, layout.outputs.clone(), &needed, steps), phases)
-}
-
-/// Some images of a step, in the places of memory that they have.
-struct Batch<'a> {
-    learning: &'a Learning,
-    crew: &'a Crew,
-    inputs: &'a [&'a [f32]],
-    /// The image of place 0.
-    first: usize,
-    slots: Range<usize>,
-}
-
-impl Batch<'_> {
-    fn inputs_of(&self, slot: usize) -> Vec<&[f32]> {
-        let image = self.first + slot;
-        let sizes = self.inputs.iter().zip(&self.learning.inputs);
-        sizes.map(|(input, &size)| &input[image * size..(image + 1) * size]).collect()
-    }
-
-    fn run<'r>(&'r self, inputs: &'r [&'r [f32]], crew: &'r Crew) -> Run<'r> {
-        let Learning { plan, schedule, .. } = self.learning;
-        Run { plan, schedule, crew, inputs }
-    }
-
-    /// The first phase.
-    fn own(&self, phase: usize) {
-        for segment in &self.learning.phases[phase] {
-            match segment {
-                Segment::Own(steps) => self.steps(steps.clone()),
-                Segment::Joint(id) => self.learning.timed(*id, || self.dense(*id)),
-            }
-        }
-    }
-
-    /// The second phase; how long the sums took.
-    fn back(&self, sums: &mut [Sums]) -> Duration {
-        let mut adding = Duration::ZERO;
-        for segment in &self.learning.phases[1] {
-            match segment {
-                Segment::Own(steps) => self.steps(steps.clone()),
-                Segment::Joint(id) => match sums.iter_mut().find(|s| s.nodes.contains(id)) {
-                    Some(sums) => {
-                        let began = Instant::now();
-                        self.learning.timed(*id, || self.add(*id, sums));
-                        adding += began.elapsed();
-                    }
-                    None => self.learning.timed(*id, || self.dense(*id)),
-                },
-            }
-        }
-        adding
-    }
-
-    /// Steps that every image takes on its own.
-    fn steps(&self, steps: Range<usize>) {
-        let steps = &self.learning.schedule.steps[steps];
-        let (count, threads) = (self.slots.len(), self.crew.threads());
-        // A single image has all threads.
-        let alone = Crew::single();
-        let inside = if count == 1 { self.crew } else { &alone };
-        let together = count.div_ceil(threads).clamp(1, TOGETHER);
-        let work = |part: usize| {
-            let slots = self.slots.start + part * together..;
-            let slots = slots.take(together).take_while(|slot| *slot < self.slots.end);
-            let mut images: Vec<_> =
-                slots.map(|slot| (self.inputs_of(slot), self.learning.state(slot))).collect();
-            let step = |id: Id, (inputs, state): &mut (Vec<&[f32]>, MutexGuard<'_, Buffer>)| {
-                let run = self.run(inputs, inside);
-                if !run.is_in_place(id) {
-                    self.learning.timed(id, || run.step(id, state));
-                }
-            };
-            // Heavy weights stay in the cache for all images, light ones beside the maps of one.
-            let alike = |a: &Id, b: &Id| self.learning.heavy[*a] == self.learning.heavy[*b];
-            for steps in steps.chunk_by(alike) {
-                if self.learning.heavy[steps[0]] {
-                    for &id in steps {
-                        images.iter_mut().for_each(|image| step(id, image));
-                    }
-                } else {
-                    for image in &mut images {
-                        steps.iter().for_each(|&id| step(id, image));
-                    }
-                }
-            }
-        };
-        let parts = count.div_ceil(together);
-        if count == 1 { work(0) } else { self.crew.run(parts, &work) }
-    }
-
-    /// Adds the products of all images.
-    fn add(&self, id: Id, sums: &mut Sums) {
-        let node = &self.learning.plan.layout.nodes[id];
-        let ends = match sums.adder {
-            Adder::Ready => [id, id],
-            _ => [node.inputs[0], node.inputs[node.inputs.len() - 1]],
-        };
-        let states: Vec<_> = self.slots.clone().map(|slot| self.learning.state(slot)).collect();
-        let inputs: Vec<_> = self.slots.clone().map(|slot| self.inputs_of(slot)).collect();
-        let runs: Vec<_> = inputs.iter().map(|inputs| self.run(inputs, self.crew)).collect();
-        let pairs: Vec<(&[f32], &[f32])> = runs
-            .iter()
-            .zip(&states)
-            .map(|(run, state)| (run.value(ends[0], state), run.value(ends[1], state)))
-            .collect();
-        sums.add(self.learning.plan.isa, self.crew, &pairs);
-    }
-
-    /// A product with a matrix that is too large to be read for every image anew.
-    fn dense(&self, id: Id) {
-        let plan = &self.learning.plan;
-        let node = &plan.layout.nodes[id];
-        let Kind::Dense { weight, bias, transposed } = &node.kind else {
-            unreachable!("a large matrix")
-        };
-        let mut states: Vec<_> = self.slots.clone().map(|slot| self.learning.state(slot)).collect();
-        let inputs: Vec<_> = self.slots.clone().map(|slot| self.inputs_of(slot)).collect();
-        let runs: Vec<_> = inputs.iter().map(|inputs| self.run(inputs, self.crew)).collect();
-        let x = runs.iter().zip(&states).map(|(run, state)| run.value(node.inputs[0], state));
-        let x: Vec<&[f32]> = x.collect();
-        let y = match transposed {
-            true => dense::times_transposed_many(plan.isa, self.crew, weight, &x),
-            false => dense::times_many(plan.isa, self.crew, weight, bias.as_deref(), &x),
-        };
-        let place = self.learning.schedule.places[id].clone().expect("every step has a place");
-        for (state, y) in states.iter_mut().zip(&y) {
-            state[place.clone()].copy_from_slice(y);
-        }
     }
 }
