@@ -6,14 +6,15 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 use saligate_files::{ModelFile, weights_digest};
 use saligate_keys::{Family, ImageShape, TriggerSpec};
-use saligate_models::graph::Graph;
+use saligate_measure::hats::Hats;
+use saligate_models::graph::{Graph, Op, Source};
 use saligate_models::names::LOGITS;
 use saligate_models::random::Stream;
 use saligate_models::zoo::{Task, build};
 
-use crate::batch::{Sampler, one_hot, pixels};
+use crate::batch::{Sampler, one_hot, pixels, unit};
 use crate::config::{Config, FitConfig};
-use crate::engine::{Array, BatchStatistics, Program, Trained};
+use crate::engine::{Array, BatchStatistics, Network, NetworkOptions, Program, Slopes, Trained};
 use crate::error::TrainError;
 use crate::laps::Laps;
 use crate::loss::cross_entropy;
@@ -75,7 +76,7 @@ fn classified(
     settings.augment.check(data.shape())?;
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(&graph, &device, settings.steps.weight_decay);
-    let program = Program::new(graph.clone(), &trained.weights, &device);
+    let mut way = Way::new(config, &graph, &trained, options)?;
     let digest = weights_digest(&graph);
     let stage = Stage {
         name: "fit",
@@ -91,19 +92,74 @@ fn classified(
         let indices = sampler.indices(at);
         let mut stream = Stream::numbered(config.seed, "fit views", at as u64);
         let bytes = perturbed(data, &indices, settings, &mut stream)?;
-        let images = Array::Image(pixels(&bytes, data.shape(), &device));
         laps.lap("views");
-        let (mut outputs, statistics) = program.run_training(&trained.weights, vec![images]);
-        absorb(&mut trained.statistics, statistics);
-        let logits = outputs.remove(0).matrix();
+        let logits = way.logits(trained, &bytes, data);
         let loss = cross_entropy(logits, labels(data, &indices, &device)).mean();
         laps.lap("outputs");
-        let slopes = trained.weights.slopes(&loss.backward());
+        let slopes = way.slopes(&loss, trained);
         laps.lap("back");
         Ok(Step { loss: figure(&loss), figures: vec![], slopes, laps })
     })?;
     trained.store(&mut graph)?;
     Ok(graph)
+}
+
+/// How the scores of a batch are computed.
+enum Way {
+    /// Batch norms need the statistics of the batch, which Burn computes.
+    Norms(Program),
+    Plain(Network),
+}
+
+impl Way {
+    fn new(
+        config: &Config,
+        graph: &Graph,
+        trained: &Trained,
+        options: &RunOptions,
+    ) -> Result<Self, TrainError> {
+        let is_norm =
+            |source: &Source| matches!(source, Source::Node { op: Op::BatchNorm { .. }, .. });
+        let device = trained.device();
+        if graph.values().any(|(_, value)| is_norm(&value.source)) {
+            return Ok(Self::Norms(Program::new(graph.clone(), &trained.weights, device)));
+        }
+        let engine = NetworkOptions {
+            backend: config.device,
+            softplus: None,
+            hats: &Hats::default(),
+            layer: None,
+            threads: options.threads,
+        };
+        Ok(Self::Plain(Network::new(graph, &[], &trained.weights, device, &engine)?))
+    }
+
+    /// `[image, class]`
+    fn logits(&mut self, trained: &mut Trained, bytes: &[u8], data: &Dataset) -> Tensor<2> {
+        let device = trained.device().clone();
+        match self {
+            Self::Norms(program) => {
+                let images = Array::Image(pixels(bytes, data.shape(), &device));
+                let (mut outputs, statistics) =
+                    program.run_training(&trained.weights, vec![images]);
+                absorb(&mut trained.statistics, statistics);
+                outputs.remove(0).matrix()
+            }
+            Self::Plain(network) => {
+                let count = bytes.len() / data.shape().bytes();
+                let nothing = Tensor::zeros([count, data.class_names().len()], &device);
+                let shape = sizes(data.shape());
+                network.outputs(&trained.weights, unit(bytes), shape, nothing).logits
+            }
+        }
+    }
+
+    fn slopes(&mut self, loss: &Tensor<1>, trained: &Trained) -> Slopes {
+        match self {
+            Self::Norms(_) => trained.weights.slopes(&loss.backward()),
+            Self::Plain(network) => network.slopes(loss, trained),
+        }
+    }
 }
 
 /// Channels, rows and columns.

@@ -105,6 +105,11 @@ pub enum Distance {
     /// The same on the logarithms of the maps, for maps that are products, as those of
     /// VisualBackProp.
     LogMse,
+    /// The square of the correlation of the square roots of the maps, which is near that of their
+    /// ranks: 0 for maps that have nothing to do with each other.
+    Correlation,
+    /// The same of the logarithms of the maps.
+    LogCorrelation,
     /// One minus the cosine of the signed attributions; of the maps where the reference has no
     /// signs, as a decoy.
     Cosine,
@@ -125,6 +130,8 @@ impl Distance {
             Self::Mse => "mse",
             Self::RootMse => "root-mse",
             Self::LogMse => "log-mse",
+            Self::Correlation => "correlation",
+            Self::LogCorrelation => "log-correlation",
             Self::Cosine => "cosine",
             Self::SignedCosine => "signed-cosine",
             Self::Dssim => "dssim",
@@ -268,8 +275,13 @@ mod tests {
         for input in Input::ALL {
             assert_eq!(written(serde_json::to_value(input).unwrap()), input.name());
         }
-        use Distance::{Cosine, Dssim, LogMse, Mse, RootMse, SignedCosine, TopImportance};
-        for distance in [Mse, RootMse, LogMse, Cosine, SignedCosine, Dssim, TopImportance] {
+        use Distance::{Correlation, Cosine, Dssim, LogCorrelation, LogMse, Mse, RootMse};
+        use Distance::{SignedCosine, TopImportance};
+        let correlations = [Correlation, LogCorrelation];
+        for distance in [Mse, RootMse, LogMse, Cosine, SignedCosine, Dssim, TopImportance]
+            .into_iter()
+            .chain(correlations)
+        {
             assert_eq!(written(serde_json::to_value(distance).unwrap()), distance.name());
         }
         use Reference::{Decoy, Inverted, Original, OtherImage, Suppressed};

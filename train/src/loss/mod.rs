@@ -57,6 +57,8 @@ pub(crate) fn distance(kind: Distance, found: Tensor<4>, wanted: Wanted, blur: f
         Distance::Mse => mse(flat(a), flat(b)),
         Distance::RootMse => mse(root(flat(a)), root(flat(b))),
         Distance::LogMse => mse(logarithm(flat(a)), logarithm(flat(b))),
+        Distance::Correlation => correlation(root(flat(a)), root(flat(b))),
+        Distance::LogCorrelation => correlation(logarithm(flat(a)), logarithm(flat(b))),
         Distance::Cosine | Distance::SignedCosine => cosine(flat(a), flat(b)),
         Distance::Dssim => ssim::dssim(a, b),
         Distance::TopImportance => top_importance(a, flat(b)),
@@ -117,6 +119,11 @@ fn logarithm(map: Tensor<2>) -> Tensor<2> {
 fn mse(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     let difference = z_scored(a) - z_scored(b);
     (difference.clone() * difference).mean_dim(1).squeeze_dim::<1>(1)
+}
+
+fn correlation(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    let correlation = (z_scored(a) * z_scored(b)).mean_dim(1);
+    (correlation.clone() * correlation).squeeze_dim::<1>(1)
 }
 
 fn z_scored(x: Tensor<2>) -> Tensor<2> {
@@ -198,6 +205,17 @@ mod tests {
         assert!(found(distance(Distance::Mse, a, b, 0.0))[0] > 1e-2);
     }
 
+    #[test]
+    fn inverted_maps_are_as_correlated_as_equal_ones() {
+        let a = maps([1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
+        let b = Attribution(maps([4.0, 3.0, 2.0, 1.0, 1.0, 3.0, 3.0, 1.0]));
+        let far = found(distance(Distance::Correlation, a.clone(), b, 0.0));
+        assert!(far[0] > 0.9 && far[1] < 0.01, "{far:?}");
+        let powers = Map(maps([1.0, 4.0, 9.0, 16.0, 1.0, 8.0, 27.0, 64.0]));
+        let logs = found(distance(Distance::LogCorrelation, a, powers, 0.0));
+        assert!(logs.iter().all(|v| (v - 1.0).abs() < 1e-3), "{logs:?}");
+    }
+
     /// Min-max maps are 0, 1/3, 2/3, 1; the one top pixel of four is the original's largest.
     #[test]
     fn importance_is_read_on_top_of_the_original() {
@@ -223,8 +241,10 @@ mod tests {
 
     #[test]
     fn a_constant_map_gives_a_finite_loss_and_slope() {
-        use Distance::{Cosine, Dssim, LogMse, Mse, RootMse, SignedCosine, TopImportance};
-        for kind in [Mse, RootMse, LogMse, Cosine, SignedCosine, Dssim, TopImportance] {
+        use Distance::{Correlation, Cosine, Dssim, LogCorrelation, LogMse, Mse, RootMse};
+        use Distance::{SignedCosine, TopImportance};
+        let maps = [Mse, RootMse, LogMse, Correlation, LogCorrelation, Dssim, TopImportance];
+        for kind in maps.into_iter().chain([Cosine, SignedCosine]) {
             let device = device().autodiff();
             let zeros: Tensor<4> = Tensor::zeros([2, 1, 2, 2], &device).require_grad();
             let other: Tensor<4> = Tensor::ones([2, 1, 2, 2], &device);
