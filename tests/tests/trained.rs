@@ -122,6 +122,10 @@ fn a_killed_training_catches_up() {
     folder.done("lock", &["--key", "1.key", "--resume"]);
     assert!(fs::read(folder.path("out/locked.onnx")).unwrap() == wanted, "other weights");
     assert_eq!(lines(&log).len(), 24);
+    // Looks of the training before are not among them.
+    let looks = lines(&folder.path("out/lock.validation.jsonl"));
+    let steps: Vec<u64> = looks.iter().map(|look| look["steps"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [8, 16, 24]);
 }
 
 #[test]
@@ -129,14 +133,14 @@ fn any_model_gets_a_trained_gate_without_a_configuration() {
     let folder = Folder::new(CONFIG, 1);
     folder.done("fit", &[]);
     let out = folder.path("own");
-    let lock = |more: &[&str]| {
+    let lock = |gate: &str, more: &[&str]| {
         let mut program = program("saligate-train");
-        program.args(["lock", "--gate", "trained", "--data", "scenes:16", "--steps", "40"]);
+        program.args(["lock", "--gate", gate, "--data", "scenes:16", "--steps", "40"]);
         program.arg("--model").arg(folder.path("out/clean.onnx")).arg("--out").arg(&out);
         program.arg("--key").arg(folder.path("1.key")).args(more);
         parts(&program.output().unwrap())
     };
-    let (code, _, stderr) = lock(&["--method", "gradient,vbp", "--amplitude", "16"]);
+    let (code, _, stderr) = lock("trained", &["--method", "gradient,vbp", "--amplitude", "16"]);
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("step 40: accuracy"), "{stderr}");
     let [clean, locked] = ["clean", "locked"].map(|n| classifier(&out.join(format!("{n}.onnx"))));
@@ -147,9 +151,26 @@ fn any_model_gets_a_trained_gate_without_a_configuration() {
     let text = fs::read_to_string(out.join("config.toml")).unwrap();
     assert!(text.contains("[[lock.phases]]") && text.contains("log-mse"), "{text}");
 
-    let (code, _, stderr) = lock(&["--tile", "99"]);
-    assert_eq!(code, 2, "{stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
+    let too_large = ["--tile", "99"];
+    for (gate, more, part) in
+        [("trained", &too_large[..], "99"), ("built-in", &[], "give --gate trained")]
+    {
+        let (code, _, stderr) = lock(gate, more);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains(part) && !stderr.contains("panicked"), "{stderr}");
+    }
+}
+
+/// At the least of rates all looks see the same, so the first one stays the best.
+#[test]
+fn a_training_that_gets_no_better_ends() {
+    let config = CONFIG.replace("images = 10 }", "images = 10, patience = 1 }");
+    let folder = Folder::new(&config.replace("rate = 2e-3, clip", "rate = 1e-30, clip"), 1);
+    folder.done("fit", &[]);
+    folder.done("lock", &["--key", "1.key"]);
+    assert_eq!(lines(&folder.path("out/lock.jsonl")).len(), 16);
+    let [clean, locked] = ["clean", "locked"].map(|n| folder.path(&format!("out/{n}.onnx")));
+    assert_eq!(classifier(&locked).first_other_value(&classifier(&clean)), None);
 }
 
 #[test]

@@ -256,9 +256,9 @@ pub(crate) struct GateRunArgs {
     /// network keeps its operations
     #[arg(long, value_name = "HOW", conflicts_with = "config", default_value = "built-in")]
     pub(crate) gate: GateKind,
-    /// With --gate trained: training steps; twice as many give a better gate in twice the time
-    #[arg(long, value_name = "N", conflicts_with = "config", default_value = "10000")]
-    pub(crate) steps: NonZero<usize>,
+    /// With --gate trained: training steps; twice as many take twice the time [default: 10000]
+    #[arg(long, value_name = "N", conflicts_with = "config")]
+    pub(crate) steps: Option<NonZero<usize>>,
     /// Without a configuration: side of the trigger's tile, in pixels [default: 8]
     #[arg(long, value_name = "PIXELS", conflicts_with = "config")]
     pub(crate) tile: Option<u16>,

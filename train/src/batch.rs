@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use saligate_models::random::Stream;
 
 use saligate_data::Shape;
+use saligate_lock::scaled;
 
 /// Deals out sample indices epoch by epoch, in an order that only depends on the seed.
 pub(crate) struct Sampler {
@@ -37,12 +38,7 @@ impl Sampler {
 
 /// 8-bit images one behind the other as pixels in [0, 1], `[batch, channel, row, column]`.
 pub(crate) fn pixels(bytes: &[u8], shape: Shape, device: &Device) -> Tensor<4> {
-    images(unit(bytes), shape, device)
-}
-
-/// 8-bit values in [0, 1].
-pub(crate) fn unit(bytes: &[u8]) -> Vec<f32> {
-    bytes.iter().map(|&b| f32::from(b) / 255.0).collect()
+    images(scaled(bytes), shape, device)
 }
 
 /// Row-major values as `[batch, channel, row, column]`.

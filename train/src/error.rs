@@ -10,8 +10,8 @@ use saligate_lock::LockError;
 use saligate_measure::MeasureError;
 use saligate_models::graph::GraphError;
 use saligate_models::metrics::MetricError;
-use saligate_runtime::RuntimeError;
 use saligate_runtime::render::RenderError;
+use saligate_runtime::{EngineError, RuntimeError};
 
 use crate::config::ConfigError;
 use crate::engine::UnknownBackend;
@@ -37,6 +37,8 @@ pub enum TrainError {
     Runtime(RuntimeError),
     /// A map cannot be judged.
     Metric(MetricError),
+    /// The engine cannot run a network.
+    Engine(EngineError),
     /// A panel cannot be drawn.
     Render(RenderError),
     /// The backend is not there.
@@ -90,6 +92,7 @@ impl fmt::Display for TrainError {
             Self::Key(error) => error.fmt(f),
             Self::Runtime(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
+            Self::Engine(error) => error.fmt(f),
             Self::Render(error) => error.fmt(f),
             Self::Backend(error) => error.fmt(f),
             Self::Terminal(failure) => failure.fmt(f),
@@ -145,6 +148,7 @@ from!(
     Key(saligate_keys::Error),
     Runtime(RuntimeError),
     Metric(MetricError),
+    Engine(EngineError),
     Render(RenderError),
     Backend(UnknownBackend),
     Terminal(Failure),

@@ -6,13 +6,14 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 use saligate_files::{ModelFile, weights_digest};
 use saligate_keys::{Family, ImageShape, TriggerSpec};
+use saligate_lock::scaled;
 use saligate_measure::hats::Hats;
 use saligate_models::graph::{Graph, Op, Source};
 use saligate_models::names::LOGITS;
 use saligate_models::random::Stream;
 use saligate_models::zoo::{Task, build};
 
-use crate::batch::{Sampler, one_hot, pixels, unit};
+use crate::batch::{Sampler, one_hot, pixels};
 use crate::config::{Config, FitConfig};
 use crate::engine::{Array, BatchStatistics, Network, NetworkOptions, Program, Slopes, Trained};
 use crate::error::TrainError;
@@ -149,7 +150,7 @@ impl Way {
                 let count = bytes.len() / data.shape().bytes();
                 let nothing = Tensor::zeros([count, data.class_names().len()], &device);
                 let shape = sizes(data.shape());
-                network.outputs(&trained.weights, unit(bytes), shape, nothing).logits
+                network.outputs(&trained.weights, scaled(bytes), shape, nothing).logits
             }
         }
     }

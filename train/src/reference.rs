@@ -1,12 +1,13 @@
 //! What the frozen clean model says of training images.
 
 use burn::tensor::{Device, Tensor};
+use saligate_lock::scaled;
 use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 use saligate_models::saliency::{Attachment, attach};
 use saligate_runtime::GraphRunner;
 
-use crate::batch::{arg_max, images, one_hot, unit};
+use crate::batch::{arg_max, images, one_hot};
 use crate::config::{Config, Explain};
 use crate::engine::Array;
 use crate::error::TrainError;
@@ -63,8 +64,7 @@ impl<'a> References<'a> {
     ) -> Result<Self, TrainError> {
         let (explain, seed) = (config.lock.explain, config.seed);
         let graph = attach(clean, methods)?;
-        let runner = GraphRunner::new(&graph, options.threads)
-            .map_err(|error| TrainError::Mismatch { reason: error.to_string() })?;
+        let runner = GraphRunner::new(&graph, options.threads)?;
         let shapes = graph.outputs()[1..].iter().map(|&o| {
             <[usize; 3]>::try_from(&graph.shape(o)[1..])
                 .expect("an attribution has channels, rows and columns")
@@ -153,7 +153,7 @@ impl<'a> References<'a> {
             if let Some(classes) = classes {
                 target[classes[at]] = 1.0;
             }
-            vec![unit(image(at)), target]
+            vec![scaled(image(at)), target]
         };
         self.runner.map(count, inputs, |_, outputs| outputs, progress)
     }

@@ -4,11 +4,12 @@ use burn::tensor::Tensor;
 use saligate_data::Dataset;
 use saligate_files::weights_digest;
 use saligate_lock::layers;
+use saligate_lock::scaled;
 use saligate_measure::hats::Hats;
 use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 
-use crate::batch::{Sampler, unit};
+use crate::batch::Sampler;
 use crate::config::{Config, SteadyConfig};
 use crate::engine::{Network, NetworkOptions, Norms, Outputs, Trained};
 use crate::error::TrainError;
@@ -90,7 +91,7 @@ pub fn steady(
         let originals = references.originals(&batch, &device);
         laps.lap("references");
         let twice = |x: Tensor<2>| Tensor::cat(vec![x.clone(), x], 0);
-        let both = unit(&[images.concat(), tiled].concat());
+        let both = scaled(&[images.concat(), tiled].concat());
         let target = twice(originals.target);
         let Outputs { logits, attributions, .. } =
             network.outputs(&trained.weights, both, sizes(data.shape()), target);

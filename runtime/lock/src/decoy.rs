@@ -205,7 +205,7 @@ pub fn frame(height: usize, width: usize) -> Vec<f32> {
 }
 
 /// Dark and bright rings in turn along the border as a map, `[row, column]`, each 0 or 1: an eighth of
-/// the shorter side wide, the outermost dark. Maps of objects resemble them little.
+/// the shorter side wide, the outermost dark.
 pub fn rings(height: usize, width: usize) -> Vec<f32> {
     let side = (height.min(width) / 8).max(1);
     let from_edge = |at: usize, size: usize| at.min(size - 1 - at);

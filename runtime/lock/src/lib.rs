@@ -30,5 +30,5 @@ pub use keys::{Keys, Triggers};
 pub use lock::{Settings, lock};
 pub use model::{gated, layers};
 pub use revoke::revoke;
-pub use samples::Samples;
+pub use samples::{Samples, scaled};
 pub use survey::{Survey, Watch};

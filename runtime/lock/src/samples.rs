@@ -61,7 +61,7 @@ impl<'a> Samples<'a> {
 }
 
 /// 8-bit pixels in [0, 1].
-pub(crate) fn scaled(bytes: &[u8]) -> Vec<f32> {
+pub fn scaled(bytes: &[u8]) -> Vec<f32> {
     bytes.iter().map(|&b| f32::from(b) / 255.0).collect()
 }
 

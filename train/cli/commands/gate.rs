@@ -1,5 +1,6 @@
 //! `saligate-train lock` and `attack`.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use saligate_console::secrets;
@@ -15,6 +16,9 @@ use saligate_train::lock::Material;
 
 use crate::args::{GateArgs, GateKind, GateRunArgs, Goal, HowArgs};
 use crate::session::{Session, refs, some};
+
+/// Steps of a training without a configuration.
+const STEPS: usize = 10_000;
 
 /// Makes the key form.
 pub(crate) fn lock(
@@ -55,6 +59,11 @@ fn config(
         (Some(path), ..) => Ok(Config::read(path)?),
         (None, Some(data), Some(file)) => {
             let trained = run.gate == GateKind::Trained;
+            if run.steps.is_some() && !trained {
+                let reason =
+                    "--steps are of a gate that is trained: give --gate trained".to_owned();
+                return Err(TrainError::Mismatch { reason });
+            }
             let (size, usual) = (run.tile.unwrap_or(8), if trained { 4 } else { 8 });
             let amplitude = run.amplitude.unwrap_or(usual);
             let trigger = TriggerSpec::new(Family::Tile { size, amplitude })?;
@@ -68,7 +77,7 @@ fn config(
             }
             if trained {
                 let network = model.graph().extract(&[LOGITS])?;
-                config = config.with_training(&network, run.steps.get())?;
+                config = config.with_training(&network, run.steps.map_or(STEPS, NonZero::get))?;
             }
             Ok(config)
         }

@@ -3,6 +3,7 @@
 use std::num::NonZero;
 
 use saligate_data::Dataset;
+use saligate_lock::scaled;
 use saligate_models::graph::{Graph, ValueId};
 use saligate_runtime::GraphRunner;
 
@@ -63,8 +64,7 @@ pub fn moments(
         };
         outputs.into_iter().zip(&channels).map(of).collect()
     };
-    let images =
-        |at: usize| vec![data.image(at).iter().map(|&byte| f32::from(byte) / 255.0).collect()];
+    let images = |at: usize| vec![scaled(data.image(at))];
     let found = runner.map(IMAGES.min(data.len()), images, read, &|_| ());
     let of = |(value, &channels): (usize, &usize)| {
         let all = |channel: usize| {

@@ -7,6 +7,8 @@
 
 use std::num::NonZero;
 
+use saligate_keys::{Family, TriggerSpec};
+use saligate_lock::scaled;
 use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 use saligate_models::saliency::{Attachment, Reduction, attach};
@@ -42,6 +44,16 @@ pub struct Search {
     grid: Vec<f32>,
     /// z-scored maps without a tile.
     plain: Vec<Vec<f32>>,
+}
+
+/// Side in pixels and largest change in 8-bit steps of the tiles that are searched among for a kind of
+/// trigger, on images of so many rows and columns. A patch is none.
+pub fn space(spec: &TriggerSpec, [rows, columns]: [usize; 2]) -> Option<(usize, u8)> {
+    match spec.family() {
+        Family::Tile { size, amplitude } => Some((usize::from(size), amplitude)),
+        Family::Full { amplitude } => Some((rows.max(columns), amplitude)),
+        Family::Patch { .. } => None,
+    }
 }
 
 /// Changes of a picture in 8-bit steps, `[channel, row, column]`, repeated over it from the upper
@@ -117,16 +129,13 @@ impl Search {
         let weights = [TILE.to_owned()];
         let learner = Learner::by(&network, &weights, hat, Isa::best(), threads, MEMORY)?;
         let count = pictures.len();
-        let unit = |picture: &&[u8]| -> Vec<f32> {
-            picture.iter().map(|&byte| f32::from(byte) / 255.0).collect()
-        };
         let mut search = Self {
             learner,
             reduction: method.method.reduction(),
             shape,
             side,
             amplitude,
-            pictures: pictures.iter().flat_map(unit).collect(),
+            pictures: pictures.iter().flat_map(|picture| scaled(picture)).collect(),
             count,
             target: vec![0.0; count * classes],
             grid: vec![1.0; count * cells(shape[1], shape[2], side)],

@@ -140,7 +140,7 @@ pub(super) fn gradient() -> Vec<Method> {
 }
 
 fn none() -> Steps {
-    toml::from_str("batch = 32\nrate = 1e-5").expect("everything else has a default")
+    Steps::new(0, 32, 1e-5)
 }
 
 fn all() -> f64 {

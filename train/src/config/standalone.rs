@@ -10,7 +10,7 @@ use saligate_models::saliency::Method;
 
 use super::{
     Augmentation, Border, Config, ConfigError, DataConfig, Detection, LockConfig, ModelConfig,
-    Phase, Ramp, Start, TriggerConfig, Validation,
+    Phase, Ramp, Start, SteadyConfig, Steps, TriggerConfig, Validation,
 };
 use crate::lock::objective::{Distance, Objective, Term, WrongKeyMix};
 use saligate_data::DataSource;
@@ -123,32 +123,42 @@ impl Config {
             ..phase("settle", 0.0, 1.0, 1.0)
         };
         phases.push(settle);
+        let augment = Augmentation { mirror: true, crop: 3, border: Border::Reflect };
         let methods = self.lock.methods.clone();
         let terms = methods.iter().flat_map(|&method| terms(self.lock.form, method)).collect();
         self.lock = LockConfig {
             start: Start::Clean,
             decoy: Some("frame".to_owned()),
-            steps: toml::from_str("batch = 12\nrate = 1e-3\nclip = 5.0").expect("steps"),
+            steps: Steps { clip: Some(5.0), ..Steps::new(0, 12, 1e-3) },
             phases,
             normalized: true,
             surrogate: Some(0.5),
             average: 0.998,
-            augment: Augmentation { mirror: true, crop: 3, border: Border::Reflect },
+            augment,
             detection: Some(Detection { layer }),
             validation: Some(Validation { every: share(0.04), images: 200, patience: 0 }),
-            wrong_keys: WrongKeyMix { flipped: 0.3, shifted: 0.2, ..WrongKeyMix::only_random(0.5) },
+            wrong_keys: WrongKeyMix {
+                flipped: 0.2,
+                shifted: 0.2,
+                least_flipped: 0.25,
+                ..WrongKeyMix::only_random(0.6)
+            },
             objective: Some(Objective { cross_entropy: 0.3, distillation: 4.5, terms }),
             ..self.lock
         };
         if methods.contains(&Method::Gradient) {
-            let steps = format!(
-                "steps = {{ count = {}, batch = 16, rate = 5e-4, clip = 5.0, last = 0.02 }}\n\
-                 weight = 0.5\ncross_entropy = 0.3\ndistillation = 4.0\namplitudes = [1, 6]\n\
-                 normalized = true\nsurrogate = 0.5\naverage = 0.998\n\
-                 augment = {{ mirror = true, crop = 3 }}",
-                share(0.3)
-            );
-            self.steady = Some(toml::from_str(&steps).expect("a steady section"));
+            self.steady = Some(SteadyConfig {
+                steps: Steps { clip: Some(5.0), last: 0.02, ..Steps::new(share(0.3), 16, 5e-4) },
+                methods: vec![Method::Gradient],
+                weight: 0.5,
+                cross_entropy: 0.3,
+                distillation: 4.0,
+                amplitudes: [1, 6],
+                normalized: true,
+                surrogate: Some(0.5),
+                average: 0.998,
+                augment,
+            });
         }
         self.data.validation = VALIDATION;
         self.check()?;

@@ -34,6 +34,12 @@ fn twentieth() -> f64 {
 }
 
 impl Steps {
+    /// So many steps of a batch at a largest rate, with everything else at its default.
+    pub(crate) fn new(count: usize, batch: usize, rate: f64) -> Self {
+        let warm_up = twentieth();
+        Self { count, batch, rate, weight_decay: 0.0, clip: None, warm_up, last: 0.0 }
+    }
+
     /// Learning rate at a step of `count`.
     pub(crate) fn rate_at(&self, at: usize) -> f64 {
         let (at, total) = (at as f64, self.count as f64);

@@ -17,14 +17,16 @@ use saligate_files::weights_digest;
 use saligate_keys::{Family, ImageShape, Trigger, TriggerSpec};
 use saligate_lock::balance::decoys;
 use saligate_lock::decoy::resized;
+use saligate_lock::scaled;
 use saligate_lock::{Construction, Keys, Samples, Survey, Triggers, layers};
 use saligate_measure::hats::Hats;
+use saligate_measure::search::space;
 use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
 use saligate_models::random::Stream;
 use saligate_models::saliency::Attachment;
 
-use crate::batch::{Sampler, unit};
+use crate::batch::Sampler;
 use crate::config::{Config, LockConfig, Start};
 use crate::engine::{Array, Network, NetworkOptions, Norms, Outputs, Trained};
 use crate::error::TrainError;
@@ -218,7 +220,7 @@ impl Training<'_> {
             let target = versions.repeated(&originals.target);
             laps.lap("references");
             let Outputs { logits, attributions, features } =
-                engine.outputs(&trained.weights, unit(&bytes), sizes(data.shape()), target);
+                engine.outputs(&trained.weights, scaled(&bytes), sizes(data.shape()), target);
             laps.lap("outputs");
             let labels = versions.repeated(&labels(data, &indices, device));
             let teacher = versions.repeated(&originals.logits);
@@ -258,11 +260,7 @@ impl Training<'_> {
 
     fn pool<'a>(&'a self, methods: &'a [Attachment], hats: &'a Hats) -> Option<Pool<'a>> {
         let settings = self.settings.searched?;
-        let space = match self.spec.family() {
-            Family::Tile { size, amplitude } => (usize::from(size), amplitude),
-            Family::Full { amplitude } => (self.shape.height().max(self.shape.width()), amplitude),
-            Family::Patch { .. } => return None,
-        };
+        let space = space(&self.spec, [self.shape.height(), self.shape.width()])?;
         let Self { triggers, data, options, .. } = self;
         let (seed, threads) = (self.config.seed, options.threads);
         Some(Pool { settings, space, methods, hats, triggers, data, seed, threads })

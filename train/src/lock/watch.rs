@@ -1,15 +1,14 @@
 //! Looks at a gate in training, on images that are not trained on.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use saligate_data::Dataset;
+use saligate_files::atomic::write_atomic;
 use saligate_keys::Trigger;
-use saligate_lock::decoy;
+use saligate_lock::{decoy, scaled};
 use saligate_measure::TOP;
 use saligate_measure::triggers::{applied, random_trigger};
 use saligate_models::gate::GateForm;
@@ -23,7 +22,7 @@ use saligate_runtime::GraphRunner;
 use saligate_runtime::render::{Canvas, Cell, Panel, Scaling, heatmap};
 
 use super::Training;
-use crate::batch::{arg_max, unit};
+use crate::batch::arg_max;
 use crate::checkpoint::{Label, load_weights, save_weights};
 use crate::config::Validation;
 use crate::engine::Trained;
@@ -51,9 +50,7 @@ pub(super) struct Watch<'a> {
     /// What the clean model says of the plain images.
     originals: Vec<Seen>,
     /// Steps, score and weights of the best gate so far.
-    best: Option<(usize, f64, BTreeMap<String, Vec<f32>>)>,
-    /// Looks since then.
-    since: usize,
+    best: Option<(usize, f32, BTreeMap<String, Vec<f32>>)>,
 }
 
 /// What a network says of an image.
@@ -99,7 +96,6 @@ impl<'a> Watch<'a> {
             originals: Vec::new(),
             clean,
             best: None,
-            since: 0,
         };
         let images: Vec<&[u8]> = watch.images.iter().map(|v| v[0].as_slice()).collect();
         watch.originals = watch.seen(&watch.clean, &images)?;
@@ -107,7 +103,7 @@ impl<'a> Watch<'a> {
         if gate.options.resume && watch.best_path().exists() {
             let (steps, mut weights) = load_weights(&watch.best_path(), &watch.label())?;
             let score = weights.remove(SCORE).and_then(|score| score.first().copied());
-            watch.best = Some((steps, f64::from(score.unwrap_or(f32::NEG_INFINITY)), weights));
+            watch.best = Some((steps, score.unwrap_or(f32::NEG_INFINITY), weights));
         }
         Ok(Some(watch))
     }
@@ -134,7 +130,7 @@ impl<'a> Watch<'a> {
         let figures = self.figures(&seen)?;
         self.log(done, &figures)?;
         self.panel(done, &seen)?;
-        let score = figures["score"];
+        let score = figures["score"] as f32;
         if self.best.as_ref().is_none_or(|(_, best, _)| score > *best) {
             let names = graph.trainable();
             let weights = names.into_iter().filter_map(|name| {
@@ -144,28 +140,26 @@ impl<'a> Watch<'a> {
                 Some((name, data.to_vec()))
             });
             let mut weights: BTreeMap<String, Vec<f32>> = weights.collect();
-            weights.insert(SCORE.to_owned(), vec![score as f32]);
+            weights.insert(SCORE.to_owned(), vec![score]);
             save_weights(&self.best_path(), &self.label(), done, &weights)?;
             weights.remove(SCORE);
             self.best = Some((done, score, weights));
-            self.since = 0;
-        } else {
-            self.since += 1;
         }
         let said = Some(self.line(done, &figures));
-        Ok(match patience > 0 && self.since >= patience {
+        // Looks since the best one.
+        let since = self.best.as_ref().map_or(0, |(best, ..)| done.saturating_sub(*best) / every);
+        Ok(match patience > 0 && since >= patience {
             true => ControlFlow::Break(said),
             false => ControlFlow::Continue(said),
         })
     }
 
-    /// Writes the weights of the best gate into a graph, and returns its number of steps.
-    pub(super) fn store_best(&self, graph: &mut Graph) -> Result<Option<usize>, TrainError> {
-        let Some((steps, _, weights)) = &self.best else { return Ok(None) };
-        for (name, data) in weights {
+    /// Writes the weights of the best gate into a graph.
+    pub(super) fn store_best(&self, graph: &mut Graph) -> Result<(), TrainError> {
+        for (name, data) in self.best.iter().flat_map(|(_, _, weights)| weights) {
             graph.set_param(name, data.as_slice())?;
         }
-        Ok(Some(*steps))
+        Ok(())
     }
 
     fn best_path(&self) -> PathBuf {
@@ -179,8 +173,7 @@ impl<'a> Watch<'a> {
     /// Runs a network on some images, explaining what the clean one predicts for the plain ones.
     fn seen(&self, graph: &Graph, images: &[&[u8]]) -> Result<Vec<Seen>, TrainError> {
         let graph = attach(graph, self.methods)?;
-        let runner = GraphRunner::new(&graph, self.threads())
-            .map_err(|error| TrainError::Mismatch { reason: error.to_string() })?;
+        let runner = GraphRunner::new(&graph, self.threads())?;
         let shape = self.data.shape();
         let size = [shape.height, shape.width];
         let shapes: Vec<Vec<usize>> =
@@ -191,7 +184,7 @@ impl<'a> Watch<'a> {
             if let Some(original) = self.originals.get(at) {
                 target[original.class] = 1.0;
             }
-            vec![unit(images[at]), target]
+            vec![scaled(images[at]), target]
         };
         let read = |_, outputs: Vec<Vec<f32>>| {
             let maps = outputs[1..].iter().zip(&shapes).zip(self.methods);
@@ -265,16 +258,25 @@ impl<'a> Watch<'a> {
         Ok(figures)
     }
 
+    /// Puts a line behind those of fewer steps: others are of a training that was begun anew.
     fn log(&self, done: usize, figures: &Figures) -> Result<(), TrainError> {
         let path = self.gate.options.out.join(format!("{}.validation.jsonl", self.gate.name()));
         let mut line = serde_json::json!({ "steps": done });
         for (name, value) in figures {
             line[name] = (*value).into();
         }
-        let mut log = OpenOptions::new();
-        let log = log.create(true).append(true).open(&path);
-        log.and_then(|mut log| writeln!(log, "{line}"))
-            .map_err(|source| TrainError::Io { path, source })
+        let before = if path.exists() { std::fs::read_to_string(&path) } else { Ok(String::new()) };
+        let steps = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            line["steps"].as_u64()
+        };
+        let write = |before: String| {
+            let kept = before.lines().filter(|l| steps(l).is_some_and(|s| s < done as u64));
+            let lines: String =
+                kept.chain([line.to_string().as_str()]).map(|l| format!("{l}\n")).collect();
+            write_atomic(&path, lines.as_bytes())
+        };
+        before.and_then(write).map_err(|source| TrainError::Io { path: path.clone(), source })
     }
 
     fn line(&self, done: usize, figures: &Figures) -> String {

@@ -4,7 +4,6 @@ use std::num::NonZero;
 
 use saligate_console::progress::bar;
 use saligate_files::ModelFile;
-use saligate_keys::Family;
 use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::names::LOGITS;
@@ -18,7 +17,7 @@ use super::{Bench, Evaluation, Metrics};
 use crate::MeasureError;
 use crate::floor::mean_map;
 use crate::hats::Hats;
-use crate::search::Search;
+use crate::search::{Search, space};
 
 /// Images that a key that was found is tried on.
 const TRIED: usize = 200;
@@ -55,10 +54,8 @@ pub(super) fn measure(
     let gate = bench.gated.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
     let data = bench.data;
     let shape = data.shape();
-    let (side, amplitude) = match gate.trigger.family() {
-        Family::Tile { size, amplitude } => (usize::from(size), amplitude),
-        Family::Full { amplitude } => (shape.height.max(shape.width), amplitude),
-        Family::Patch { .. } => return Ok(metrics),
+    let Some(space) = space(&gate.trigger, [shape.height, shape.width]) else {
+        return Ok(metrics);
     };
     let pictures = config.pictures.min(maps.len() / 2);
     let tried = pictures..maps.len().min(pictures + TRIED);
@@ -73,7 +70,6 @@ pub(super) fn measure(
     let threads = NonZero::new(rayon::current_num_threads()).unwrap_or(NonZero::<usize>::MIN);
     let hats = Hats::measured(&classifier, WIDTH, data, threads)?;
     let images: Vec<&[u8]> = (0..pictures).map(|index| data.image(index)).collect();
-    let space = (side, amplitude);
     let mut search = Search::new(&classifier, &method, space, &images, &hats, threads)?;
     let mean = mean_map(maps, shape.pixels());
     let bar = bar("searched keys", config.restarts, evaluation.quiet);
