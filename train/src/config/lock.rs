@@ -227,10 +227,10 @@ impl LockConfig {
         if self.start == Start::BuiltIn && self.softplus.is_some() {
             return value("lock.softplus", "absent where lock.start is \"built-in\"");
         }
+        self.check_phases()?;
         if self.start == Start::Clean && self.count() == 0 {
             return value("lock.steps", "given where lock.start is \"clean\"");
         }
-        self.check_phases()?;
         if !(0.0..1.0).contains(&self.average) {
             return value("lock.average", "at least 0 and less than 1");
         }
