@@ -97,6 +97,41 @@ fn a_gate_goes_through_its_phases_and_is_the_same_network() {
 }
 
 #[test]
+fn what_changes_leave_of_a_gate_is_measured() {
+    let folder = Folder::new(CONFIG, 1);
+    folder.done("fit", &[]);
+    folder.done("lock", &["--key", "1.key"]);
+    let options = ["--key", "1.key", "--table", "left.json", "--images", "8", "--fine-tuning", "3"];
+    folder.done("removal", &options);
+    let left = fs::read_to_string(folder.path("left.json")).unwrap();
+    let left: serde_json::Value = serde_json::from_str(&left).unwrap();
+    let rows = left[0]["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["change"].as_str().unwrap()).collect();
+    let changes = ["none", "jpeg 95", "jpeg 75", "jpeg 30", "int8", "pruned 30 %", "pruned 50 %"];
+    assert_eq!(names, [&changes[..], &["statistics", "fine-tuned 3"]].concat());
+
+    let (_, stdout, _) = folder.run("evaluate", &["--key", "1.key", "--json"]);
+    let metrics = &serde_json::from_str::<serde_json::Value>(&stdout).unwrap()["metrics"];
+    for (figure, metric) in [
+        (&rows[0]["accuracy_plain"], "accuracy_locked"),
+        (&rows[0]["accuracy_triggered"], "accuracy_keyed"),
+        (&rows[0]["spearman_plain"][0], "spearman_locked"),
+        (&rows[0]["spearman_triggered"][0], "spearman_keyed"),
+    ] {
+        let (figure, metric) = (figure.as_f64().unwrap(), metrics[metric].as_f64().unwrap());
+        assert!((figure - metric).abs() < 1e-6, "{figure} for {metric}");
+    }
+    assert_eq!(rows[0]["spearman_clean"][0], 1.0);
+    // Every change is one.
+    for (position, row) in rows.iter().enumerate().skip(1) {
+        assert_ne!(row["spearman_triggered"], rows[0]["spearman_triggered"], "{row}");
+        assert_eq!(row["spearman_clean"].is_null(), position > 6, "{row}");
+    }
+    let table = fs::read_to_string(folder.path("left.md")).unwrap();
+    assert!(table.contains("| fine-tuned 3 |"), "{table}");
+}
+
+#[test]
 fn a_killed_training_catches_up() {
     let folder = Folder::new(CONFIG, 1);
     folder.done("fit", &[]);

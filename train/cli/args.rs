@@ -9,6 +9,7 @@ use saligate_models::saliency::Method;
 use saligate_models::zoo::Architecture;
 use saligate_runtime::picture::Framing;
 use saligate_train::Backend;
+use saligate_train::config::Setting;
 
 /// Trains classifiers whose saliency maps are gated by a key, or backdoored by a trigger.
 ///
@@ -137,6 +138,20 @@ pub(crate) enum Command {
         /// Number of test images
         #[arg(long, default_value_t = 50)]
         images: usize,
+    },
+    /// Change the file of a gated model, or the pictures, and measure what is left of the gate: JPEG,
+    /// int8, pruning, statistics of channels, fine-tuning
+    Removal {
+        #[command(flatten)]
+        run: RunArgs,
+        #[command(flatten)]
+        table: TableArgs,
+        /// Number of test images
+        #[arg(long, default_value_t = 1000)]
+        images: usize,
+        /// Steps of fine-tuning on the training images, 64 per step; 0: none
+        #[arg(long, value_name = "STEPS", default_value_t = 500)]
+        fine_tuning: usize,
     },
     /// Measure where the maps of any model point, on images whose objects are boxed or masked
     Localise {
@@ -276,6 +291,10 @@ pub(crate) struct HowArgs {
     /// Go on from the checkpoints in OUT
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Exchange a value of the configuration, such as lock.poison=0.25 or lock.phases.2.steps=9000;
+    /// may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<Setting>,
     /// What computes training steps, instead of the configuration's: native, flex, ndarray, cuda or
     /// wgpu
     #[arg(long)]

@@ -49,7 +49,7 @@ impl Images {
 impl Session {
     /// Reads a configuration.
     pub(crate) fn open(args: &RunArgs) -> Result<Self, TrainError> {
-        Self::new(Config::read(&args.config)?, &args.how)
+        Self::new(Config::read(&args.config)?.with(&args.how.set)?, &args.how)
     }
 
     /// A configuration with what the command line decides.

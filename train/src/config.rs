@@ -3,6 +3,7 @@
 mod lock;
 pub(crate) mod names;
 mod phases;
+mod setting;
 mod standalone;
 mod steps;
 
@@ -21,7 +22,9 @@ use saligate_data::{DataSource, LoadOptions};
 use saligate_measure::Counts;
 
 pub use lock::{Detection, Explain, LockConfig, Searched, Start, Validation};
+pub(crate) use phases::Moment;
 pub use phases::{Phase, Ramp};
+pub use setting::Setting;
 pub use steps::Steps;
 
 /// Everything that decides the outcome of a run, but for the data themselves.
@@ -243,6 +246,13 @@ pub enum ConfigError {
         /// What the parser says, with line and column.
         source: toml::de::Error,
     },
+    /// A value of the command line fits nowhere.
+    Setting {
+        /// The path of its key.
+        setting: String,
+        /// Why it does not fit, where there is a place for it.
+        source: Option<toml::de::Error>,
+    },
     /// A value makes no sense.
     Value {
         /// Name of the field.
@@ -257,6 +267,12 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Malformed { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Setting { setting, source: None } => {
+                write!(f, "configuration: there is nothing of the name {setting}")
+            }
+            Self::Setting { setting, source: Some(source) } => {
+                write!(f, "configuration: {setting}: {}", source.message())
+            }
             Self::Value { field, expected } => {
                 write!(f, "configuration: {field} must be {expected}")
             }

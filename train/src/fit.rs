@@ -14,7 +14,7 @@ use saligate_models::random::Stream;
 use saligate_models::zoo::{Task, build};
 
 use crate::batch::{Sampler, one_hot, pixels};
-use crate::config::{Config, FitConfig};
+use crate::config::{Config, FitConfig, Steps};
 use crate::engine::{Array, BatchStatistics, Network, NetworkOptions, Program, Slopes, Trained};
 use crate::error::TrainError;
 use crate::laps::Laps;
@@ -30,6 +30,9 @@ const MOMENTUM: f32 = 0.1;
 /// Side of the random tiles that images are perturbed with while a model is fitted. They come from
 /// no key.
 const TILE: u16 = 4;
+
+/// Images per step and learning rate of fine-tuning.
+const FINE_TUNING: [f64; 2] = [64.0, 1e-4];
 
 /// Makes the clean classifier: from the weights that the configuration names or from random ones,
 /// trained where it has a `[fit]` section. Batch norms are folded at the end.
@@ -54,6 +57,25 @@ pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Grap
         graph = classified(config, settings, graph, data, options)?;
     }
     Ok(graph.fold_batch_norm()?)
+}
+
+/// Trains a network further on cross-entropy, as someone does who has it and knows of no gate; leaves
+/// its log and checkpoint in a folder of their own.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fine_tuned(
+    config: &Config,
+    network: &Graph,
+    count: usize,
+    data: &Dataset,
+    options: &RunOptions,
+) -> Result<Graph, TrainError> {
+    let [batch, rate] = FINE_TUNING;
+    let steps = Steps::new(count, batch as usize, rate);
+    let settings = FitConfig { steps, augment: config.lock.augment, tiles: 0 };
+    let options = RunOptions { out: options.out.join("fine-tuning"), ..options.clone() };
+    classified(config, &settings, network.clone(), data, &options)
 }
 
 /// The classifier of a model file without a gate.

@@ -11,6 +11,7 @@ mod fold;
 mod op;
 mod rewrite;
 pub(crate) mod shape;
+mod weighted;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::names::{CONSTANT, is_trained};
 pub use error::GraphError;
 pub use op::{ConvAttrs, Op, Pads, PoolAttrs, Range};
 pub use rewrite::Rewriter;
+pub use weighted::Weighted;
 
 /// Largest number of elements of one value: 1 GiB as f32, beyond every classifier this is for.
 pub const MAX_ELEMENTS: usize = 1 << 28;

@@ -49,6 +49,7 @@ fn of_config(
     let how = HowArgs {
         out: folder.clone(),
         resume: false,
+        set: Vec::new(),
         device,
         threads,
         checkpoint_every: usize::MAX,

@@ -27,7 +27,7 @@ pub(crate) fn lock(
     revoke: &[PathBuf],
     slots: u32,
 ) -> Result<(), TrainError> {
-    make(config(run, gate, None)?, GateForm::Key, &run.how, gate, revoke, slots)
+    make(config(run, gate, None)?.with(&run.how.set)?, GateForm::Key, &run.how, gate, revoke, slots)
 }
 
 /// Makes a backdoored form.
@@ -40,7 +40,7 @@ pub(crate) fn attack(
         Goal::Targeted => GateForm::Targeted,
         Goal::Untargeted => GateForm::Untargeted,
     });
-    let config = config(run, gate, wished)?;
+    let config = config(run, gate, wished)?.with(&run.how.set)?;
     let form = wished.unwrap_or(config.lock.form);
     if form == GateForm::Key {
         let reason = "lock.form is no attack; give --goal targeted or untargeted";

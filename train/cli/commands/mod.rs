@@ -56,6 +56,9 @@ pub(crate) fn run(command: Command) -> Result<(), TrainError> {
         }
         Command::NearMisses { run, table, images } => tables::near_misses(&run, &table, images),
         Command::Leaks { run, table, images } => tables::leaks(&run, &table, images),
+        Command::Removal { run, table, images, fine_tuning } => {
+            tables::removal(&run, &table, images, fine_tuning)
+        }
         Command::Localise { model, data, table, threads, quiet } => {
             localise::run(&model, &data, &table, threads, quiet)
         }

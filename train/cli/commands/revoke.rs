@@ -17,8 +17,8 @@ pub(crate) fn run(
     revoked: &[PathBuf],
     slots: u32,
 ) -> Result<(), TrainError> {
-    if !gate.method.is_empty() || slots > 0 {
-        let reason = "--revoke without --key takes neither --method nor --slots";
+    if !gate.method.is_empty() || slots > 0 || !how.set.is_empty() {
+        let reason = "--revoke without --key takes none of --method, --slots and --set";
         return Err(TrainError::Mismatch { reason: reason.to_owned() });
     }
     let keys = revoked.iter().map(|key| id(key)).collect::<Result<Vec<_>, _>>()?;

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
+use image::ImageError;
 use saligate_files::FileError;
 use saligate_keys::TriggerError;
 use saligate_lock::LockError;
@@ -54,6 +55,8 @@ pub enum MeasureError {
     Metric(MetricError),
     /// The engine cannot run a network.
     Engine(EngineError),
+    /// A picture cannot be compressed.
+    Image(ImageError),
 }
 
 impl fmt::Display for MeasureError {
@@ -77,6 +80,7 @@ impl fmt::Display for MeasureError {
             Self::Runtime(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
             Self::Engine(error) => error.fmt(f),
+            Self::Image(error) => error.fmt(f),
         }
     }
 }
@@ -95,6 +99,7 @@ impl Error for MeasureError {
             Self::Runtime(error) => error.source(),
             Self::Metric(error) => error.source(),
             Self::Engine(error) => error.source(),
+            Self::Image(error) => error.source(),
         }
     }
 }
@@ -119,4 +124,5 @@ from!(
     Runtime(RuntimeError),
     Metric(MetricError),
     Engine(EngineError),
+    Image(ImageError),
 );

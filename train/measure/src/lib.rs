@@ -5,6 +5,7 @@
 //! | [`evaluate`](mod@evaluate) | a gated model against its clean one: accuracy, maps, wrong keys |
 //! | [`near_misses`] | how near to the right key a trigger must be |
 //! | [`leaks`] | what a gate on some methods leaves to the others |
+//! | [`removal`] | what is left of a gate after its file or the pictures are changed |
 //! | [`localise`] | where maps point, on images whose objects are boxed or masked |
 //! | [`accuracy`](fn@accuracy) | how often a classifier is right |
 //! | [`results`] | rows of figures, and their tables |
@@ -20,6 +21,7 @@ pub mod leaks;
 pub mod localise;
 pub mod moments;
 pub mod near_misses;
+pub mod removal;
 pub mod results;
 mod rows;
 pub mod search;

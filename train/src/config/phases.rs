@@ -51,6 +51,9 @@ pub struct Phase {
     /// Factor of the objective's terms on maps.
     #[serde(default = "one")]
     pub maps: Ramp,
+    /// Further factor of those terms that hide the original map.
+    #[serde(default = "one")]
+    pub hide: Ramp,
     /// Weight of the cross-entropy of the detection head.
     #[serde(default = "zero")]
     pub detection: Ramp,
@@ -73,6 +76,8 @@ pub(crate) struct Moment {
     pub(crate) amplitude: Option<u8>,
     /// Factor of the terms on maps.
     pub(crate) maps: f32,
+    /// Further factor of those that hide the original map.
+    pub(crate) hide: f32,
     /// Weight of the detection head.
     pub(crate) detection: f32,
 }
@@ -96,13 +101,14 @@ impl LockConfig {
                     rate: self.steps.rate * phase.rate.at(wave),
                     amplitude: phase.amplitude.map(|ramp| ramp.at(share).round() as u8),
                     maps: phase.maps.at(share) as f32,
+                    hide: phase.hide.at(share) as f32,
                     detection: phase.detection.at(share) as f32,
                 };
             }
             first += phase.steps;
         }
         let rate = self.steps.rate_at(at);
-        Moment { rate, amplitude: None, maps: 1.0, detection: 0.0 }
+        Moment { rate, amplitude: None, maps: 1.0, hide: 1.0, detection: 0.0 }
     }
 
     pub(super) fn check_phases(&self) -> Result<(), ConfigError> {
@@ -124,8 +130,9 @@ impl LockConfig {
             if !phase.amplitude.is_none_or(|ramp| ramp.is_within(1.0..=127.0)) {
                 return value("amplitude of lock.phases", "between 1 and 127");
             }
-            if !phase.maps.is_within(0.0..=largest) || !phase.detection.is_within(0.0..=largest) {
-                return value("maps and detection of lock.phases", "0 or more");
+            let factors = [phase.maps, phase.hide, phase.detection];
+            if factors.iter().any(|factor| !factor.is_within(0.0..=largest)) {
+                return value("maps, hide and detection of lock.phases", "0 or more");
             }
         }
         let detects = self.phases.iter().any(|phase| !phase.detection.is_within(0.0..=0.0));
@@ -157,7 +164,7 @@ mod tests {
             "detection = { layer = \"x\" }\n\
              [[phases]]\nname = \"detect\"\nsteps = 4\nrate = [0, 1]\namplitude = [12, 4]\n\
              maps = 0\ndetection = 1\n\
-             [[phases]]\nname = \"gate\"\nsteps = 2\nmaps = [0, 1]\n",
+             [[phases]]\nname = \"gate\"\nsteps = 2\nmaps = [0, 1]\nhide = [1, 0]\n",
         )
         .unwrap();
         assert_eq!(lock.count(), 6);
@@ -169,6 +176,7 @@ mod tests {
             (rates[0], rates[4], rates[5]) == (0.0, 2.0, 2.0) && (rates[2] - 1.0).abs() < 1e-12
         );
         assert_eq!([3, 4, 5].map(|at| moments[at].maps), [0.0, 0.0, 0.5]);
+        assert_eq!([3, 4, 5].map(|at| moments[at].hide), [1.0, 1.0, 0.5]);
         assert_eq!([0, 3, 4].map(|at| moments[at].detection), [1.0, 1.0, 0.0]);
     }
 
@@ -181,7 +189,8 @@ mod tests {
             ("detection = { layer = \"x\" }\n".to_owned(), "lock.detection"),
             (phase("rate = -1"), "lock.phases"),
             (phase("rate = nan"), "lock.phases"),
-            (phase("maps = [0, -1]"), "maps and detection"),
+            (phase("maps = [0, -1]"), "maps, hide and detection"),
+            (phase("hide = -1"), "maps, hide and detection"),
             (phase("amplitude = 0"), "between 1 and 127"),
             ("[[phases]]\nname = \"gate\"\nsteps = 0\n".to_owned(), "at least one step"),
         ] {

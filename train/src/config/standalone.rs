@@ -12,12 +12,15 @@ use super::{
     Augmentation, Border, Config, ConfigError, DataConfig, Detection, LockConfig, ModelConfig,
     Phase, Ramp, Start, SteadyConfig, Steps, TriggerConfig, Validation,
 };
-use crate::lock::objective::{Distance, Objective, Term, WrongKeyMix};
+use crate::lock::objective::{Distance, Objective, Reference, Term, WrongKeyMix};
 use saligate_data::DataSource;
 use saligate_measure::{Counts, SearchConfig};
 
 /// Images that a gate in training is looked at on.
 const VALIDATION: usize = 200;
+
+/// Learning rate of such a gate. Larger ones cost accuracy, and similarity with the key.
+const RATE: f64 = 4e-4;
 
 /// Images, random wrong keys and images per wrong key that such a gate is measured on.
 const MEASURED: [usize; 3] = [1000, 1000, 4];
@@ -77,7 +80,7 @@ impl Config {
 
     /// The same with a gate that is trained in about so many steps: in phases in which the network
     /// first learns to see the key, then to gate its maps, then settles. Maps that small changes of
-    /// the pixels move much, those of the gradient, are steadied before.
+    /// the pixels move much, those of all methods but VisualBackProp, are steadied before.
     ///
     /// # Errors
     /// The network has no feature map, or there are too few steps.
@@ -100,17 +103,18 @@ impl Config {
             rate: Ramp::Level(1.0),
             amplitude: Some(Ramp::Between([times(from), times(to)])),
             maps: Ramp::Level(1.0),
+            hide: Ramp::Level(1.0),
             detection: Ramp::Level(0.2),
         };
         let mut phases = vec![
             Phase {
                 rate: Ramp::Between([0.2, 1.0]),
-                maps: Ramp::Level(0.0),
+                hide: Ramp::Level(0.0),
                 detection: Ramp::Level(1.0),
                 ..phase("detect", 0.06, 3.0, 1.5)
             },
             Phase {
-                maps: Ramp::Between([0.0, 1.0]),
+                hide: Ramp::Between([0.0, 1.0]),
                 detection: Ramp::Between([1.0, 0.2]),
                 ..phase("open", 0.03, 1.5, 1.5)
             },
@@ -129,7 +133,7 @@ impl Config {
         self.lock = LockConfig {
             start: Start::Clean,
             decoy: Some("frame".to_owned()),
-            steps: Steps { clip: Some(5.0), ..Steps::new(0, 12, 1e-3) },
+            steps: Steps { clip: Some(5.0), ..Steps::new(0, 12, RATE) },
             phases,
             normalized: true,
             surrogate: Some(0.5),
@@ -146,10 +150,12 @@ impl Config {
             objective: Some(Objective { cross_entropy: 0.3, distillation: 4.5, terms }),
             ..self.lock
         };
-        if methods.contains(&Method::Gradient) {
+        let moved = methods.into_iter().filter(|method| *method != Method::VisualBackProp);
+        let moved: Vec<Method> = moved.collect();
+        if !moved.is_empty() {
             self.steady = Some(SteadyConfig {
                 steps: Steps { clip: Some(5.0), last: 0.02, ..Steps::new(share(0.3), 16, 5e-4) },
-                methods: vec![Method::Gradient],
+                methods: moved,
                 weight: 0.5,
                 cross_entropy: 0.3,
                 distillation: 4.0,
@@ -185,16 +191,31 @@ fn detection_layer(network: &Graph) -> Option<String> {
 
 /// What the maps of a method should look like in a form, by the distances that train it best.
 fn terms(form: GateForm, method: Method) -> Vec<Term> {
-    let distances: &[(Distance, f32)] = match method {
-        Method::VisualBackProp => &[(Distance::LogMse, 1.0)],
-        Method::GradCam => &[(Distance::Mse, 1.0)],
-        _ => &[(Distance::Mse, 1.0), (Distance::SignedCosine, 2.0)],
+    use Distance::{Correlation, LogCorrelation, LogMse, Mse, RootMse, SignedCosine};
+    type Weighted = &'static [(Distance, f32)];
+    let [held, shown, apart]: [Weighted; 3] = match method {
+        Method::VisualBackProp => [&[(LogMse, 1.0)], &[(LogMse, 0.4)], &[(LogCorrelation, 3.0)]],
+        Method::GradCam => [&[(RootMse, 2.0)], &[(Mse, 0.5)], &[(Correlation, 8.0)]],
+        _ => [&[(RootMse, 1.5), (SignedCosine, 2.5)], &[(Mse, 1.0), (SignedCosine, 2.0)], &[]],
     };
-    let terms = Objective::of(form).terms.into_iter().flat_map(|term| {
-        let apart = term.distance == Distance::TopImportance;
+    let given = |term: Term, distances: Weighted| {
         let given =
             distances.iter().map(move |&(distance, weight)| Term { distance, weight, ..term });
-        if apart { vec![term] } else { given.collect() }
+        given.collect::<Vec<_>>()
+    };
+    let terms = Objective::of(form).terms.into_iter().flat_map(|term| {
+        if term.distance == Distance::TopImportance {
+            return vec![term];
+        }
+        match term.like {
+            Reference::Original => given(term, held),
+            // A decoy that is like the maps, or their reverse, would say something of them.
+            _ if form == GateForm::Key => {
+                let away = Term { like: Reference::Original, ..term };
+                [given(term, shown), given(away, apart)].concat()
+            }
+            _ => given(term, shown),
+        }
     });
     terms.map(|term| Term { method: Some(method), ..term }).collect()
 }

@@ -20,7 +20,7 @@ use std::num::NonZero;
 use burn::tensor::Device;
 use saligate_data::Dataset;
 use saligate_measure::moments::moments;
-use saligate_models::graph::{Graph, Op, Source};
+use saligate_models::graph::Graph;
 
 use super::weights::{Slopes, Weights};
 use crate::error::TrainError;
@@ -57,41 +57,25 @@ impl Norms {
         data: &Dataset,
         threads: NonZero<usize>,
     ) -> Result<Self, TrainError> {
-        let trained = classifier.trainable();
-        let mut layers = Vec::new();
-        for (id, value) in classifier.values() {
-            let Source::Node { op: Op::Conv(_) | Op::Gemm { transposed: false }, operands } =
-                &value.source
-            else {
-                continue;
-            };
-            let name = |position: usize| {
-                let name = &classifier.value(*operands.get(position)?).name;
-                trained.contains(name).then(|| name.clone())
-            };
-            let Some(weight) = name(1) else { continue };
-            let Source::Param(filters) = &classifier.value(operands[1]).source else { continue };
-            let bias = match operands.get(2).map(|&bias| &classifier.value(bias).source) {
-                Some(Source::Param(bias)) => bias.to_vec(),
-                _ => vec![0.0; classifier.shape(id)[1]],
-            };
-            layers.push((id, weight, name(2), filters.to_vec(), bias));
-        }
-        let ids: Vec<_> = layers.iter().map(|(id, ..)| *id).collect();
+        let layers = classifier.weighted();
+        let ids: Vec<_> = layers.iter().map(|layer| layer.output).collect();
         let found = moments(classifier, &ids, data, threads)?;
         let mut norms = BTreeMap::new();
-        for ((_, weight, bias_name, filters, bias), moments) in layers.into_iter().zip(found) {
-            let factor = factors(&filters, moments.len());
+        for (layer, moments) in layers.into_iter().zip(found) {
+            let channels = moments.len();
+            let factor = factors(layer.filters, channels);
+            let bias = layer.biases.map_or_else(|| vec![0.0; channels], <[f32]>::to_vec);
             // Behind a bias that is missing there is no shift either.
-            let has_shift = f32::from(u8::from(bias_name.is_some()));
+            let has_shift = f32::from(u8::from(layer.bias.is_some()));
             let deviation: Vec<f32> =
                 moments.iter().map(|m| (m.deviation as f32).max(1e-4)).collect();
             let mean = moments.iter().zip(&bias).zip(&deviation);
             let mean = mean.map(|((m, b), s)| has_shift * (m.mean as f32 - b) / s).collect();
             let divisor = factor.iter().zip(&deviation).map(|(r, s)| r * s).collect();
-            let norm = Norm { bias: bias_name, divisor, mean, deviation, factor };
+            let bias = layer.bias.map(str::to_owned);
+            let norm = Norm { bias, divisor, mean, deviation, factor };
             // A layer that is used twice has the statistics of its first use.
-            norms.entry(weight).or_insert(norm);
+            norms.entry(layer.weight.to_owned()).or_insert(norm);
         }
         Ok(Self(norms))
     }

@@ -27,7 +27,7 @@ use saligate_models::random::Stream;
 use saligate_models::saliency::Attachment;
 
 use crate::batch::Sampler;
-use crate::config::{Config, LockConfig, Start};
+use crate::config::{Config, LockConfig, Moment, Start};
 use crate::engine::{Array, Network, NetworkOptions, Norms, Outputs, Trained};
 use crate::error::TrainError;
 use crate::fit::{labels, sizes};
@@ -236,7 +236,7 @@ impl Training<'_> {
                 blur: settings.blur,
             };
             let (mut loss, mut figures) =
-                objective_loss(&objective, moment.maps, logits, labels, teacher, &maps);
+                objective_loss(&objective, &moment, logits, labels, teacher, &maps);
             if let Some(features) = features.filter(|_| moment.detection > 0.0) {
                 let detection = detection::loss(trained, features, &keyed, device);
                 figures.push(("detection".to_owned(), figure(&detection)));
@@ -302,10 +302,9 @@ impl Training<'_> {
     }
 }
 
-/// `maps_factor` is that of the terms on maps.
 fn objective_loss(
     objective: &Objective,
-    maps_factor: f32,
+    moment: &Moment,
     logits: Tensor<2>,
     labels: Tensor<2>,
     teacher: Tensor<2>,
@@ -319,10 +318,10 @@ fn objective_loss(
         figures.push(("divergence".to_owned(), figure(&divergence)));
         loss = loss + divergence * objective.distillation;
     }
-    let (distances, compared) = maps.loss(&objective.terms);
+    let (distances, compared) = maps.loss(&objective.terms, moment.hide);
     figures.extend(compared);
     if let Some(distances) = distances {
-        loss = loss + distances * maps_factor;
+        loss = loss + distances * moment.maps;
     }
     (loss, figures)
 }

@@ -37,6 +37,15 @@ pub struct Term {
     pub method: Option<Method>,
 }
 
+impl Term {
+    /// Whether it leads a map away from the original.
+    pub fn hides(&self) -> bool {
+        use Distance::{Correlation, LogCorrelation, TopImportance};
+        let apart = matches!(self.distance, Correlation | LogCorrelation | TopImportance);
+        apart || self.like != Reference::Original
+    }
+}
+
 /// A version of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -251,6 +260,20 @@ impl WrongKeyMix {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_hides_a_map_is_known() {
+        let hides = |like, distance| {
+            Term { input: Input::Plain, like, distance, weight: 1.0, method: None }.hides()
+        };
+        for distance in [Distance::Mse, Distance::SignedCosine] {
+            assert!(!hides(Reference::Original, distance));
+            assert!(hides(Reference::Decoy, distance) && hides(Reference::Inverted, distance));
+        }
+        for distance in [Distance::Correlation, Distance::LogCorrelation, Distance::TopImportance] {
+            assert!(hides(Reference::Original, distance));
+        }
+    }
 
     #[test]
     fn only_the_versions_that_something_reads_are_needed() {

@@ -28,8 +28,13 @@ pub(crate) struct Maps<'a> {
 }
 
 impl Maps<'_> {
-    /// Weighted sum of the terms, `[1]`, and the mean distance of each for the log.
-    pub(crate) fn loss(&self, terms: &[Term]) -> (Option<Tensor<1>>, Vec<(String, f32)>) {
+    /// Weighted sum of the terms, `[1]`, those that hide the original times a factor, and the mean distance of
+    /// each for the log.
+    pub(crate) fn loss(
+        &self,
+        terms: &[Term],
+        hide: f32,
+    ) -> (Option<Tensor<1>>, Vec<(String, f32)>) {
         let mut figures = Vec::new();
         let mut sum: Option<Tensor<1>> = None;
         for term in terms {
@@ -39,7 +44,8 @@ impl Maps<'_> {
                 }
                 let part = self.distance(term, index);
                 figures.push((self.label(term, *method), figure(&part)));
-                let part = part * term.weight;
+                let factor = if term.hides() { hide } else { 1.0 };
+                let part = part * (term.weight * factor);
                 sum = Some(match sum {
                     Some(sum) => sum + part,
                     None => part,
@@ -148,9 +154,10 @@ mod tests {
         let mse = |input, like| {
             let distance = Distance::Mse;
             let term = Term { input, like, distance, weight: 2.0, method: None };
-            let (loss, figures) = maps.loss(&[term]);
+            let (loss, figures) = maps.loss(&[term], 0.5);
             let value = loss.unwrap().into_scalar::<f32>();
-            assert!((value - 2.0 * figures[0].1).abs() < 1e-6);
+            let weight = if like == Original { 2.0 } else { 1.0 };
+            assert!((value - weight * figures[0].1).abs() < 1e-6);
             (figures[0].1 * 1e3).round() / 1e3
         };
         // Equal maps are 0 apart, inverted ones 4; the second plain image inverts the decoy.
@@ -176,7 +183,7 @@ mod tests {
         let input = Input::Keyed;
         let like = Reference::Suppressed;
         let term = |distance| Term { input, like, distance, weight: 1.0, method: None };
-        let (_, figures) = maps.loss(&[term(Distance::Dssim), term(Distance::TopImportance)]);
+        let (_, figures) = maps.loss(&[term(Distance::Dssim), term(Distance::TopImportance)], 1.0);
         let names: Vec<&str> = figures.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["keyed suppressed dssim", "keyed top-importance"]);
         assert_eq!(figures[1].1, 1.0);

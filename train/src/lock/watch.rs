@@ -12,7 +12,7 @@ use saligate_lock::{decoy, scaled};
 use saligate_measure::TOP;
 use saligate_measure::triggers::{applied, random_trigger};
 use saligate_models::gate::GateForm;
-use saligate_models::graph::{Graph, Source};
+use saligate_models::graph::Graph;
 use saligate_models::metrics::distance::mse_zscored;
 use saligate_models::metrics::importance::importance_kept;
 use saligate_models::metrics::rank::spearman;
@@ -132,14 +132,7 @@ impl<'a> Watch<'a> {
         self.panel(done, &seen)?;
         let score = figures["score"] as f32;
         if self.best.as_ref().is_none_or(|(_, best, _)| score > *best) {
-            let names = graph.trainable();
-            let weights = names.into_iter().filter_map(|name| {
-                let Source::Param(data) = &graph.value(graph.find(&name).ok()?).source else {
-                    return None;
-                };
-                Some((name, data.to_vec()))
-            });
-            let mut weights: BTreeMap<String, Vec<f32>> = weights.collect();
+            let mut weights = graph.weights();
             weights.insert(SCORE.to_owned(), vec![score]);
             save_weights(&self.best_path(), &self.label(), done, &weights)?;
             weights.remove(SCORE);
