@@ -132,6 +132,20 @@ fn what_changes_leave_of_a_gate_is_measured() {
 }
 
 #[test]
+fn values_of_a_configuration_are_exchanged_for_one_run() {
+    let folder = Folder::new(CONFIG, 1);
+    folder.done("fit", &["--set", "fit.steps.count=3"]);
+    assert_eq!(lines(&folder.path("out/fit.jsonl")).len(), 3);
+    folder.done("lock", &["--key", "1.key", "--set", "lock.phases.1.steps=2"]);
+    assert_eq!(lines(&folder.path("out/lock.jsonl")).len(), 14);
+    for (set, part) in [("lock.poision=1", "poision"), ("lock", "KEY=VALUE"), ("seed=x", "seed")] {
+        let (code, _, stderr) = folder.run("lock", &["--key", "1.key", "--set", set]);
+        assert_eq!(code, 2, "{set}: {stderr}");
+        assert!(stderr.contains(part) && !stderr.contains("panicked"), "{set}: {stderr}");
+    }
+}
+
+#[test]
 fn a_killed_training_catches_up() {
     let folder = Folder::new(CONFIG, 1);
     folder.done("fit", &[]);

@@ -31,8 +31,10 @@ const MOMENTUM: f32 = 0.1;
 /// no key.
 const TILE: u16 = 4;
 
-/// Images per step and learning rate of fine-tuning.
-const FINE_TUNING: [f64; 2] = [64.0, 1e-4];
+/// Images per step of fine-tuning.
+const TUNED_AT_ONCE: usize = 64;
+/// Learning rate of fine-tuning.
+const TUNING_RATE: f64 = 1e-4;
 
 /// Makes the clean classifier: from the weights that the configuration names or from random ones,
 /// trained where it has a `[fit]` section. Batch norms are folded at the end.
@@ -71,8 +73,7 @@ pub fn fine_tuned(
     data: &Dataset,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
-    let [batch, rate] = FINE_TUNING;
-    let steps = Steps::new(count, batch as usize, rate);
+    let steps = Steps::new(count, TUNED_AT_ONCE, TUNING_RATE);
     let settings = FitConfig { steps, augment: config.lock.augment, tiles: 0 };
     let options = RunOptions { out: options.out.join("fine-tuning"), ..options.clone() };
     classified(config, &settings, network.clone(), data, &options)

@@ -3,8 +3,7 @@
 use burn::tensor::Tensor;
 use saligate_data::Dataset;
 use saligate_files::weights_digest;
-use saligate_lock::layers;
-use saligate_lock::scaled;
+use saligate_lock::{layers, scaled};
 use saligate_measure::hats::Hats;
 use saligate_models::graph::Graph;
 use saligate_models::random::Stream;

@@ -6,7 +6,6 @@ use std::path::Path;
 use rayon::prelude::*;
 use saligate_files::ModelFile;
 use saligate_keys::Trigger;
-use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::names::LOGITS;
 use saligate_models::saliency::{Attachment, Method};
@@ -91,7 +90,7 @@ pub fn measure(
     let readers = readers()?;
     let images = images.min(bench.data.len());
     let bar = bar("leaks", images * readers.len(), evaluation.quiet);
-    let mut rows = Vec::new();
+    let mut read = Vec::new();
     for reader in &readers {
         let compared: Vec<Comparison> = (0..images)
             .into_par_iter()
@@ -102,11 +101,10 @@ pub fn measure(
             })
             .collect::<Result<_, _>>()?;
         let mean = |value: fn(&Comparison) -> f64| {
-            let mean = Mean::of(&compared.iter().map(value).collect::<Vec<_>>())?;
-            Ok::<_, MeasureError>([mean.value, mean.low, mean.high])
+            rows::mean(&compared.iter().map(value).collect::<Vec<_>>())
         };
         let maps: Vec<&[f32]> = compared.iter().map(|s| s.map.as_slice()).collect();
-        rows.push(Leak {
+        read.push(Leak {
             read_with: reader.name().to_owned(),
             without_key: mean(|s| s.without_key)?,
             with_key: mean(|s| s.with_key)?,
@@ -115,7 +113,7 @@ pub fn measure(
         });
     }
     bar.finish_and_clear();
-    Ok(Leaks { id: id.to_owned(), gated: names, images, seed: evaluation.seed, rows })
+    Ok(Leaks { id: id.to_owned(), gated: names, images, seed: evaluation.seed, rows: read })
 }
 
 struct Comparison {
@@ -161,8 +159,7 @@ fn compare(
 /// # Errors
 /// The file holds something else, or cannot be written.
 pub fn put(leaks: &Leaks, path: &Path) -> Result<(), MeasureError> {
-    let all = rows::put(path, leaks.clone(), |a, b| a.id == b.id)?;
-    rows::write(&path.with_extension("md"), &table(&all))
+    rows::tabulate(path, leaks.clone(), |a, b| a.id == b.id, table)
 }
 
 fn table(all: &[Leaks]) -> String {
@@ -184,15 +181,14 @@ fn table(all: &[Leaks]) -> String {
             leaks.images,
             leaks.seed
         );
-        let cell = |[value, low, high]: [f64; 3]| format!("{value:.3} ({low:.3} to {high:.3})");
         for row in &leaks.rows {
             let _ = writeln!(
                 text,
                 "| {} | {} | {} | {} | {:.3} |",
                 row.read_with,
-                cell(row.without_key),
-                cell(row.with_key),
-                cell(row.clean_triggered),
+                rows::cell(row.without_key),
+                rows::cell(row.with_key),
+                rows::cell(row.clean_triggered),
                 row.floor
             );
         }

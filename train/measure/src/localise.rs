@@ -120,8 +120,7 @@ pub fn put(path: &Path, found: Localisation) -> Result<(), MeasureError> {
     let same = |a: &Localisation, b: &Localisation| {
         (&a.model, a.size, a.gated, &a.data) == (&b.model, b.size, b.gated, &b.data)
     };
-    let rows = rows::put(path, found, same)?;
-    rows::write(&path.with_extension("md"), &table(&rows))
+    rows::tabulate(path, found, same, table)
 }
 
 /// The rows as Markdown.

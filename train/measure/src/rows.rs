@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use saligate_files::atomic::write_atomic;
+use saligate_models::metrics::interval::Mean;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,6 +36,34 @@ pub(crate) fn put<T: Serialize + DeserializeOwned>(
     let text = serde_json::to_string_pretty(&rows).unwrap_or_default();
     write(path, &format!("{text}\n"))?;
     Ok(rows)
+}
+
+/// Puts a row into a file as [`put`] does, and writes the Markdown of all rows beside it.
+///
+/// # Errors
+/// The file holds something else, or cannot be written.
+pub(crate) fn tabulate<T: Serialize + DeserializeOwned>(
+    path: &Path,
+    row: T,
+    same: impl Fn(&T, &T) -> bool,
+    table: impl FnOnce(&[T]) -> String,
+) -> Result<(), MeasureError> {
+    let rows = put(path, row, same)?;
+    write(&path.with_extension("md"), &table(&rows))
+}
+
+/// A mean with its 95 % interval.
+///
+/// # Errors
+/// There are no values.
+pub(crate) fn mean(values: &[f64]) -> Result<[f64; 3], MeasureError> {
+    let mean = Mean::of(values)?;
+    Ok([mean.value, mean.low, mean.high])
+}
+
+/// A mean with its interval, as a cell of a table.
+pub(crate) fn cell([value, low, high]: [f64; 3]) -> String {
+    format!("{value:.3} ({low:.3} to {high:.3})")
 }
 
 /// Writes a text file, replacing an old one once the new one is complete.

@@ -28,8 +28,8 @@ pub(crate) struct Maps<'a> {
 }
 
 impl Maps<'_> {
-    /// Weighted sum of the terms, `[1]`, those that hide the original times a factor, and the mean distance of
-    /// each for the log.
+    /// Weighted sum of the terms, `[1]`, those that hide the original times a factor, and the mean
+    /// distance of each for the log.
     pub(crate) fn loss(
         &self,
         terms: &[Term],

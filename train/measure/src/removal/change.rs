@@ -152,14 +152,15 @@ fn restored(
     data: &Dataset,
 ) -> Result<BTreeMap<String, Vec<f32>>, MeasureError> {
     let one = NonZero::<usize>::MIN;
+    let outputs: Vec<_> = clean.weighted().iter().map(|layer| layer.output).collect();
+    let all_wished = moments(clean, &outputs, data, one)?;
     let mut weights = BTreeMap::new();
-    for wished in clean.weighted() {
-        let output = network.find(&clean.value(wished.output).name)?;
+    for (output, wished) in outputs.into_iter().zip(all_wished) {
+        let output = network.find(&clean.value(output).name)?;
         let layers = network.weighted();
         let Some(layer) = layers.iter().find(|layer| layer.output == output) else { continue };
         // The layers before are restored already.
         let now = moments(&network, &[output], data, one)?.remove(0);
-        let wished = moments(clean, &[wished.output], data, one)?.remove(0);
         let least = OFF * Moments::joined(&now).deviation;
         let factor = |(now, wished): (&Moments, &Moments)| match now.deviation > least {
             true => (wished.deviation / now.deviation) as f32,
@@ -189,6 +190,9 @@ fn restored(
 
 #[cfg(test)]
 mod tests {
+    use saligate_data::{DataSource, LoadOptions};
+    use saligate_models::zoo::{Architecture, Task, build};
+
     use super::*;
 
     #[test]
@@ -201,6 +205,36 @@ mod tests {
         let mut off = [0.0; 3];
         rounded(&mut off);
         assert_eq!(off, [0.0; 3]);
+    }
+
+    #[test]
+    fn channels_get_their_statistics_back() {
+        let options =
+            LoadOptions { train_count: Some(8), test_count: Some(1), ..LoadOptions::default() };
+        let data = DataSource::Scenes { size: 16 }.load(&options).unwrap().train;
+        let task = Task {
+            image: [3, 16, 16],
+            classes: data.class_names().len(),
+            mean: vec![0.5; 3],
+            std: vec![0.25; 3],
+            bgr: false,
+            widths: Some([4, 4, 4, 4, 8, 4]),
+        };
+        let clean = build(Architecture::Small, &task, 1).unwrap();
+        let mut other = clean.clone();
+        for (name, mut values) in clean.weights() {
+            let (factor, more) = if name.contains("bias") { (1.0, 0.1) } else { (1.5, 0.0) };
+            values.iter_mut().for_each(|v| *v = *v * factor + more);
+            other.set_param(&name, values).unwrap();
+        }
+        for (name, values) in restored(other.clone(), &clean, &data).unwrap() {
+            other.set_param(&name, values).unwrap();
+        }
+        for (name, values) in other.weights() {
+            for (restored, wished) in values.iter().zip(&clean.weights()[&name]) {
+                assert!((restored - wished).abs() < 1e-3, "{name}: {restored} for {wished}");
+            }
+        }
     }
 
     #[test]

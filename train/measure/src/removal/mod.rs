@@ -8,7 +8,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use saligate_console::progress::bar;
 use saligate_files::ModelFile;
-use saligate_models::metrics::interval::{Mean, Rate};
+use saligate_models::metrics::interval::Rate;
 use saligate_models::metrics::rank::spearman;
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
@@ -85,7 +85,7 @@ pub fn measure(
         Ok(map(&clean, &picture(shape, data.image(index).to_vec())?)?.1)
     });
     let originals: Vec<Vec<f32>> = originals.collect::<Result<_, MeasureError>>()?;
-    let mut rows = Vec::new();
+    let mut left = Vec::new();
     for change in changes {
         let changed = |path: &Path| {
             let file = ModelFile::open(path)?;
@@ -119,12 +119,9 @@ pub fn measure(
             let hits = (0..count).filter(|&at| right(at)).count();
             Ok::<_, MeasureError>(Rate::of(hits as u64, count as u64)?.value)
         };
-        let mean = |values: Vec<f64>| {
-            let mean = Mean::of(&values)?;
-            Ok::<_, MeasureError>([mean.value, mean.low, mean.high])
-        };
+        let mean = |values: Vec<f64>| rows::mean(&values);
         let of_clean: Option<Vec<f64>> = seen.iter().map(|s| s.2).collect();
-        rows.push(Left {
+        left.push(Left {
             change: change.to_string(),
             accuracy_plain: rate(&|at| seen[at].0.0)?,
             accuracy_triggered: rate(&|at| seen[at].1.0)?,
@@ -134,7 +131,7 @@ pub fn measure(
         });
     }
     bar.finish_and_clear();
-    Ok(Removal { id: id.to_owned(), method, images: count, seed: evaluation.seed, rows })
+    Ok(Removal { id: id.to_owned(), method, images: count, seed: evaluation.seed, rows: left })
 }
 
 /// Puts a model into a file of such tables, in the place of the one with its id if there is one,
@@ -143,8 +140,7 @@ pub fn measure(
 /// # Errors
 /// The file holds something else, or cannot be written.
 pub fn put(removal: &Removal, path: &Path) -> Result<(), MeasureError> {
-    let all = rows::put(path, removal.clone(), |a, b| a.id == b.id)?;
-    rows::write(&path.with_extension("md"), &table(&all))
+    rows::tabulate(path, removal.clone(), |a, b| a.id == b.id, table)
 }
 
 fn table(all: &[Removal]) -> String {
@@ -158,8 +154,8 @@ fn table(all: &[Removal]) -> String {
          - `int8`: every filter is rounded to 255 steps of its own.\n\
          - `pruned S`: the smallest S % of the weights of every layer are set to 0.\n\
          - `statistics`: the mean and deviation of every channel, over 64 plain test images, are put back to those\n  \
-         of the clean model, layer by layer, as estimating batch norms anew does in a network that has them.\n\
-         - `fine-tuned N`: N steps on the cross-entropy of plain training images.\n",
+         of the clean model, layer by layer. It needs that model; estimating batch norms anew does the like where a file has them.\n\
+         - `fine-tuned N`: N steps of 64 plain training images on their cross-entropy, at a learning rate of 1e-4.\n",
     );
     for removal in all {
         let _ = write!(
@@ -169,7 +165,6 @@ fn table(all: &[Removal]) -> String {
              |---|---|---|---|---|---|\n",
             removal.id, removal.method, removal.images, removal.seed
         );
-        let cell = |[value, low, high]: [f64; 3]| format!("{value:.3} ({low:.3} to {high:.3})");
         for row in &removal.rows {
             let _ = writeln!(
                 text,
@@ -177,9 +172,9 @@ fn table(all: &[Removal]) -> String {
                 row.change,
                 row.accuracy_plain,
                 row.accuracy_triggered,
-                cell(row.spearman_plain),
-                cell(row.spearman_triggered),
-                row.spearman_clean.map_or_else(|| "-".to_owned(), cell)
+                rows::cell(row.spearman_plain),
+                rows::cell(row.spearman_triggered),
+                row.spearman_clean.map_or_else(|| "-".to_owned(), rows::cell)
             );
         }
     }
