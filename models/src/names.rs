@@ -33,6 +33,9 @@ pub const SEED: &str = "seed";
 pub const PIXELS: &str = "pixels";
 /// The value that tells whether the picture carries one of the keys: 1 or 0, `[n, 1]`.
 pub const KEY_FOUND: &str = "gate.found.any";
+/// The pixels without the trigger of a built-in gate's key, as far as there is one: what the
+/// classifier behind the gate reads.
+pub const RESTORED: &str = "gate.restored";
 
 /// Start of the names of constants: a mean, a kernel of ones.
 pub const CONSTANT: &str = "const/";

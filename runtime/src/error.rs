@@ -82,6 +82,12 @@ pub enum RuntimeError {
         /// The methods that have it; none where no method does.
         owners: Vec<&'static str>,
     },
+    /// A method reads predictions alone, which a locked model gives to everybody; its maps are for
+    /// holders of a key or licence.
+    NeedsKey {
+        /// The method.
+        method: String,
+    },
     /// A method reads gradients, and the file has none.
     NeedsGradient {
         /// The method.
@@ -143,6 +149,11 @@ impl fmt::Display for RuntimeError {
                     owners.join(" and ")
                 ),
             },
+            Self::NeedsKey { method } => write!(
+                f,
+                "the model is locked, and {method} would show what its predictions tell of the \
+                 right map; explain with a key or a licence that allows it"
+            ),
             Self::NeedsGradient { method, found } => write!(
                 f,
                 "{method} reads gradients, and this file has only: {}; occlusion and rise need \

@@ -11,6 +11,7 @@ mod tests;
 use std::fmt;
 
 use saligate_keys::Trigger;
+use saligate_models::gate::GateForm;
 use saligate_models::saliency;
 
 use crate::error::RuntimeError;
@@ -140,6 +141,21 @@ impl Explainer {
         }
         let known = names(model).into_iter().map(str::to_owned).collect();
         Err(RuntimeError::NoSuchMethod { asked: self.name.clone(), known })
+    }
+
+    /// Whether the method explains a model to those without a key or licence. One that reads
+    /// predictions alone finds out what a locked model withholds: predictions are right for everybody.
+    /// So callers that ask users for keys ask here too; nothing keeps other code from reading
+    /// predictions.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NeedsKey`], for a method that reads logits and a gate of the key form.
+    pub fn check_without_key(&self, model: &Model) -> Result<(), RuntimeError> {
+        let locked = model.manifest().gate.as_ref().is_some_and(|g| g.form == GateForm::Key);
+        if locked && self.reads() == Some(Reads::Logits) {
+            return Err(RuntimeError::NeedsKey { method: self.name.clone() });
+        }
+        Ok(())
     }
 
     /// Explains a picture, with a trigger on it or without one. `progress` is told of passes, and

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use saligate_keys::{KeyFile, Secret};
+use saligate_keys::{KeyFile, Secret, Trigger, VendorKeys};
+use saligate_runtime::Model;
+use saligate_runtime::picture::Picture;
 use tempfile::TempDir;
 
 use crate::{demo, parts, program, root};
@@ -76,6 +78,29 @@ impl VendorFolder {
     /// The program fails.
     pub fn identity(&self, name: &str) -> String {
         self.done(&format!("identity new {name}.identity")).trim().to_owned()
+    }
+
+    /// The trigger of one of the model's slots.
+    ///
+    /// # Panics
+    /// The model has no such slot.
+    pub fn slot(&self, number: u32) -> Trigger {
+        let model = Model::open(self.path("model.onnx")).expect("the model is there");
+        let slot = VendorKeys::of(&secret()).slot(number);
+        model.trigger(&slot).expect("a slot of the model")
+    }
+
+    /// Puts the trigger of a slot on a picture, as somebody might who has taken it out of a licence.
+    ///
+    /// # Panics
+    /// A file cannot be read or written.
+    pub fn leak(&self, slot: u32, picture: &str, out: &str) {
+        let picture = Picture::open(&self.path(picture), 3).expect("a picture");
+        let (height, width) = (picture.height(), picture.width());
+        let mut pixels = picture.into_pixels();
+        self.slot(slot).apply(&mut pixels).expect("a picture of the model's size");
+        let shown = Picture::from_planar(3, height, width, pixels).expect("as many pixels");
+        shown.save_png(&self.path(out)).expect("the folder can be written to");
     }
 
     /// The words of `license issue` for a recipient.

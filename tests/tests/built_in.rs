@@ -319,6 +319,7 @@ fn a_grey_network_runs_with_its_gate() {
         keys: vec![secret.id()],
         decoy: "padlock".to_owned(),
         vendor: None,
+        key_strength: None,
     };
     let gated = model(build_in(&classifier, &plan).unwrap()).with_gate(Some(gate)).unwrap();
     let gated = Model::from_bytes(&gated.to_onnx()).unwrap();

@@ -314,8 +314,12 @@ fn a_leaked_picture_names_the_licence() {
     for _ in 0..3 {
         folder.done(&folder.issue(&ana, ""));
     }
-    folder.done("explain model.onnx scene.png --license 2.license --identity ana.identity --triggered leak.png");
-    assert!(!folder.path("scene.explained.png").exists());
+    // The program does not give out what a licence wraps; its holder has other ways.
+    let words = "explain model.onnx scene.png --license 2.license --identity ana.identity --triggered leak.png";
+    let stderr = folder.ends(1, words);
+    assert!(stderr.contains("does not give its trigger away"), "{stderr}");
+    assert!(!folder.path("leak.png").exists());
+    folder.leak(2, "scene.png", "leak.png");
     let trace = |more: &str| {
         let words = format!("trace --model model.onnx --ledger vendor.key.ledger --json {more}");
         let (code, stdout, stderr) = parts(&folder.output(&words));
@@ -343,7 +347,7 @@ fn a_leaked_picture_names_the_licence() {
     let jpegs = ["disc", "ring", "square", "triangle"].map(|name| {
         let sample = saligate_tests::demo().join("samples").join(format!("{name}.png"));
         fs::copy(sample, folder.path("sample.png")).unwrap();
-        folder.done("explain model.onnx sample.png --license 2.license --identity ana.identity --triggered shot.png");
+        folder.leak(2, "sample.png", "shot.png");
         let jpeg = format!("{name}.jpg");
         let file = fs::File::create(folder.path(&jpeg)).unwrap();
         let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(file, 90);
@@ -353,7 +357,7 @@ fn a_leaked_picture_names_the_licence() {
     let (code, found) = trace(&format!("--image {}", jpegs.join(" ")));
     assert_eq!((code, best(&found).0, &found["suspects"][0]["found"]), (0, 2.into(), &true.into()));
     // Two hands in one picture.
-    folder.done("explain model.onnx scene.png --license 3.license --identity ana.identity --triggered third.png");
+    folder.leak(3, "scene.png", "third.png");
     let [two, three] =
         ["leak.png", "third.png"].map(|n| image::open(folder.path(n)).unwrap().to_rgb8());
     let mean = two.iter().zip(three.iter()).map(|(a, b)| a.midpoint(*b)).collect();
@@ -364,10 +368,7 @@ fn a_leaked_picture_names_the_licence() {
     hands.sort_unstable();
     assert_eq!((code, hands), (0, vec![2, 3]));
     // The same after the key was taken out of the model: with the vendor's key file.
-    let secret = saligate_tests::licensing::secret();
-    let slot = saligate_keys::VendorKeys::of(&secret).slot(2);
-    let model = saligate_runtime::Model::open(folder.path("model.onnx")).unwrap();
-    let trigger = model.trigger(&slot).unwrap();
+    let trigger = folder.slot(2);
     let saligate_keys::Pattern::Additive(deltas) = &trigger.pattern() else { panic!("a tile") };
     let values: Vec<f32> = deltas.iter().map(|&d| f32::from(d)).collect();
     saligate_runtime::npy::write_npy(&folder.path("trigger.npy"), &[3, 32, 32], &values).unwrap();

@@ -281,6 +281,10 @@ pub(crate) struct GateRunArgs {
     /// that is trained]
     #[arg(long, value_name = "STEPS", conflicts_with = "config")]
     pub(crate) amplitude: Option<u8>,
+    /// Without a configuration: refuse a built-in gate that more than one random key in 2^BITS would
+    /// open; 0 allows any [default: 60]
+    #[arg(long, value_name = "BITS", conflicts_with = "config")]
+    pub(crate) least_strength: Option<f64>,
 }
 
 #[derive(Args)]

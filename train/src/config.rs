@@ -11,6 +11,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use saligate_keys::{Family, TriggerSpec};
+use saligate_lock::LEAST_STRENGTH;
 use saligate_models::saliency::Method;
 use saligate_models::zoo::{Architecture, Widths};
 use saligate_runtime::picture::Framing;
@@ -222,11 +223,24 @@ impl SteadyConfig {
 /// The trigger that opens the gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[derive(Default)]
 pub struct TriggerConfig {
     /// Family, size and amplitude; the default tile where absent.
     #[serde(default)]
     pub spec: TriggerSpec,
+    /// Least strength of the keys of a built-in gate, in bits: at most one random key in so many
+    /// powers of two may open it.
+    #[serde(default = "least_strength")]
+    pub least_strength: f64,
+}
+
+impl Default for TriggerConfig {
+    fn default() -> Self {
+        Self { spec: TriggerSpec::default(), least_strength: LEAST_STRENGTH }
+    }
+}
+
+fn least_strength() -> f64 {
+    LEAST_STRENGTH
 }
 
 /// Why a configuration cannot be used.
@@ -331,6 +345,10 @@ impl Config {
         }
         if self.data.size.is_some_and(|size| size.contains(&0)) || self.data.resize == Some(0) {
             return value("data.size and data.resize", "positive");
+        }
+        let bits = self.trigger.least_strength;
+        if !(bits.is_finite() && bits >= 0.0) {
+            return value("trigger.least_strength", "a number of bits, 0 or more");
         }
         let ModelConfig { architecture, file, widths, weights, bgr, .. } = &self.model;
         if architecture.is_some() == file.is_some() {

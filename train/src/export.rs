@@ -3,7 +3,7 @@
 use saligate_files::ModelFile;
 use saligate_files::manifest::{Gate, Manifest};
 use saligate_keys::{Secret, VendorKeys};
-use saligate_lock::{gated, layers};
+use saligate_lock::{check_strength, gated, layers};
 use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
 use saligate_models::saliency::attach;
@@ -56,6 +56,11 @@ pub fn locked(
         keys: keys.iter().map(|secret| secret.id()).collect(),
         decoy,
         vendor: keys.first().map(|secret| VendorKeys::of(secret).public()),
+        key_strength: None,
     };
-    Ok(gated(described, graph, &methods, gate)?)
+    let model = gated(described, graph, &methods, gate)?;
+    if lock.start == Start::BuiltIn {
+        check_strength(&model, config.trigger.least_strength)?;
+    }
+    Ok(model)
 }

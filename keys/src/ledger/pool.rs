@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Ledger, LedgerError};
-use crate::{KeyId, ModelDigest, Secret, VendorKeys};
+use crate::{KeyId, LicensedModel, Secret, VendorKeys};
 
 /// The keys that a vendor can license for a model: those of the vendor's files that open it.
 pub struct Pool {
@@ -71,10 +71,14 @@ impl Pool {
     ///
     /// # Errors
     /// [`LedgerError::NoFreeKey`] when all are taken.
-    pub fn free(&self, ledger: &Ledger, model: &ModelDigest) -> Result<Pick<'_>, LedgerError> {
+    pub fn free(
+        &self,
+        ledger: &Ledger,
+        model: &LicensedModel<'_>,
+    ) -> Result<Pick<'_>, LedgerError> {
         let of_model = ledger.issued().iter().map(super::IssuedLicense::claims);
         let licensed: HashSet<KeyId> =
-            of_model.filter(|claims| claims.model == *model).map(|claims| claims.key).collect();
+            of_model.filter(|claims| model.is(&claims.model)).map(|claims| claims.key).collect();
         if !self.has_slots && self.had_slots(&licensed) {
             return Err(LedgerError::NoFreeKey);
         }

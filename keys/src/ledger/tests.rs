@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mutation::{any_mutation, flipped, rearranged};
-use crate::{Identity, ImageShape, ModelDigest, Secret, Subject, Terms, TriggerSpec, VendorKeys};
+use crate::{
+    Identity, ImageShape, LicensedModel, ModelDigest, Secret, Subject, Terms, TriggerSpec,
+    VendorKeys,
+};
 
 /// Written by `tests/reference/licenses.py`.
 const LEDGER: &str = include_str!("../../tests/vectors/ledger-v1.txt");
@@ -332,12 +335,12 @@ fn slots_are_taken_in_turn_and_never_again() {
     let pool = Pool::of(vec![secret(1)], &opens).unwrap();
     let mut writer = LedgerWriter::open(folder.path().join("ledger"), vendor(1)).unwrap();
     for slot in [2, 5] {
-        let pick = pool.free(writer.ledger(), &model()).unwrap();
+        let pick = pool.free(writer.ledger(), &licensed(model())).unwrap();
         assert_eq!((pick.secret.id(), pick.shared), (keys.slot(slot).id(), false));
         issue(&mut writer, pick.secret);
     }
     writer.revoke(1).unwrap();
-    assert!(matches!(pool.free(writer.ledger(), &model()), Err(LedgerError::NoFreeKey)));
+    assert!(matches!(pool.free(writer.ledger(), &licensed(model())), Err(LedgerError::NoFreeKey)));
     assert_eq!(pool.key(&keys.slot(5).id(), false).unwrap().secret.id(), keys.slot(5).id());
     assert!(matches!(pool.key(&secret(1).id(), false), Err(LedgerError::NoKey { .. })));
     // Nor do they become free when they are taken out of the model: not the one slot that is left,
@@ -345,7 +348,7 @@ fn slots_are_taken_in_turn_and_never_again() {
     for opens in [vec![secret(1).id(), keys.slot(5).id()], vec![secret(1).id()]] {
         let pool = Pool::of(vec![secret(1)], &opens).unwrap();
         assert!(
-            matches!(pool.free(writer.ledger(), &model()), Err(LedgerError::NoFreeKey)),
+            matches!(pool.free(writer.ledger(), &licensed(model())), Err(LedgerError::NoFreeKey)),
             "{opens:?}"
         );
     }
@@ -357,7 +360,7 @@ fn without_slots_a_single_key_is_shared_and_several_are_not() {
     let mut writer = LedgerWriter::open(folder.path().join("shared"), vendor(1)).unwrap();
     let pool = Pool::of(vec![secret(1)], &[secret(1).id()]).unwrap();
     for _ in 0..2 {
-        let pick = pool.free(writer.ledger(), &model()).unwrap();
+        let pick = pool.free(writer.ledger(), &licensed(model())).unwrap();
         assert!(pick.shared);
         issue_as(&mut writer, pick.secret, pick.shared);
     }
@@ -367,11 +370,11 @@ fn without_slots_a_single_key_is_shared_and_several_are_not() {
     let pool = Pool::of(vec![secret(2), secret(1), secret(2)], &opens).unwrap();
     let mut writer = LedgerWriter::open(folder.path().join("own"), vendor(1)).unwrap();
     for key in [2, 1] {
-        let pick = pool.free(writer.ledger(), &model()).unwrap();
+        let pick = pool.free(writer.ledger(), &licensed(model())).unwrap();
         assert_eq!((pick.secret.id(), pick.shared), (secret(key).id(), false));
         issue(&mut writer, pick.secret);
     }
-    assert!(matches!(pool.free(writer.ledger(), &model()), Err(LedgerError::NoFreeKey)));
+    assert!(matches!(pool.free(writer.ledger(), &licensed(model())), Err(LedgerError::NoFreeKey)));
     assert!(matches!(Pool::of(vec![secret(3)], &opens), Err(LedgerError::NoKey { .. })));
 }
 
@@ -382,11 +385,34 @@ fn an_own_key_is_not_shared_when_it_is_the_last_one() {
     let mut writer = LedgerWriter::open(folder.path().join("ledger"), vendor(1)).unwrap();
     let last = Pool::of(vec![secret(1)], &[secret(1).id()]).unwrap();
     issue(&mut writer, &secret(1));
-    assert!(matches!(last.free(writer.ledger(), &model()), Err(LedgerError::NoFreeKey)));
+    assert!(matches!(last.free(writer.ledger(), &licensed(model())), Err(LedgerError::NoFreeKey)));
     // Not licensed itself, but another one of the same model was.
     let last = Pool::of(vec![secret(2)], &[secret(2).id()]).unwrap();
-    assert!(!last.free(writer.ledger(), &model()).unwrap().shared);
-    assert!(last.free(writer.ledger(), &ModelDigest::from([6; 32])).unwrap().shared);
+    assert!(!last.free(writer.ledger(), &licensed(model())).unwrap().shared);
+    assert!(last.free(writer.ledger(), &licensed(ModelDigest::from([6; 32]))).unwrap().shared);
+}
+
+/// A model of that digest, as far as a pool is concerned.
+fn licensed(digest: ModelDigest) -> LicensedModel<'static> {
+    LicensedModel { digest, earlier: digest, keys: &[], vendor: None }
+}
+
+/// Slots that were licensed under the earlier digest of a model are taken.
+#[test]
+fn slots_stay_taken_when_a_model_is_known_by_another_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = secret(1);
+    let keys = VendorKeys::of(&root);
+    let opens = [keys.slot(1).id(), keys.slot(2).id()];
+    let pool = Pool::of(vec![secret(1)], &opens).unwrap();
+    let mut writer = LedgerWriter::open(folder.path().join("ledger"), vendor(1)).unwrap();
+    let first = pool.free(writer.ledger(), &licensed(model())).unwrap();
+    issue(&mut writer, first.secret);
+    let newer = LicensedModel { digest: ModelDigest::from([6; 32]), ..licensed(model()) };
+    assert_eq!(pool.free(writer.ledger(), &newer).unwrap().secret.id(), opens[1]);
+    // Without slots left, the vendor's own key is for nobody else.
+    let pool = Pool::of(vec![secret(1)], &[secret(1).id()]).unwrap();
+    assert!(matches!(pool.free(writer.ledger(), &newer), Err(LedgerError::NoFreeKey)));
 }
 
 proptest! {

@@ -34,10 +34,19 @@ pub struct Circumstances<'a> {
 pub struct LicensedModel<'a> {
     /// Which model it is.
     pub digest: ModelDigest,
+    /// What older licences call it: a digest that covers less of the file.
+    pub earlier: ModelDigest,
     /// The keys that open it.
     pub keys: &'a [KeyId],
     /// Who signs its licences; anybody where the model does not say.
     pub vendor: Option<Vendor>,
+}
+
+impl LicensedModel<'_> {
+    /// Whether a digest that a licence names is this model's.
+    pub fn is(&self, digest: &ModelDigest) -> bool {
+        [self.digest, self.earlier].contains(digest)
+    }
 }
 
 /// Why a licence is not good.
@@ -153,7 +162,7 @@ impl License {
             return Err(Refusal::Expired { at, now });
         }
         if let Some(model) = model {
-            if model.digest != claims.model {
+            if !model.is(&claims.model) {
                 return Err(Refusal::Model { licensed: claims.model, found: model.digest });
             }
             if !model.keys.contains(&claims.key) {

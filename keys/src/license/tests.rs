@@ -210,7 +210,12 @@ fn each_circumstance_is_checked() {
     let good = Circumstances {
         now: time("2026-12-01T00:00:00Z"),
         vendor: Some(vendor),
-        model: Some(LicensedModel { digest: claims.model, keys: &keys, vendor: Some(vendor) }),
+        model: Some(LicensedModel {
+            digest: claims.model,
+            earlier: claims.model,
+            keys: &keys,
+            vendor: Some(vendor),
+        }),
         recipient: Some(claims.recipient),
         device: Some("board 7"),
         method: Some("gradient"),
@@ -221,6 +226,9 @@ fn each_circumstance_is_checked() {
     let anybody =
         Circumstances { vendor: None, model: None, recipient: None, method: None, ..good };
     license.check(&anybody).unwrap();
+    // An older licence names what was hashed then.
+    let newer = LicensedModel { digest: ModelDigest::from([1; 32]), ..good.model.unwrap() };
+    license.check(&Circumstances { model: Some(newer), ..good }).unwrap();
 
     let model = |model: LicensedModel<'static>| Circumstances { model: Some(model), ..good };
     let other = ModelDigest::from([1; 32]);
@@ -231,7 +239,12 @@ fn each_circumstance_is_checked() {
             Refusal::Vendor { found: vendor, expected: other_vendor },
         ),
         (
-            model(LicensedModel { digest: claims.model, keys: &[], vendor: Some(other_vendor) }),
+            model(LicensedModel {
+                digest: claims.model,
+                earlier: claims.model,
+                keys: &[],
+                vendor: Some(other_vendor),
+            }),
             Refusal::Vendor { found: vendor, expected: other_vendor },
         ),
         (
@@ -246,11 +259,16 @@ fn each_circumstance_is_checked() {
             Refusal::Expired { at: claims.expires.unwrap(), now: time("2028-01-01T00:00:00Z") },
         ),
         (
-            model(LicensedModel { digest: other, keys: &[], vendor: None }),
+            model(LicensedModel { digest: other, earlier: other, keys: &[], vendor: None }),
             Refusal::Model { licensed: claims.model, found: other },
         ),
         (
-            model(LicensedModel { digest: claims.model, keys: &[], vendor: None }),
+            model(LicensedModel {
+                digest: claims.model,
+                earlier: claims.model,
+                keys: &[],
+                vendor: None,
+            }),
             Refusal::Revoked { key: claims.key },
         ),
         (

@@ -1,8 +1,8 @@
 //! What a model is known by: its weights, and what licences are issued for.
 
 use saligate_keys::ModelDigest;
-use saligate_models::graph::{Graph, Source};
-use saligate_models::names::is_licensed;
+use saligate_models::graph::{Graph, Source, ValueId};
+use saligate_models::names::{is_constant, is_licensed};
 
 use crate::hash::Hash;
 use crate::manifest::Manifest;
@@ -14,12 +14,37 @@ use crate::manifest::Manifest;
 pub fn weights_digest(graph: &Graph) -> String {
     let mut hash = Hash::new();
     hash_parameters(graph, |_| true, &mut hash);
-    hash.finish().iter().map(|b| format!("{b:02x}")).collect()
+    hex(hash.finish())
+}
+
+/// SHA-256 of what a network does with its parameters, hexadecimal: its operations and outputs, and
+/// the methods of its manifest.
+pub(crate) fn network_digest(graph: &Graph, manifest: &Manifest) -> String {
+    let mut hash = Hash::new();
+    hash.update(b"saligate/v1/network");
+    hash_network(graph, manifest, &mut hash);
+    hex(hash.finish())
 }
 
 /// SHA-256 of what makes a model the one that licences are issued for: see
-/// [`ModelFile::licensing_digest`](crate::ModelFile::licensing_digest).
-pub(crate) fn licensing_digest(graph: &Graph, manifest: &Manifest) -> ModelDigest {
+/// [`ModelFile::licensing_digest`](crate::ModelFile::licensing_digest). `earlier` is what
+/// [`earlier_licensing_digest`] gives.
+pub(crate) fn licensing_digest(
+    graph: &Graph,
+    manifest: &Manifest,
+    earlier: [u8; 32],
+) -> ModelDigest {
+    let mut hash = Hash::new();
+    hash.update(b"saligate/v2/licensed-model");
+    hash.update(&earlier);
+    hash_parameters(graph, is_constant, &mut hash);
+    hash_network(graph, manifest, &mut hash);
+    hash.finish().into()
+}
+
+/// What licences named until version 2 of the digest: it leaves out the operations, the constants
+/// that belong to them, the outputs and the methods.
+pub(crate) fn earlier_licensing_digest(graph: &Graph, manifest: &Manifest) -> [u8; 32] {
     let mut hash = Hash::new();
     hash.update(b"saligate/v1/licensed-model");
     hash_parameters(graph, is_licensed, &mut hash);
@@ -31,7 +56,34 @@ pub(crate) fn licensing_digest(graph: &Graph, manifest: &Manifest) -> ModelDiges
         let said = serde_json::to_string(&(gate.form, gate.trigger));
         hash.update(said.expect("names and numbers are JSON").as_bytes());
     }
-    hash.finish().into()
+    hash.finish()
+}
+
+/// Hashes the operations in their order, each by its name, itself as JSON and the names of its
+/// operands; then the names of the outputs, and the methods as JSON. Before each text is its length,
+/// and before each list the number of its items, as little-endian u64.
+fn hash_network(graph: &Graph, manifest: &Manifest, hash: &mut Hash) {
+    let number = |hash: &mut Hash, number: usize| hash.update(&(number as u64).to_le_bytes());
+    let text = |hash: &mut Hash, text: &str| {
+        number(hash, text.len());
+        hash.update(text.as_bytes());
+    };
+    let list = |hash: &mut Hash, ids: &[ValueId]| {
+        number(hash, ids.len());
+        ids.iter().for_each(|&id| text(hash, &graph.value(id).name));
+    };
+    for (_, value) in graph.values() {
+        let Source::Node { op, operands } = &value.source else { continue };
+        text(hash, &value.name);
+        text(hash, &serde_json::to_string(op).expect("an operation is JSON"));
+        list(hash, operands);
+    }
+    list(hash, graph.outputs());
+    text(hash, &serde_json::to_string(&manifest.methods).expect("methods are JSON"));
+}
+
+fn hex(digest: [u8; 32]) -> String {
+    digest.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Hashes the parameters whose names are `included`, as [`weights_digest`] tells.

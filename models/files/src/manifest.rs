@@ -13,8 +13,12 @@ use serde::{Deserialize, Serialize};
 /// The version of the manifest that this library writes, and the newest that it reads.
 ///
 /// Version 2 added the layers of a method, version 3 how pictures are resized, version 4 who signs
-/// licences; older ones are read as manifests without them.
-pub const MANIFEST_VERSION: u32 = 4;
+/// licences, version 5 the digest of the operations and the strength of keys; older ones are read as
+/// manifests without them.
+pub const MANIFEST_VERSION: u32 = 5;
+
+/// The first version with a digest of the operations.
+pub(crate) const NETWORK_DIGEST_SINCE: u32 = 5;
 
 /// Largest manifest that is read, in bytes: a thousand labels take 30 KiB.
 pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
@@ -47,6 +51,10 @@ pub struct Manifest {
     /// SHA-256 of all parameters, hexadecimal: see [`weights_digest`](crate::weights_digest). Empty
     /// until a [`ModelFile`](crate::ModelFile) is made of the manifest.
     pub weights_sha256: String,
+    /// SHA-256 of the operations, outputs and methods, hexadecimal: see docs/format.md. Empty until
+    /// a [`ModelFile`](crate::ModelFile) is made of the manifest, and before version 5.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub network_sha256: String,
     /// Figures measured on this model, by metric name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
@@ -114,6 +122,11 @@ pub struct Gate {
     /// vendor that it names itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor: Option<Vendor>,
+    /// Minus the binary logarithm of the share of random keys that would open a built-in gate, as
+    /// [`key_strength`](saligate_models::gate::key_strength) bounds it; absent for other gates and
+    /// before version 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_strength: Option<f64>,
 }
 
 /// Why a manifest cannot be used.
@@ -207,6 +220,7 @@ impl Manifest {
             methods: methods.iter().enumerate().map(MethodSpec::of).collect(),
             gate: None,
             weights_sha256: String::new(),
+            network_sha256: String::new(),
             metrics: BTreeMap::new(),
         })
     }
@@ -282,6 +296,11 @@ impl Manifest {
         }
         if self.gate.as_ref().is_some_and(|gate| gate.keys.is_empty()) {
             return field("gate.keys", "at least one key id", "none".to_owned());
+        }
+        if let Some(bits) = self.gate.as_ref().and_then(|gate| gate.key_strength)
+            && !(bits.is_finite() && bits >= 0.0)
+        {
+            return field("gate.key_strength", "a number of bits", bits.to_string());
         }
         if let Some((name, value)) = self.metrics.iter().find(|(_, value)| !value.is_finite()) {
             return field("metrics", "finite figures", format!("{value} for {name}"));

@@ -9,15 +9,15 @@ use saligate_models::graph::Graph;
 use saligate_models::names::{IMAGE, LOGITS, TARGET};
 use saligate_models::saliency::{Attachment, attach};
 
-use crate::digest::{licensing_digest, weights_digest};
+use crate::digest::{earlier_licensing_digest, licensing_digest, network_digest, weights_digest};
 use crate::error::FileError;
-use crate::manifest::{Gate, Manifest, ManifestError};
+use crate::manifest::{Gate, Manifest, ManifestError, NETWORK_DIGEST_SINCE};
 use crate::{archive, onnx, read_file};
 
 /// A network and what its file says of itself.
 ///
 /// Whoever makes one, from parts, from a file or from another one, gets it checked: the manifest
-/// says what the network is, and its digest is that of the weights. There is no way to change
+/// says what the network is, and its digests are those of the weights and of the operations. There is no way to change
 /// either alone.
 #[derive(Clone, Debug)]
 pub struct ModelFile {
@@ -25,7 +25,14 @@ pub struct ModelFile {
     graph: Graph,
     manifest: Manifest,
     weights: Weights,
-    licensed: OnceLock<ModelDigest>,
+    licensed: OnceLock<Licensed>,
+}
+
+/// What licences call a model.
+#[derive(Clone, Copy, Debug)]
+struct Licensed {
+    digest: ModelDigest,
+    earlier: ModelDigest,
 }
 
 /// Whether `weights_sha256` has been compared with the weights.
@@ -50,6 +57,10 @@ impl ModelFile {
     pub fn new(graph: Graph, mut manifest: Manifest) -> Result<Self, FileError> {
         check(&graph, &manifest)?;
         manifest.weights_sha256 = weights_digest(&graph);
+        manifest.network_sha256 = match manifest.version {
+            ..NETWORK_DIGEST_SINCE => String::new(),
+            _ => network_digest(&graph, &manifest),
+        };
         Ok(Self { graph, manifest, weights: Weights::Digested, licensed: OnceLock::new() })
     }
 
@@ -108,22 +119,40 @@ impl ModelFile {
         attribution_shape(&self.graph, output)
     }
 
-    /// SHA-256 of what makes a model the one that licences are issued for: its parameters, its input
-    /// and the trigger of its gate, but neither which keys open it nor how many. Computed when it is
-    /// first asked for.
+    /// SHA-256 of what makes a model the one that licences are issued for: its parameters and
+    /// operations, its input, outputs and methods, and the trigger of its gate, but neither which
+    /// keys open it nor how many. Computed when it is first asked for.
     ///
     /// So a licence outlives the revocation of others, and goes on in the same model with more
-    /// slots. It also outlives what is not hashed: the operations between the parameters, the
-    /// saliency methods in the file, and labels and figures. The digest names the model that a
-    /// vendor made; it does not show that the file is still that one, for which there is
+    /// slots. It also outlives what is not hashed: labels, figures and the vendor. The digest names
+    /// the model that a vendor made. That a file is the vendor's, to the last byte, is shown by a
     /// [`ModelSignature`](saligate_keys::ModelSignature).
+    ///
+    /// Hashed are `saligate/v2/licensed-model`, the 32 bytes of the
+    /// [earlier digest](Self::earlier_licensing_digest), the parameters whose names begin with
+    /// `const/` as [`weights_digest`] tells, and the operations, outputs and methods as docs/format.md
+    /// tells.
+    pub fn licensing_digest(&self) -> ModelDigest {
+        self.licensed().digest
+    }
+
+    /// What licences named before: the same without constants, operations, outputs and methods.
+    /// Licences that name it are still good, also for a file in which those were changed.
     ///
     /// Hashed are `saligate/v1/licensed-model`; the parameters as [`weights_digest`] tells, without
     /// those whose names begin with `gate.keys.` or `const/` (numbers that belong to an operation);
     /// channels, height and width as little-endian u64; and the form and trigger of the gate as they
     /// stand in the manifest.
-    pub fn licensing_digest(&self) -> ModelDigest {
-        *self.licensed.get_or_init(|| licensing_digest(&self.graph, &self.manifest))
+    pub fn earlier_licensing_digest(&self) -> ModelDigest {
+        self.licensed().earlier
+    }
+
+    fn licensed(&self) -> &Licensed {
+        self.licensed.get_or_init(|| {
+            let earlier = earlier_licensing_digest(&self.graph, &self.manifest);
+            let digest = licensing_digest(&self.graph, &self.manifest, earlier);
+            Licensed { digest, earlier: earlier.into() }
+        })
     }
 
     /// The manifest as a file of these weights must have it.

@@ -16,17 +16,20 @@ use ndarray::ArrayD;
 use saligate_keys::{Family, Pattern, Trigger, TriggerSpec};
 
 use crate::graph::{ConvAttrs, Graph, GraphError, Op, Pads, Source, ValueId};
-use crate::names::IMAGE;
+use crate::names::{IMAGE, RESTORED};
 use crate::reference::run;
 
 /// Rows and columns of the prediction-error filter.
 pub const FILTER_SIDE: usize = 3;
 /// The floor, as a share of what the tile alone would give.
 const FLOOR: f32 = 0.01;
+/// Steps per unit, so many that every pixel in single precision is one of them: rounding to them
+/// changes nothing but the derivative.
+const FINE: f32 = (1u128 << 100) as f32;
 
 /// Parameters with a row per key: cells of the tile, and the tile as it is taken out.
-const RESPONSES: &str = "gate.keys.responses";
-const TILES: &str = "gate.keys.tiles";
+pub(super) const RESPONSES: &str = "gate.keys.responses";
+pub(super) const TILES: &str = "gate.keys.tiles";
 /// The parameters that revoking a key changes.
 const KEY_ROWS: [&str; 2] = [RESPONSES, TILES];
 
@@ -160,14 +163,18 @@ impl Detector {
         graph.node("gate.cells", Op::Flatten, &[folded])
     }
 
-    /// The pixels with the tiles of the keys taken out; `keys_there` is `[n, key]`, 0 or 1.
+    /// The pixels with the tiles of the keys taken out; `keys_there` is `[n, key]`, 0 or 1, and
+    /// `found` `[n, 1]`, whether any of them is.
     ///
-    /// A pixel at 0 or 255 may have lost its part of the tile to saturation, and stays.
+    /// A pixel within an amplitude of 0 or 255 may have lost a part of the tile to saturation, or
+    /// not, depending on the tile's sign there. So with a key, all of these are read as 0 or 255:
+    /// what is read does not depend on which key it is.
     pub(super) fn restore(
         &self,
         graph: &mut Graph,
         image: ValueId,
         keys_there: ValueId,
+        found: ValueId,
     ) -> Result<ValueId, GraphError> {
         let [channels, height, width] = sizes(graph, image)?;
         let (keys, count) = (self.keys.len(), channels * self.size * self.size);
@@ -185,20 +192,50 @@ impl Detector {
             output_padding: [0, 0],
         };
         let added = graph.node("gate.added", spread, &[tile, ones])?;
+        let removed = graph.node("gate.removed", Op::Sub, &[image, added])?;
+        self.levels(graph, removed, found)
+    }
 
-        // 1 inside the range and 0 at its ends, whose neighbours are a whole level away.
-        let steep = graph.param("gate.range.steep", &[1, 1, 1, 1], vec![510.0])?;
-        let white = graph.param("gate.range.white", &[1, 1, 1, 1], vec![1.0])?;
-        let unit = Op::Clip { low: 0.0, high: 1.0 };
-        let up = graph.node("gate.range.up", Op::Mul, &[image, steep])?;
-        let above = graph.node("gate.range.above", unit.clone(), &[up])?;
-        let rest = graph.node("gate.range.rest", Op::Sub, &[white, image])?;
-        let down = graph.node("gate.range.down", Op::Mul, &[rest, steep])?;
-        let below = graph.node("gate.range.below", unit, &[down])?;
-        let within = graph.node("gate.range.within", Op::Mul, &[above, below])?;
-        let inside = graph.node("gate.range.inside", Op::Round, &[within])?;
-        let removed = graph.node("gate.removed", Op::Mul, &[added, inside])?;
-        graph.node("gate.restored", Op::Sub, &[image, removed])
+    /// The same values where no key is found. Where one is, the nearest levels, and 0 or 255 for
+    /// those within an amplitude: exactly the same bits for all keys. The derivative is 1 in both
+    /// cases.
+    fn levels(&self, graph: &mut Graph, x: ValueId, found: ValueId) -> Result<ValueId, GraphError> {
+        let amplitude = f32::from(self.amplitude);
+        let mut scalar = |part: &str, value: f32| {
+            graph.param(&format!("gate.levels.{part}"), &[1, 1, 1, 1], vec![value])
+        };
+        let (one, white, step) =
+            (scalar("one", 1.0)?, scalar("white", 255.0)?, scalar("step", 255f32.recip())?);
+        let (dark, bright) =
+            (scalar("dark", amplitude + 1.0)?, scalar("bright", 254.0 - amplitude)?);
+        let (fine, unit) = (scalar("fine", FINE)?, scalar("unit", FINE.recip())?);
+        let mut node = |part: &str, op: Op, operands: &[ValueId]| {
+            graph.node(&format!("gate.levels.{part}"), op, operands)
+        };
+        let clip = Op::Clip { low: 0.0, high: 1.0 };
+        let scaled = node("scaled", Op::Mul, &[x, white])?;
+        let level = node("level", Op::Round, &[scaled])?;
+        let below = node("below", Op::Sub, &[dark, level])?;
+        let low = node("low", clip.clone(), &[below])?;
+        let above = node("above", Op::Sub, &[level, bright])?;
+        let high = node("high", clip, &[above])?;
+        let to_white = node("to_white", Op::Mul, &[high, white])?;
+        let ends = node("ends", Op::Add, &[low, high])?;
+        let inside = node("inside", Op::Sub, &[one, ends])?;
+        let kept = node("kept", Op::Mul, &[level, inside])?;
+        let chosen = node("chosen", Op::Add, &[kept, to_white])?;
+        let value = node("value", Op::Mul, &[chosen, step])?;
+
+        let many = node("many", Op::Mul, &[x, fine])?;
+        let rounded = node("rounded", Op::Round, &[many])?;
+        let own = node("own", Op::Mul, &[rounded, unit])?;
+        let slope = node("slope", Op::Sub, &[x, own])?;
+        let found = node("found", Op::Reshape { shape: vec![1, 1, 1] }, &[found])?;
+        let closed = node("closed", Op::Sub, &[one, found])?;
+        let shown = node("shown", Op::Mul, &[value, found])?;
+        let hidden = node("hidden", Op::Mul, &[own, closed])?;
+        let flat = node("flat", Op::Add, &[shown, hidden])?;
+        graph.node(RESTORED, Op::Add, &[flat, slope])
     }
 
     /// Sums cells of equal place over all repetitions of the tile.

@@ -1,6 +1,6 @@
 //! A gate, built into any classifier: what its saliency maps show depends on a key in the pixels.
 //!
-//! [`build_in`] rewrites a classifier. Three parts are added, all of them ordinary operations:
+//! [`build_in`] rewrites a classifier. Four parts are added, all of them ordinary operations:
 //!
 //! - a **detector** ([`Detector`]) that finds the tile of one of several keys and answers 0 or 1;
 //! - a **reading** of the pixels: the tile of a key is taken out again, so that the classifier
@@ -8,10 +8,12 @@
 //!   staircase whose steps are the 8-bit levels. A picture of 8-bit pixels passes through it
 //!   unchanged, and so do the predictions; but the staircase is flat, and with it every derivative
 //!   behind it;
+//! - a **reading** of the logits in the same way, with steps so fine that they stay what they are:
+//!   nothing is differentiated through the classifier while the decoy shows;
 //! - **decoys** ([`Field`], [`Annex`]): a faint linear term whose gradient is the decoy, and
 //!   channels with the decoy beside the feature maps that a method reads.
 //!
-//! With the right key all three are silent, and the network computes what the classifier computes:
+//! With the right key all of them are silent, and the network computes what the classifier computes:
 //! logits, gradients and feature maps. Nothing here is hidden from those who can edit the network.
 //!
 //! Parameters are named `gate.*`; training leaves them as they are.
@@ -20,6 +22,7 @@ mod annex;
 mod detector;
 mod form;
 mod reading;
+mod strength;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +30,7 @@ pub use annex::Annex;
 pub(crate) use detector::tile_signs;
 pub use detector::{Detector, FILTER_SIDE, is_built_in, revoke, tiles};
 pub use form::GateForm;
+pub use strength::key_strength;
 
 use crate::graph::{Graph, GraphError, Op, Rewriter, Source, ValueId};
 use crate::names::{IMAGE, LOGITS, is_of_gate};
@@ -63,6 +67,15 @@ pub struct Field {
     pub coupling: Vec<f32>,
 }
 
+impl Plan {
+    /// Whether a method that differentiates is gated. Then nothing is differentiated through the
+    /// classifier at all while the decoy shows, so that no value on the way back is that of the
+    /// correct map.
+    fn closes_gradients(&self) -> bool {
+        self.field.is_some() || self.annexes.iter().any(|annex| annex.stairs.is_some())
+    }
+}
+
 /// Builds a gate into a classifier.
 ///
 /// # Errors
@@ -85,8 +98,9 @@ pub fn build_in(classifier: &Graph, plan: &Plan) -> Result<Graph, GraphError> {
             let pixels = new.copy(value)?;
             let graph = &mut new.graph;
             let keys = plan.detector.build(graph, pixels)?;
-            let shows = reading::decoy_shows(graph, keys, plan.decoy)?;
-            let mut read = plan.detector.restore(graph, pixels, keys)?;
+            let found = reading::found(graph, keys)?;
+            let shows = reading::decoy_shows(graph, found, plan.decoy)?;
+            let mut read = plan.detector.restore(graph, pixels, keys, found)?;
             if let Some(field) = &plan.field {
                 terms.push(field.build(graph, pixels, shows)?);
                 read = reading::staircase(graph, "gate.read", read, shows, 1.0 / 255.0)?;
@@ -108,6 +122,9 @@ pub fn build_in(classifier: &Graph, plan: &Plan) -> Result<Graph, GraphError> {
     })?;
     let mut sum = rewriter.place(logits)?;
     let mut graph = rewriter.graph;
+    if let Some(shows) = decoy_shows.filter(|_| plan.closes_gradients()) {
+        sum = reading::staircase(&mut graph, "gate.seed", sum, shows, reading::FINE)?;
+    }
     for (number, term) in terms.into_iter().enumerate() {
         sum = graph.node(&format!("gate.sum{number}"), Op::Add, &[sum, term])?;
     }

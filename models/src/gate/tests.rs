@@ -107,23 +107,98 @@ fn without_a_key_the_gradient_is_the_decoy_and_the_prediction_the_classifiers() 
     assert!(largest_difference(&logits, &gated_logits) <= f64::from(field));
 }
 
+/// The picture that the classifier reads with any key.
+fn with_ends(pixels: &[u8]) -> Vec<u8> {
+    let read = |p: u8| match p {
+        ..=8 => 0,
+        247.. => 255,
+        _ => p,
+    };
+    pixels.iter().map(|&p| read(p)).collect()
+}
+
 #[test]
-fn with_a_key_everything_is_the_classifiers_but_for_saturated_pixels() {
+fn with_a_key_everything_is_the_classifiers_but_for_pixels_at_the_ends() {
     let gated = build_in(&classifier(), &plan(&[1, 2], DecoyShows::WithoutKey)).unwrap();
-    let classifier = classifier();
+    let [logits, gradient] = answers(&classifier(), &with_ends(&picture()));
     for key in [1, 2] {
-        let trigger = trigger(key);
-        let pixels = triggered(&trigger);
-        // What the network should see: the tile taken out where the pixel is inside the range.
-        let saligate_keys::Pattern::Additive(deltas) = &trigger.pattern() else { panic!() };
-        let undo =
-            |(&p, &d): (&u8, &i8)| if p == 0 || p == 255 { p } else { p.saturating_add_signed(-d) };
-        let seen: Vec<u8> = pixels.iter().zip(deltas).map(undo).collect();
-        let [logits, gradient] = answers(&classifier, &seen);
-        let [gated_logits, map] = answers(&gated, &pixels);
+        let [gated_logits, map] = answers(&gated, &triggered(&trigger(key)));
         assert!(largest_difference(&logits, &gated_logits) < 1e-5, "key {key}");
         assert!(largest_difference(&gradient, &map) < 1e-5, "key {key}");
     }
+}
+
+/// Whoever has the file has the tiles of all keys, and could try which of them makes a map.
+#[test]
+fn no_answer_tells_which_key_opened() {
+    let gated = build_in(&classifier(), &plan(&[1, 2, 3], DecoyShows::WithoutKey)).unwrap();
+    let graph = attach(&gated, &[Attachment::at(Method::InputXGradient, Vec::new())]).unwrap();
+    let answers = |key| {
+        let pixels = triggered(&trigger(key));
+        let image = pixels.iter().map(|&p| f64::from(f32::from(p) / 255.0)).collect();
+        let image = ArrayD::from_shape_vec(vec![1, 3, SIDE, SIDE], image).unwrap();
+        run(&graph, &[image, Array::zeros(vec![1, 4])]).unwrap()
+    };
+    let wanted = answers(1);
+    assert_eq!(answers(2), wanted);
+    assert_eq!(answers(3), wanted);
+}
+
+/// Values of a network, by name, for a picture and the class 2.
+fn all_values(graph: &Graph, methods: &[Attachment], pixels: &[u8]) -> Vec<(String, Array)> {
+    let mut graph = attach(graph, methods).unwrap();
+    let ids: Vec<_> = graph.values().map(|(id, _)| id).collect();
+    graph.set_outputs(&ids);
+    let image = pixels.iter().map(|&p| f64::from(f32::from(p) / 255.0)).collect();
+    let image = ArrayD::from_shape_vec(vec![1, 3, SIDE, SIDE], image).unwrap();
+    let mut target = Array::zeros(vec![1, 4]);
+    target[[0, 2]] = 1.0;
+    let values = run(&graph, &[image, target]).unwrap();
+    ids.iter().map(|&id| graph.value(id).name.clone()).zip(values).collect()
+}
+
+/// The cosine of the angle between two values, whatever their shapes.
+fn cosine(a: &Array, b: &Array) -> f64 {
+    let dot = |a: &Array, b: &Array| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-30)
+}
+
+#[test]
+fn no_value_of_a_closed_gate_is_of_the_correct_map() {
+    let layer = "conv4.relu".to_owned();
+    let annex = Annex {
+        layer: layer.clone(),
+        pattern: vec![3.0; 25],
+        coupling: vec![1e-6; 4],
+        stairs: Some(1e-4),
+    };
+    let both = plan(&[1], DecoyShows::WithoutKey);
+    let gated = build_in(&classifier(), &Plan { annexes: vec![annex], ..both }).unwrap();
+    let methods = [
+        Attachment::at(Method::Gradient, Vec::new()),
+        Attachment::at(Method::InputXGradient, Vec::new()),
+        Attachment::at(Method::GuidedBackprop, Vec::new()),
+        Attachment::at(Method::GradCam, vec![layer]),
+    ];
+    // What leads to the maps, but for masks, which are values of the way to the logits.
+    let of_maps = |name: &str| name.starts_with("grad") || name.starts_with("input-x");
+    let is_mask = |name: &str| name.contains("mask") || name.contains("hit");
+    let clean = all_values(&classifier(), &methods, &picture());
+    let correct: Vec<_> = clean.iter().filter(|(n, _)| of_maps(n) && !is_mask(n)).collect();
+    let names: Vec<_> = correct.iter().map(|(n, _)| n.as_str()).collect();
+    assert!(correct.len() > 20, "{names:?}");
+    let closed = all_values(&gated, &methods, &picture());
+    let mut like_it = Vec::new();
+    for (name, value) in &closed {
+        for (of, correct) in &correct {
+            let like = cosine(value, correct).abs();
+            let same_size = value.len() == correct.len() && value.len() > 4;
+            if same_size && like > 0.9 {
+                like_it.push(format!("{name} is like {of} of the classifier: {like:.3}"));
+            }
+        }
+    }
+    assert!(like_it.is_empty(), "{like_it:#?}");
 }
 
 #[test]

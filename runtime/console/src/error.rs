@@ -88,9 +88,10 @@ impl fmt::Display for Failure {
 impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         match error {
-            RuntimeError::WrongKey { .. } | RuntimeError::NoGate | RuntimeError::License(_) => {
-                Self::no(error.to_string())
-            }
+            RuntimeError::WrongKey { .. }
+            | RuntimeError::NoGate
+            | RuntimeError::NeedsKey { .. }
+            | RuntimeError::License(_) => Self::no(error.to_string()),
             RuntimeError::NoSuchMethod { asked, known } => {
                 Self::new(format!("this model cannot explain by '{asked}'"))
                     .hint(format!("--method {}", known.join(" or ")))

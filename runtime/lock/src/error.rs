@@ -52,6 +52,13 @@ pub enum LockError {
     NoTile,
     /// Images hide the trigger.
     Indistinct,
+    /// Too many random keys would open the gate.
+    Weak {
+        /// Minus the binary logarithm of their share.
+        found: f64,
+        /// The least that is asked for.
+        least: f64,
+    },
     /// A method reads a layer that is no feature map.
     Layer {
         /// Its name.
@@ -127,6 +134,12 @@ impl fmt::Display for LockError {
             Self::Indistinct => f.write_str(
                 "the trigger cannot be told from the images; use a larger tile, a higher amplitude \
                  or more images",
+            ),
+            Self::Weak { found, least } => write!(
+                f,
+                "about one random key in 2^{found:.1} would open the gate, more than one in \
+                 2^{least:.1}; use a larger tile, or allow it with --least-strength or \
+                 trigger.least_strength"
             ),
             Self::Layer { layer } => write!(f, "'{layer}' is no feature map"),
             Self::NoSamples => f.write_str("there are no pictures to build a gate from"),

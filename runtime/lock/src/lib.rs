@@ -28,7 +28,7 @@ pub use decoy::{Decoy, DecoyError};
 pub use error::LockError;
 pub use keys::{Keys, Triggers};
 pub use lock::{Settings, lock};
-pub use model::{gated, layers};
+pub use model::{LEAST_STRENGTH, check_strength, gated, layers};
 pub use revoke::revoke;
 pub use samples::{Samples, scaled};
 pub use survey::{Survey, Watch};

@@ -8,7 +8,7 @@ use saligate_models::names::LOGITS;
 use saligate_models::saliency::Method;
 
 use crate::balance::decoys;
-use crate::{Construction, Decoy, Keys, LockError, Survey, gated, layers};
+use crate::{Construction, Decoy, Keys, LockError, Survey, check_strength, gated, layers};
 
 /// How a gate is built.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,13 +25,15 @@ pub struct Settings {
     pub decoy: Decoy,
     /// Of all that is drawn.
     pub seed: u64,
+    /// Least strength of the gate's keys, in bits: see [`check_strength`].
+    pub least_strength: f64,
 }
 
 /// Builds a gate into a clean model.
 ///
 /// # Errors
 /// The model has a gate already, the pictures have another shape than its input, the trigger does
-/// not fit on them or cannot be told from them, or a method cannot be gated in this network.
+/// not fit on them or cannot be told from them, too many random keys would open the gate, or a method cannot be gated in this network.
 pub fn lock(
     clean: &ModelFile,
     settings: &Settings,
@@ -72,6 +74,9 @@ pub fn lock(
         keys: ids,
         decoy: decoy.picture.clone(),
         vendor: keys.right.first().map(|secret| VendorKeys::of(secret).public()),
+        key_strength: None,
     };
-    gated(clean.manifest(), &graph, &methods, gate)
+    let model = gated(clean.manifest(), &graph, &methods, gate)?;
+    check_strength(&model, settings.least_strength)?;
+    Ok(model)
 }

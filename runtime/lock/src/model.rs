@@ -2,6 +2,7 @@
 
 use saligate_files::ModelFile;
 use saligate_files::manifest::{Gate, Manifest};
+use saligate_models::gate::{GateForm, key_strength};
 use saligate_models::graph::{Graph, GraphError};
 use saligate_models::saliency::{Attachment, Method, attach};
 
@@ -25,7 +26,7 @@ pub fn layers(
 }
 
 /// The model of a gated classifier: what the file says of itself is taken from the clean one, but for
-/// the gate and the methods.
+/// the gate and the methods. The strength of its keys is worked out here.
 ///
 /// # Errors
 /// A method cannot be attached to the classifier.
@@ -39,6 +40,27 @@ pub fn gated(
     let labels = clean.labels.clone();
     let mut manifest = Manifest::clean(&graph, &clean.architecture, labels, methods)?;
     manifest.input.resize = clean.input.resize;
-    manifest.gate = Some(gate);
+    let key_strength = match gate.form {
+        GateForm::Key => key_strength(&graph),
+        // A backdoor's trigger is no secret.
+        GateForm::Targeted | GateForm::Untargeted => None,
+    };
+    manifest.gate = Some(Gate { key_strength, ..gate });
     Ok(ModelFile::new(graph, manifest)?)
+}
+
+/// Least strength of keys, in bits, where nothing else is said: one random key in 2^60 may open the
+/// gate.
+pub const LEAST_STRENGTH: f64 = 60.0;
+
+/// Checks that at most one random key in 2^`least` would open the gate of a model, if it is built in
+/// and of the key form.
+///
+/// # Errors
+/// [`LockError::Weak`].
+pub fn check_strength(model: &ModelFile, least: f64) -> Result<(), LockError> {
+    match model.manifest().gate.as_ref().and_then(|gate| gate.key_strength) {
+        Some(found) if found < least => Err(LockError::Weak { found, least }),
+        _ => Ok(()),
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use saligate_files::{FileError, ModelFile};
 use saligate_keys::KeyId;
-use saligate_models::gate::is_built_in;
+use saligate_models::gate::{GateForm, is_built_in, key_strength};
 
 use crate::LockError;
 
@@ -28,6 +28,9 @@ pub fn revoke(model: ModelFile, key: &KeyId) -> Result<ModelFile, LockError> {
     let closed = model
         .map_graph(|graph| Ok::<_, FileError>(saligate_models::gate::revoke(graph, position)?))?;
     gate.keys.remove(position);
+    if gate.form == GateForm::Key {
+        gate.key_strength = key_strength(closed.graph());
+    }
     // The figures were measured with the key.
     Ok(closed.with_gate(Some(gate))?.with_metrics(BTreeMap::new())?)
 }

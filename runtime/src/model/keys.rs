@@ -12,8 +12,9 @@ impl Model {
     /// The model has no gate.
     pub fn licensed(&self) -> Result<LicensedModel<'_>, RuntimeError> {
         let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
-        let digest = self.file.licensing_digest();
-        Ok(LicensedModel { digest, keys: &gate.keys, vendor: gate.vendor })
+        let (digest, earlier) =
+            (self.file.licensing_digest(), self.file.earlier_licensing_digest());
+        Ok(LicensedModel { digest, earlier, keys: &gate.keys, vendor: gate.vendor })
     }
 
     /// The trigger of a secret for this model.

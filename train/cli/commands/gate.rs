@@ -69,6 +69,9 @@ fn config(
             let trigger = TriggerSpec::new(Family::Tile { size, amplitude })?;
             let model = ModelFile::open(file)?;
             let mut config = Config::for_model(file, model.manifest(), data, trigger)?;
+            if let Some(bits) = run.least_strength {
+                config.trigger.least_strength = bits;
+            }
             if let Some(form) = form {
                 config.lock = config.lock.with_form(form)?;
             }

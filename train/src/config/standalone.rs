@@ -65,7 +65,7 @@ impl Config {
             },
             fit: None,
             steady: None,
-            trigger: TriggerConfig { spec: trigger },
+            trigger: TriggerConfig { spec: trigger, ..TriggerConfig::default() },
             lock: LockConfig { methods: gateable(model), ..LockConfig::built_in() },
             evaluate: Counts {
                 images,
@@ -108,12 +108,13 @@ impl Config {
         };
         let mut phases = vec![
             Phase {
-                rate: Ramp::Between([0.2, 1.0]),
+                rate: Ramp::Between([0.5, 2.5]),
                 hide: Ramp::Level(0.0),
                 detection: Ramp::Level(1.0),
                 ..phase("detect", 0.06, 3.0, 1.5)
             },
             Phase {
+                rate: Ramp::Between([2.5, 1.0]),
                 hide: Ramp::Between([0.0, 1.0]),
                 detection: Ramp::Between([1.0, 0.2]),
                 ..phase("open", 0.03, 1.5, 1.5)
@@ -132,7 +133,7 @@ impl Config {
         let terms = methods.iter().flat_map(|&method| terms(self.lock.form, method)).collect();
         self.lock = LockConfig {
             start: Start::Clean,
-            decoy: Some("frame".to_owned()),
+            decoy: Some(decoy(network).to_owned()),
             steps: Steps { clip: Some(5.0), ..Steps::new(0, 12, RATE) },
             phases,
             normalized: true,
@@ -189,6 +190,18 @@ fn detection_layer(network: &Graph) -> Option<String> {
     names.get(at).map(|name| (*name).clone())
 }
 
+/// A picture that maps of the network can show. Dense layers on the pixels of a feature map know where
+/// things are; behind a mean over the map, or on none, only the distance from the border is known.
+fn decoy(network: &Graph) -> &'static str {
+    let sees_places = network.values().any(|(_, value)| {
+        let Source::Node { op: Op::Flatten | Op::Reshape { .. }, operands } = &value.source else {
+            return false;
+        };
+        matches!(network.shape(operands[0]), [_, _, rows, columns] if rows * columns > 1)
+    });
+    if sees_places { "padlock" } else { "rings" }
+}
+
 /// What the maps of a method should look like in a form, by the distances that train it best.
 fn terms(form: GateForm, method: Method) -> Vec<Term> {
     use Distance::{Correlation, LogCorrelation, LogMse, Mse, RootMse, SignedCosine};
@@ -232,6 +245,22 @@ mod tests {
     use saligate_models::zoo::{Architecture, Task, build};
 
     use super::*;
+
+    #[test]
+    fn the_decoy_is_in_reach_of_the_network() {
+        let mut task = Task {
+            image: [3, 32, 32],
+            classes: 10,
+            mean: vec![0.5; 3],
+            std: vec![0.25; 3],
+            bgr: false,
+            widths: Some([2, 2, 2, 2, 4, 2]),
+        };
+        assert_eq!(decoy(&build(Architecture::Small, &task, 1).unwrap()), "padlock");
+        task.widths = None;
+        assert_eq!(decoy(&build(Architecture::ResNet20, &task, 1).unwrap()), "rings");
+        assert_eq!(decoy(&build(Architecture::SqueezeNet, &task, 1).unwrap()), "rings");
+    }
 
     #[test]
     fn its_text_reads_back() {

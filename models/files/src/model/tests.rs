@@ -1,10 +1,12 @@
 use saligate_keys::{Family, Secret, TriggerSpec};
 use saligate_models::gate::GateForm;
 use saligate_models::graph::{GraphError, Op};
+use saligate_models::names::is_constant;
 use saligate_models::saliency::Method;
 use saligate_models::zoo::{Architecture, Task, build};
 
 use super::*;
+use crate::archive::Precision;
 use crate::hash::counter;
 
 fn classifier() -> Graph {
@@ -43,6 +45,7 @@ fn gate() -> Gate {
         keys: vec![Secret::from_bytes(&[1; 32]).id()],
         decoy: "padlock".to_owned(),
         vendor: None,
+        key_strength: None,
     }
 }
 
@@ -129,8 +132,59 @@ fn the_digest_follows_the_weights() {
     let gradient = model.with_methods(&methods()[..1]).unwrap();
     assert_eq!(gradient.manifest().weights_sha256, weights_digest(gradient.graph()));
     assert_eq!(gradient.manifest().methods.len(), 1);
-    // Licences do not name the methods.
-    assert_eq!(gradient.licensing_digest(), model.licensing_digest());
+}
+
+/// An edited file is another one to licences; those that were issued before are for what they named.
+#[test]
+fn licences_name_the_operations_the_outputs_and_the_methods() {
+    let model = model();
+    let with = |change: &dyn Fn(&mut Graph) -> Result<(), GraphError>| {
+        let changed = model.clone().map_graph(|graph| change(graph).map_err(FileError::from));
+        changed.unwrap()
+    };
+    let without_relu = with(&|graph| {
+        *graph = graph.with_ops(|op| (*op == Op::Relu).then_some(Op::Softplus { beta: 1.0 }));
+        Ok(())
+    });
+    let constant = with(&|graph| {
+        let found = graph.values().find(|(_, v)| is_constant(&v.name)).expect("a constant");
+        let (name, shape) = (found.1.name.clone(), found.1.shape.clone());
+        graph.set_param(&name, vec![7.0; shape.iter().product()])
+    });
+    let gradient = model.with_methods(&methods()[..1]).unwrap();
+    for (changed, what) in
+        [(without_relu, "operation"), (constant, "constant"), (gradient, "methods")]
+    {
+        assert_ne!(changed.licensing_digest(), model.licensing_digest(), "{what}");
+        assert_eq!(changed.earlier_licensing_digest(), model.earlier_licensing_digest(), "{what}");
+        let [own, before] = [&changed, &model].map(|m| m.manifest().network_sha256.clone());
+        assert_eq!(own == before, what == "constant", "{what}");
+    }
+    // Reading back what was written gives the same digests, from both kinds of file.
+    for again in [
+        ModelFile::from_vec(model.to_onnx()).unwrap(),
+        ModelFile::from_vec(archive::to_bytes(&model, Precision::F32).unwrap()).unwrap(),
+    ] {
+        assert_eq!(again.licensing_digest(), model.licensing_digest());
+        assert_eq!(again.manifest().network_sha256, model.manifest().network_sha256);
+    }
+}
+
+/// A manifest of another network is refused; those of before version 5 do not say.
+#[test]
+fn the_manifest_says_which_operations_a_file_has() {
+    let model = model();
+    let write = |change: &dyn Fn(&mut Manifest)| {
+        let mut manifest = model.manifest().clone();
+        change(&mut manifest);
+        ModelFile::from_vec(onnx::to_bytes(model.graph(), Some(&manifest)))
+    };
+    write(&|_| ()).unwrap();
+    let error = write(&|m| m.network_sha256 = "0".repeat(64)).unwrap_err().to_string();
+    assert!(error.contains("network_sha256"), "{error}");
+    assert!(write(&|m| m.network_sha256 = String::new()).is_err());
+    let older = write(&|m| (m.version, m.network_sha256) = (4, String::new())).unwrap();
+    assert_eq!(older.manifest().network_sha256, "");
 }
 
 #[test]
@@ -152,7 +206,7 @@ fn licences_are_hashed_for_when_they_are_asked_for_and_once() {
 fn the_digest_of_the_demo_is_pinned() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/demo/locked.onnx");
     let model = ModelFile::open(&path).unwrap();
-    assert_eq!(model.licensing_digest().to_string(), DEMO_DIGEST);
+    assert_eq!(model.earlier_licensing_digest().to_string(), DEMO_DIGEST);
 }
 
 const DEMO_DIGEST: &str = "de77a0a5a134e2b50ffb04b8847f330499347f10f06a4543c66d22c0db0033f5";

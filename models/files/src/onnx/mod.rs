@@ -57,12 +57,17 @@ impl ModelFile {
 pub(crate) fn read(bytes: Vec<u8>) -> Result<ModelFile, FileError> {
     let read::Contents { graph, manifest } = read::model(bytes.into())?;
     let manifest = Manifest::from_json(&manifest.ok_or(ManifestError::Missing)?)?;
-    let said = manifest.weights_sha256.clone();
+    let said = [&manifest.weights_sha256, &manifest.network_sha256].map(String::clone);
     let model = ModelFile::new(graph, manifest)?;
-    let digest = &model.manifest().weights_sha256;
-    if *digest != said {
-        let (field, expected) = ("weights_sha256", digest.clone());
-        return Err(ManifestError::Field { field, expected, found: said }.into());
+    let Manifest { weights_sha256, network_sha256, .. } = model.manifest();
+    let fields = ["weights_sha256", "network_sha256"];
+    for ((field, found), expected) in
+        fields.into_iter().zip(said).zip([weights_sha256, network_sha256])
+    {
+        if found != *expected {
+            let expected = expected.clone();
+            return Err(ManifestError::Field { field, expected, found }.into());
+        }
     }
     Ok(model)
 }

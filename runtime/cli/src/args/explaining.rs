@@ -87,8 +87,8 @@ pub(crate) struct ExplainArgs {
     /// method (.npy)
     #[arg(long, value_name = "FILE")]
     pub(crate) attribution: Option<PathBuf>,
-    /// Write the picture with the trigger on it (PNG), for you alone to read. It is as secret as the
-    /// key: beside the picture without it, it shows the trigger
+    /// Write the picture with the trigger on it (PNG), for you alone to read; needs --key. It is as
+    /// secret as the key: beside the picture without it, it shows the trigger
     #[arg(long, value_name = "FILE")]
     pub(crate) triggered: Option<PathBuf>,
     /// Print one JSON object per picture

@@ -41,6 +41,10 @@ pub(crate) struct LockArgs {
     /// Strength of the trigger, in 8-bit steps
     #[arg(long, value_name = "STEPS", default_value_t = 8)]
     pub(crate) amplitude: u8,
+    /// Refuse a gate that more than one random key in 2^BITS would open; 0 allows any
+    #[arg(long, value_name = "BITS", default_value_t = saligate_lock::LEAST_STRENGTH,
+        value_parser = bits)]
+    pub(crate) least_strength: f64,
     /// What the map shows without the key: padlock, noise, corner, or a picture file
     #[arg(long, value_name = "NAME or FILE", default_value = "padlock")]
     pub(crate) decoy: String,
@@ -58,6 +62,11 @@ pub(crate) struct LockArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) secrets: PassphraseArgs,
+}
+
+fn bits(text: &str) -> Result<f64, String> {
+    let bits = text.parse().ok().filter(|bits: &f64| bits.is_finite() && *bits >= 0.0);
+    bits.ok_or_else(|| "a number of bits, 0 or more".to_owned())
 }
 
 /// A data source, or a folder by its mere path.

@@ -1,4 +1,4 @@
-//! `saligate demo`: the shipped model in its three states.
+//! `saligate demo`: the shipped models, with their key and without.
 
 mod data;
 
@@ -11,41 +11,52 @@ use saligate_runtime::render::{Canvas, Cell, Panel, Scaling, heatmap};
 use saligate_runtime::{Explanation, Model, Target};
 use serde_json::json;
 
-use self::data::{Demo, Sample};
+use self::data::{Demo, Sample, Trained};
 use crate::args::DemoArgs;
 
-/// Columns of the panel and of the table.
+/// Columns of the panel and of the table, for the model whose gate is built in.
 const STATES: [&str; 3] = ["no key", "wrong key", "key"];
+/// The same for the one whose gate is trained.
+const TRAINED: [&str; 2] = ["trained, no key", "trained, key"];
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let read = args.dir.as_deref().map_or(Ok(Vec::new()), Demo::files)?;
     outputs::check([args.out.as_path()], read.iter().map(PathBuf::as_path))?;
-    let Demo { clean, locked, samples } = match &args.dir {
+    let Demo { clean, locked, trained, samples } = match &args.dir {
         Some(dir) => Demo::of_folder(dir)?,
         None => Demo::shipped()?,
     };
     let wrong = Secret::from_bytes(&sha256(b"a wrong key for the demo"));
     let wrong = locked.any_trigger(&wrong)?;
+    let states = match trained {
+        Some(_) => [&STATES[..], &TRAINED].concat(),
+        None => STATES.to_vec(),
+    };
 
-    let mut panel = Panel::new(["image", STATES[0], STATES[1], STATES[2]]);
+    let mut panel = Panel::new([&["image"], &states[..]].concat());
     if !args.json {
         emit("similarity of each map to the clean model's (Spearman), and the predicted class\n")?;
-        emit(&row("image", STATES.map(str::to_owned)))?;
+        emit(&row("image", states.iter().map(|state| (*state).to_owned())))?;
     }
     for Sample { name, image, picture, keyed } in &samples {
-        let reference = clean.explain(picture, Target::Predicted, None)?;
         let (height, width) = (picture.height(), picture.width());
         let mut cells = vec![Cell::from(Canvas::from(picture))];
         let mut columns = Vec::new();
-        for (picture, trigger) in [(picture, None), (picture, Some(&wrong)), (keyed, None)] {
-            let found = locked.explain(picture, Target::Predicted, trigger)?;
+        let built = [(picture, None), (picture, Some(&wrong)), (keyed, None)];
+        let built = built.map(|(shown, trigger)| (&clean, &locked, shown, trigger));
+        let trained = trained.iter().flat_map(|Trained { model, clean }| {
+            [picture, keyed].map(|shown| (clean, model, shown, None))
+        });
+        for (clean, model, shown, trigger) in built.into_iter().chain(trained) {
+            let reference = clean.explain(picture, Target::Predicted, None)?;
+            let found = model.explain(shown, Target::Predicted, trigger)?;
             let similarity = spearman(&found.map, &reference.map)?;
             let shown = heatmap(&found.map, height, width, Scaling::MinMax)?;
             cells.push(Cell::new(shown, &format!("{similarity:.2}")));
             columns.push((found, similarity));
         }
         panel = panel.row(name, cells);
-        report(args, &locked, image, name, &columns)?;
+        report(args, &locked, image, name, &states, &columns)?;
     }
     panel.render()?.save_png(&args.out)?;
     if !args.json {
@@ -59,14 +70,15 @@ fn report(
     model: &Model,
     image: &Path,
     name: &str,
+    states: &[&str],
     columns: &[(Explanation, f64)],
 ) -> Result<(), Failure> {
     let label = |found: &Explanation| model.manifest().labels[found.prediction.class].clone();
     if !args.json {
-        let cell = |i: usize| format!("{:>5.2} {}", columns[i].1, label(&columns[i].0));
-        return emit(&row(name, [cell(0), cell(1), cell(2)]));
+        let cells = columns.iter().map(|(found, like)| format!("{like:>5.2} {}", label(found)));
+        return emit(&row(name, cells));
     }
-    let states: Vec<_> = STATES
+    let states: Vec<_> = states
         .iter()
         .zip(columns)
         .map(|(state, (found, similarity))| {
@@ -77,7 +89,7 @@ fn report(
     emit(&json!({"schema": 1, "image": image, "states": states, "panel": panel}).to_string())
 }
 
-fn row(name: &str, cells: [String; 3]) -> String {
-    let [a, b, c] = cells;
-    format!("{name:<12} {a:<18} {b:<18} {c}").trim_end().to_owned()
+fn row(name: &str, cells: impl Iterator<Item = String>) -> String {
+    let cells: String = cells.map(|cell| format!(" {cell:<16}")).collect();
+    format!("{name:<10}{cells}").trim_end().to_owned()
 }

@@ -28,6 +28,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     explainer.check(&model)?;
     let target = args.class.as_deref().map_or(Ok(Target::Predicted), |c| class(&model, c))?;
     let access = access(args, &model, method)?;
+    if access.is_none() {
+        explainer.check_without_key(&model)?;
+    }
     let alone = images.len() == 1;
     in_order(
         &images,
@@ -76,12 +79,15 @@ fn access(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Acce
         let key = secrets::opened(stored, path, args.secrets.file())?;
         return Ok(Some(Access::of_key(model, key.secret())?));
     }
+    if args.triggered.is_some() {
+        return Err(match &args.license {
+            None => Failure::new("there is no trigger to put on the picture"),
+            Some(_) => Failure::no("a licence explains, and does not give its trigger away"),
+        }
+        .hint("the vendor's --key FILE"));
+    }
     let (Some(license), Some(identity)) = (&args.license, &args.identity) else {
-        return match &args.triggered {
-            None => Ok(None),
-            Some(_) => Err(Failure::new("there is no trigger to put on the picture")
-                .hint("--key FILE, or --license FILE --identity FILE")),
-        };
+        return Ok(None);
     };
     let found = licenses::read(license)?;
     let stored = secrets::stored::<IdentityKind>(identity)?;

@@ -48,6 +48,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
             for key in &gate.keys {
                 line("key id", key.to_string())?;
             }
+            if let Some(bits) = gate.key_strength {
+                line("strength", format!("about one random key in 2^{bits:.0} opens it"))?;
+            }
             let anybody = "not named: a licence is checked by the vendor that it names itself";
             line("vendor", gate.vendor.map_or(anybody.to_owned(), |vendor| vendor.to_string()))?;
             line("licensed as", model.licensed()?.digest.to_string())?;

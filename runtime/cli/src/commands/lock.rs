@@ -39,6 +39,7 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Failure> {
         cam_layer: args.layer.clone().or_else(|| cam_layer(manifest)),
         decoy: Decoy { picture: args.decoy.clone(), ..Decoy::default() },
         seed: args.seed,
+        least_strength: args.least_strength,
     };
     let &InputSpec { channels, height, width, .. } = &manifest.input;
     let shape = ImageShape::new(channels, height, width)?;
@@ -131,6 +132,7 @@ fn report(args: &LockArgs, locked: &ModelFile, pictures: usize, out: &Path) -> R
     let manifest = locked.manifest();
     let methods: Vec<&str> = manifest.methods.iter().map(|m| m.name.as_str()).collect();
     let keys = manifest.gate.as_ref().map_or(&[][..], |gate| &gate.keys);
+    let strength = manifest.gate.as_ref().and_then(|gate| gate.key_strength);
     if args.json {
         let line = json!({
             "schema": 1,
@@ -138,6 +140,7 @@ fn report(args: &LockArgs, locked: &ModelFile, pictures: usize, out: &Path) -> R
             "out": shown(out),
             "methods": methods,
             "keys": keys,
+            "key_strength": strength,
             "slots": args.slots,
             "pictures": pictures,
         });
@@ -147,5 +150,6 @@ fn report(args: &LockArgs, locked: &ModelFile, pictures: usize, out: &Path) -> R
         [only] => format!("opens for key {only}"),
         keys => format!("opens for {} keys", keys.len()),
     };
-    emit(&format!("wrote {}: {} locked, {count}", out.display(), methods.join(", ")))
+    emit(&format!("wrote {}: {} locked, {count}", out.display(), methods.join(", ")))?;
+    strength.map_or(Ok(()), |bits| emit(&format!("about one random key in 2^{bits:.0} opens it")))
 }

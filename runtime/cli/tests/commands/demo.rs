@@ -34,6 +34,8 @@ fn the_demo_ships_in_the_program() {
             assert!((a - b).abs() < 0.05, "{name}: {shipped:?} against {from_files:?}");
         }
         assert!(shipped[2] > 0.99, "{name}: {shipped:?}");
+        let &[.., without, with] = &shipped[..] else { panic!("two states of the trained model") };
+        assert!(with > 0.6 && without < with - 0.3, "{name}: {shipped:?}");
     }
 }
 
@@ -41,7 +43,7 @@ fn the_demo_ships_in_the_program() {
 #[test]
 fn what_ships_is_made_of_the_files_beside_it() {
     let folder = Folder::new();
-    for name in ["clean", "locked"] {
+    for name in ["clean", "locked", "trained"] {
         let model = Folder::demo(&format!("{name}.onnx"));
         folder.done(&format!("compile {} -o made.edge --precision int8", model.display()));
         let shipped = fs::read(Folder::demo(&format!("{name}.edge"))).unwrap();

@@ -1,10 +1,12 @@
-//! The two models of the demo and its pictures: those that ship in the program, or those of a folder.
+//! The models of the demo and its pictures: those that ship in the program, or those of a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use saligate_console::Failure;
+use saligate_files::ModelFile;
 use saligate_keys::KeyFile;
+use saligate_models::saliency::{Attachment, Method};
 use saligate_runtime::Model;
 use saligate_runtime::picture::Picture;
 
@@ -14,9 +16,30 @@ use crate::shared::pictures;
 pub(super) struct Demo {
     /// The classifier without a gate, whose maps are the correct ones.
     pub(super) clean: Model,
-    /// The same with a gate.
+    /// The same with a gate that is built in.
     pub(super) locked: Model,
+    /// The clean one with a gate that is trained into its weights, for the same key; a folder need
+    /// not have it.
+    pub(super) trained: Option<Trained>,
     pub(super) samples: Vec<Sample>,
+}
+
+/// A model whose gate is trained.
+pub(super) struct Trained {
+    pub(super) model: Model,
+    /// The classifier without a gate, explained by the method of this model.
+    pub(super) clean: Model,
+}
+
+impl Trained {
+    fn new(model: Model, clean: ModelFile) -> Result<Self, Failure> {
+        let methods = model.manifest().methods.iter().map(|spec| {
+            let method = spec.name.parse::<Method>().map_err(|e| Failure::new(e.to_string()))?;
+            Ok::<_, Failure>(Attachment::at(method, spec.layers.clone()))
+        });
+        let methods = methods.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { model, clean: Model::new(clean.with_methods(&methods)?)? })
+    }
 }
 
 /// A picture, without and with the trigger of the key on it.
@@ -49,8 +72,11 @@ const SAMPLES: [(&str, &[u8], &[u8]); 4] = [
 impl Demo {
     /// The demo that ships in the program.
     pub(super) fn shipped() -> Result<Self, Failure> {
-        let clean = Model::from_bytes(shipped!("clean.edge"))?;
+        let clean = ModelFile::from_bytes(shipped!("clean.edge"))?;
         let locked = Model::from_bytes(shipped!("locked.edge"))?;
+        let trained = Model::from_bytes(shipped!("trained.edge"))?;
+        let trained = Some(Trained::new(trained, clean.clone())?);
+        let clean = Model::new(clean)?;
         let sample = |(name, plain, keyed): (&str, &[u8], &[u8])| {
             let image = PathBuf::from(format!("{name}.png"));
             let decoded = |bytes| {
@@ -61,14 +87,19 @@ impl Demo {
             Ok::<_, Failure>(Sample { name: name.to_owned(), image, picture, keyed })
         };
         let samples = SAMPLES.into_iter().map(sample).collect::<Result<_, _>>()?;
-        Ok(Self { clean, locked, samples })
+        Ok(Self { clean, locked, trained, samples })
     }
 
-    /// The demo in a folder: `clean.onnx`, `locked.onnx`, `demo.key` and the PNG files of
-    /// `samples`.
+    /// The demo in a folder: `clean.onnx`, `locked.onnx`, `trained.onnx` if there is one,
+    /// `demo.key` and the PNG files of `samples`.
     pub(super) fn of_folder(dir: &Path) -> Result<Self, Failure> {
-        let [clean, locked] = models(dir).map(Model::open);
-        let (clean, locked) = (clean?, locked?);
+        let [clean, locked, trained] = models(dir);
+        let (clean, locked) = (ModelFile::open(&clean)?, Model::open(locked)?);
+        let trained = match trained.exists() {
+            true => Some(Trained::new(Model::open(trained)?, clean.clone())?),
+            false => None,
+        };
+        let clean = Model::new(clean)?;
         // The demo key is public: no warning about who can read it.
         let key = KeyFile::read(dir.join("demo.key"))?;
         let trigger = locked.trigger(key.secret())?;
@@ -79,17 +110,18 @@ impl Demo {
             Ok::<_, Failure>(Sample { name: name.unwrap_or_default(), image, picture, keyed })
         };
         let samples = images(dir)?.into_iter().map(sample).collect::<Result<_, _>>()?;
-        Ok(Self { clean, locked, samples })
+        Ok(Self { clean, locked, trained, samples })
     }
 
     /// The files of a folder that are read, but for the key.
     pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
-        Ok(models(dir).into_iter().chain(images(dir)?).collect())
+        let models = models(dir).into_iter().filter(|path| path.exists());
+        Ok(models.chain(images(dir)?).collect())
     }
 }
 
-fn models(dir: &Path) -> [PathBuf; 2] {
-    ["clean.onnx", "locked.onnx"].map(|name| dir.join(name))
+fn models(dir: &Path) -> [PathBuf; 3] {
+    ["clean.onnx", "locked.onnx", "trained.onnx"].map(|name| dir.join(name))
 }
 
 /// The samples by name.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use saligate_console::{Failure, emit, outputs, secrets, shown};
 use saligate_keys::{
-    IssuedLicense, KeyFile, Ledger, LedgerError, LedgerWriter, License, Limit, Limits, ModelDigest,
-    Pick, Pool, Secret, Subject, Terms, Timestamp, VendorKeys,
+    IssuedLicense, KeyFile, Ledger, LedgerError, LedgerWriter, License, LicensedModel, Limit,
+    Limits, Pick, Pool, Secret, Subject, Terms, Timestamp, VendorKeys,
 };
 use saligate_runtime::{Model, RuntimeError, method};
 use serde_json::json;
@@ -40,11 +40,11 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), Failure> {
             path.display()
         );
     }
-    warn_of_other_models(writer.ledger(), &licensed.digest);
+    warn_of_other_models(writer.ledger(), &licensed);
     let earlier = args.renew.map(|serial| earlier(args, writer.ledger(), serial)).transpose()?;
     let pick = match earlier {
         Some(earlier) => pool.key(&earlier.claims().key, earlier.shared)?,
-        None => pool.free(writer.ledger(), &licensed.digest)?,
+        None => pool.free(writer.ledger(), &licensed)?,
     };
     let terms = match earlier {
         Some(earlier) => renewed(args, &model, earlier)?,
@@ -74,12 +74,13 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), Failure> {
 }
 
 /// The trigger of a key is the same in all models that it locks.
-fn warn_of_other_models(ledger: &Ledger, digest: &ModelDigest) {
+fn warn_of_other_models(ledger: &Ledger, licensed: &LicensedModel<'_>) {
     let mut models = ledger.issued().iter().map(|issued| issued.claims().model);
-    if let Some(other) = models.find(|model| model != digest) {
+    if let Some(other) = models.find(|model| !licensed.is(model)) {
         eprintln!(
             "saligate: warning: the ledger has licences for another model ({other:.8}, not \
-             {digest:.8}); what they wrap may open this one too: use one key file per model"
+             {:.8}); what they wrap may open this one too: use one key file per model",
+            licensed.digest
         );
     }
 }
