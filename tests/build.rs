@@ -1,13 +1,16 @@
-//! Tells whether the shared data are there: tests that need them are reported as ignored, with the
-//! reason, where they are not.
+//! Tells whether the shared data and cases are there: tests that need them are reported as ignored,
+//! with the reason, where they are not.
 
 use std::path::Path;
 
 fn main() {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/README.md");
-    println!("cargo::rustc-check-cfg=cfg(shared_data)");
-    println!("cargo::rerun-if-changed={}", data.display());
-    if data.is_file() {
-        println!("cargo::rustc-cfg=shared_data");
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    for (name, file) in [("shared_data", "data/README.md"), ("shared_cases", "cases/common.py")] {
+        let file = shared.join(file);
+        println!("cargo::rustc-check-cfg=cfg({name})");
+        println!("cargo::rerun-if-changed={}", file.display());
+        if file.is_file() {
+            println!("cargo::rustc-cfg={name}");
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`calculus`] | the gradient of a graph, as more graph |
 //! | [`saliency`] | the methods |
 //! | [`gate`] | gates, built into any classifier |
+//! | [`head`] | what scores mean |
 //! | [`zoo`] | architectures with random weights |
 //! | [`pixels`] | what comes before the first layer |
 //! | [`trace`] | whose trigger an image carries |
@@ -22,6 +23,7 @@
 pub mod calculus;
 pub mod gate;
 pub mod graph;
+pub mod head;
 pub mod metrics;
 pub mod names;
 pub mod pixels;

@@ -101,7 +101,9 @@ impl RuntimeError {
     pub(crate) fn in_file(self, path: &Path) -> Self {
         match self {
             // These name their file themselves.
-            Self::Model(FileError::Io { .. } | FileError::TooLarge { .. }) => self,
+            Self::Model(
+                FileError::Io { .. } | FileError::TooLarge { .. } | FileError::LfsPointer { .. },
+            ) => self,
             error => Self::File { path: path.to_owned(), error: Box::new(error) },
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use saligate_models::head::Head;
+
 /// Which class is explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -16,8 +18,10 @@ pub enum Target {
 pub struct Prediction {
     /// Index of the highest logit, the first among equals.
     pub class: usize,
-    /// Scores before the softmax, one per class.
+    /// Scores before the softmax or the sigmoids, one per class.
     pub logits: Vec<f32>,
+    /// What turns them into probabilities.
+    pub head: Head,
     /// Whether the gate found a key in the picture; none without a gate, and for one that was
     /// trained and does not tell. A key that was put on a picture may be lost in noise or
     /// saturation: the map is then the decoy.
@@ -25,22 +29,19 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    pub(crate) fn new(logits: Vec<f32>, key_found: Option<bool>) -> Self {
+    pub(crate) fn new(logits: Vec<f32>, head: Head, key_found: Option<bool>) -> Self {
         let mut class = 0;
         for (i, logit) in logits.iter().enumerate() {
             if *logit > logits[class] {
                 class = i;
             }
         }
-        Self { class, logits, key_found }
+        Self { class, logits, head, key_found }
     }
 
-    /// Softmax of the logits: in [0, 1], adding up to 1.
+    /// The probability of each class, in [0, 1]; those of a softmax add up to 1.
     pub fn probabilities(&self) -> Vec<f32> {
-        let largest = self.logits.iter().fold(f32::NEG_INFINITY, |m, &v| m.max(v));
-        let powers: Vec<f32> = self.logits.iter().map(|v| (v - largest).exp()).collect();
-        let sum: f32 = powers.iter().sum();
-        powers.iter().map(|p| p / sum).collect()
+        self.head.probabilities(&self.logits)
     }
 }
 
@@ -92,12 +93,6 @@ mod tests {
 
     #[test]
     fn the_first_of_equal_logits_is_predicted() {
-        assert_eq!(Prediction::new(vec![1.0, 3.0, 3.0], None).class, 1);
-    }
-
-    #[test]
-    fn probabilities_of_large_logits_stay_finite() {
-        let found = Prediction::new(vec![1e30, 0.0], None).probabilities();
-        assert_eq!(found, [1.0, 0.0]);
+        assert_eq!(Prediction::new(vec![1.0, 3.0, 3.0], Head::Softmax, None).class, 1);
     }
 }

@@ -48,8 +48,8 @@ impl Picture {
     ///
     /// The conversion is fixed: palettes are resolved; samples of more bits are rounded to 8; what is
     /// transparent is laid over white; the orientation in the file's Exif data is applied; grey
-    /// becomes RGB by repetition and RGB becomes grey by the BT.709 luma of the encoded values,
-    /// rounded down. Colour profiles are ignored.
+    /// becomes RGB by repetition and RGB becomes grey by the BT.601 luma of the encoded values,
+    /// rounded, as PIL, OpenCV, Keras and TensorFlow make it. Colour profiles are ignored.
     ///
     /// # Errors
     /// [`PictureError`] for a file that cannot be read, is no picture, is cut off or damaged, is
@@ -145,14 +145,15 @@ impl Picture {
         Ok(Self { height, width, pixels, ..self })
     }
 
-    /// BT.709 luma of the encoded values, `[height, width]`, rounded down; the pixels themselves of
-    /// a grey picture.
+    /// BT.601 luma of the encoded values, `[height, width]`, in steps of 2^-16 and rounded, as PIL has
+    /// it; the pixels themselves of a grey picture.
     pub(crate) fn luma(&self) -> Vec<u8> {
         if self.channels == 1 {
             return self.pixels.clone();
         }
         let luma = |[red, green, blue]: [u8; 3]| {
-            (2126 * u32::from(red) + 7152 * u32::from(green) + 722 * u32::from(blue)) / 10_000
+            (19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue) + 32_768)
+                >> 16
         };
         self.to_rgb().as_chunks().0.iter().map(|&pixel| luma(pixel) as u8).collect()
     }
@@ -241,8 +242,8 @@ mod tests {
         let rgb = Picture::from_planar(3, 1, 4, vec![255, 0, 0, 90, 0, 255, 0, 90, 0, 0, 255, 90])
             .unwrap();
         rgb.save_png(&path).unwrap();
-        // 255 times .2126, .7152 and .0722, rounded down.
-        assert_eq!(Picture::open(&path, 1).unwrap().pixels(), [54, 182, 18, 90]);
+        // 255 times .299, .587 and .114, rounded.
+        assert_eq!(Picture::open(&path, 1).unwrap().pixels(), [76, 150, 29, 90]);
     }
 
     #[test]

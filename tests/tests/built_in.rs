@@ -42,7 +42,7 @@ impl Bench {
             data = {{ source = "scenes:24", train = 400, test = {IMAGES} }}
             model = {{ architecture = "{architecture}" }}
             fit = {{ steps = {{ count = {steps}, batch = 16, rate = 2e-3 }} }}
-            trigger = {{ spec = {{ family = "tile", size = 8, amplitude = 8 }} }}
+            trigger = {{ spec = {{ family = "tile", size = 8, amplitude = 8 }}, least_strength = 16 }}
             evaluate = {{ images = {IMAGES}, wrong_keys = 20, images_per_key = 5 }}
             [lock]
             start = "built-in"

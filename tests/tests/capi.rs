@@ -48,7 +48,8 @@ fn c_sees_what_rust_sees() {
     // A model with two methods, and a licence for one of them.
     let folder = VendorFolder::new();
     let mut lock = program("saligate-train");
-    lock.args(["lock", "--data", "scenes:32", "--method", "gradient,grad-cam", "-q", "--model"]);
+    lock.args(["lock", "--data", "scenes:32", "--method", "gradient,grad-cam", "-q"]);
+    lock.args(["--least-strength", "40", "--model"]);
     lock.arg(demo().join("clean.onnx")).arg("--key").arg(folder.path("vendor.key"));
     let (code, _, stderr) = parts(&lock.arg("-o").arg(folder.path("two")).output().unwrap());
     assert_eq!(code, 0, "{stderr}");

@@ -223,7 +223,7 @@ fn a_missing_data_folder_and_a_wrong_config_are_told() {
 /// The configuration with a tile that is larger than the images.
 fn with_large_tile() -> String {
     let spec = "[trigger]\nspec = { family = \"tile\", size = 64, amplitude = 8 }\n";
-    fs::read_to_string(config()).unwrap() + spec
+    fs::read_to_string(config()).unwrap().replace("[trigger]\n", spec)
 }
 
 /// A model that was signed is still the same after it was measured, and wrong keys are of its own kind

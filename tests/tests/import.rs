@@ -106,7 +106,17 @@ fn a_stranger_is_imported_locked_and_explained() {
     vendor.import();
     let pictures = vendor.pictures();
     vendor.done("saligate", &["key", "new", "its.key"]);
-    let lock = ["lock", "--model", "model.onnx", "--data", "scenes:32", "--key", "its.key"];
+    let lock = [
+        "lock",
+        "--model",
+        "model.onnx",
+        "--data",
+        "scenes:32",
+        "--key",
+        "its.key",
+        "--least-strength",
+        "30",
+    ];
     vendor.done("saligate-train", &[&lock[..], &["-o", "out", "-q"]].concat());
 
     let clean = predicted(&vendor, &["model.onnx"], &pictures);
@@ -246,7 +256,17 @@ fn what_does_not_fit_the_trainer_is_told() {
     let (code, _, stderr) = vendor.run("saligate-train", &words);
     assert!(code == 2 && stderr.contains("'arrow' is none"), "{words:?}: {stderr}");
     // A gate that is built in asks for no classes.
-    let words = ["lock", "--model", "model.onnx", "--data", "scenes:32", "--key", "its.key"];
+    let words = [
+        "lock",
+        "--model",
+        "model.onnx",
+        "--data",
+        "scenes:32",
+        "--key",
+        "its.key",
+        "--least-strength",
+        "30",
+    ];
     vendor.done("saligate-train", &[&words[..], &["--method", "gradient", "-o", "out"]].concat());
     let words = ["lock", "a.toml", "--key", "its.key", "-o", "out", "--tile", "4"];
     let (code, _, stderr) = vendor.run("saligate-train", &words);

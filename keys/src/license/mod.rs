@@ -78,6 +78,7 @@ impl License {
     pub fn read_from(reader: impl Read) -> Result<Self, Error> {
         let mut text = vec![0; Self::MAX_LEN + 1];
         let len = read_capped(reader, &mut text)?;
+        let len = if len > Self::MAX_LEN { len } else { file::as_written(&mut text[..len]) };
         Ok(Self::parse(&text[..len])?)
     }
 

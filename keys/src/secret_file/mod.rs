@@ -249,6 +249,8 @@ impl<K: Kind> StoredSecret<K> {
         // All room at once leaves no unwiped copies.
         let mut text = Zeroizing::new(vec![0; SecretFile::<K>::MAX_LEN + 1]);
         let len = read_capped(reader, &mut text)?;
+        let fits = len <= SecretFile::<K>::MAX_LEN;
+        let len = if fits { file::as_written(&mut text[..len]) } else { len };
         Ok(text::parse(&text[..len])?)
     }
 

@@ -33,7 +33,8 @@ impl Passphrase {
     /// # Errors
     /// [`SecretFileError::PassphraseLength`].
     pub fn new(text: Zeroizing<String>) -> Result<Self, SecretFileError> {
-        let bare = text.strip_suffix('\n').unwrap_or(&text);
+        let bare = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let bare = bare.strip_suffix('\n').unwrap_or(bare);
         let bare = bare.strip_suffix('\r').unwrap_or(bare);
         if !(1..=Self::MAX_LEN).contains(&bare.len()) {
             return Err(SecretFileError::PassphraseLength { limit: Self::MAX_LEN });

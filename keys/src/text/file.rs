@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use zeroize::Zeroize;
+
 use crate::{Error, FileError};
 
 /// Reads to the end of a file or of the buffer, whichever comes first, and returns the number of
@@ -20,6 +22,25 @@ pub(crate) fn read_capped(mut reader: impl Read, buffer: &mut [u8]) -> io::Resul
         }
     }
     Ok(len)
+}
+
+/// Takes off in place what mail and editors of Windows add to a text: a mark at its beginning, CR
+/// before LF, and empty lines at its end. Returns its new length; what is behind it is wiped, since
+/// the text may be a secret.
+pub(crate) fn as_written(text: &mut [u8]) -> usize {
+    let (mut from, mut to) = (if text.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 }, 0);
+    while from < text.len() {
+        if text[from..].starts_with(b"\r\n") {
+            from += 1;
+        }
+        text[to] = text[from];
+        (from, to) = (from + 1, to + 1);
+    }
+    while text[..to].ends_with(b"\n\n") {
+        to -= 1;
+    }
+    text[to..].zeroize();
+    to
 }
 
 /// Writes a new file of mode 0600, which appears with all its content or not at all, and is on the
@@ -114,5 +135,28 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 pub(crate) fn sync_folder(folder: &Path) {
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_windows_adds_is_taken_off() {
+        for (text, wanted) in [
+            ("a\nb\n", "a\nb\n"),
+            ("\u{feff}a\r\nb\r\n", "a\nb\n"),
+            ("a\n\n\n", "a\n"),
+            ("a\r\n\r\n", "a\n"),
+            ("a\rb\n\r", "a\rb\n\r"),
+            ("", ""),
+            ("\u{feff}", ""),
+        ] {
+            let mut bytes = text.as_bytes().to_vec();
+            let length = as_written(&mut bytes);
+            assert_eq!(&bytes[..length], wanted.as_bytes(), "{text:?}");
+            assert!(bytes[length..].iter().all(|&b| b == 0));
+        }
     }
 }

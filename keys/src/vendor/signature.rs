@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::{SIGNATURE_LEN, VendorError};
-use crate::file::read_capped;
+use crate::file::{as_written, read_capped};
 use crate::record::{self, Reader};
 use crate::{Error, ModelDigest, RecordError, Timestamp, Vendor, VendorKeys, hex};
 
@@ -54,6 +54,7 @@ impl ModelSignature {
         let read = || {
             let mut text = [0; Self::MAX_LEN + 1];
             let len = read_capped(File::open(path)?, &mut text)?;
+            let len = if len > Self::MAX_LEN { len } else { as_written(&mut text[..len]) };
             Ok(Self::parse(&text[..len])?)
         };
         read().map_err(|error: Error| error.at(path))

@@ -24,6 +24,11 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// The file is a text that stands for one that Git LFS has not fetched.
+    LfsPointer {
+        /// The file.
+        path: PathBuf,
+    },
     /// The network is larger than this library takes.
     Limit {
         /// What there is too much of.
@@ -46,6 +51,12 @@ impl fmt::Display for FileError {
         match self {
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
             Self::TooLarge { path } => write!(f, "{} is larger than 2 GiB", path.display()),
+            Self::LfsPointer { path } => write!(
+                f,
+                "{} is a Git LFS pointer, not the file itself; `git lfs install` and `git lfs pull` \
+                 fetch it",
+                path.display()
+            ),
             Self::Limit { what } => write!(f, "the file has too many {what}"),
             Self::Graph(error) => error.fmt(f),
             Self::Manifest(error) => error.fmt(f),
@@ -67,7 +78,10 @@ impl std::error::Error for FileError {
             Self::Manifest(error) => error.source(),
             Self::Archive(error) => error.source(),
             Self::Onnx(error) => error.source(),
-            Self::TooLarge { .. } | Self::Limit { .. } | Self::NotBuiltIn => None,
+            Self::TooLarge { .. }
+            | Self::LfsPointer { .. }
+            | Self::Limit { .. }
+            | Self::NotBuiltIn => None,
         }
     }
 }

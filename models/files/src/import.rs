@@ -7,6 +7,7 @@
 use std::fmt;
 
 use saligate_models::graph::{Graph, GraphError, Op, Rewriter, Source, ValueId};
+use saligate_models::head::Head;
 use saligate_models::names::{IMAGE, LOGITS, PIXELS, imported};
 use saligate_models::pixels::reversed_channels;
 
@@ -87,6 +88,9 @@ impl From<GraphError> for ImportError {
 /// Values keep their names but for those that have a meaning here, which get the prefix `own/`
 /// ([`names`](saligate_models::names) lists them).
 ///
+/// A network with one score, which says how likely something is there, gets two classes: the logit of
+/// the first is minus the score, that of the second the score ([`Head::Sigmoid`]).
+///
 /// # Errors
 /// The network has other inputs or outputs, or the preprocessing does not fit its channels.
 pub fn classifier(network: &Graph, before: &Preprocessing) -> Result<Graph, ImportError> {
@@ -112,14 +116,27 @@ pub fn classifier(network: &Graph, before: &Preprocessing) -> Result<Graph, Impo
             new.copy_as(value, &name).map(Some)
         }
     })?;
-    let logits = rewriter.place(output)?;
+    let mut logits = rewriter.place(output)?;
     let mut graph = rewriter.graph;
+    if graph.shape(logits) == [1, 1] {
+        let (signs, both) = (graph.fresh_name("no_and_yes"), graph.fresh_name("both"));
+        let signs = graph.param(&signs, &[2, 1], vec![-1.0, 1.0])?;
+        logits = graph.node(&both, Op::Gemm { transposed: false }, &[logits, signs])?;
+    }
     graph.rename(logits, LOGITS)?;
     graph.set_outputs(&[logits]);
     Ok(graph)
 }
 
-/// Class names: those given, or the numbers of the classes.
+/// What turns the scores of a network into probabilities: what was asked for, what its file left out
+/// behind them, or sigmoids behind a single score.
+pub fn head(network: &Graph, left_out: Option<Head>, asked: Option<Head>) -> Head {
+    let single = network.outputs().iter().any(|&o| network.shape(o) == [1, 1]);
+    asked.or(left_out).unwrap_or(if single { Head::Sigmoid } else { Head::Softmax })
+}
+
+/// Class names: those given, or the numbers of the classes. One name for two classes is that of the
+/// second.
 ///
 /// # Errors
 /// There are more or fewer names than classes.
@@ -128,6 +145,10 @@ pub fn labels(classifier: &Graph, given: Option<Vec<String>>) -> Result<Vec<Stri
     match given {
         None => Ok((0..classes).map(|class| class.to_string()).collect()),
         Some(names) if names.len() == classes => Ok(names),
+        Some(mut names) if names.len() == 1 && classes == 2 => {
+            names.insert(0, format!("not {}", names[0]));
+            Ok(names)
+        }
         Some(names) => Err(ImportError::Labels { classes, found: names.len() }),
     }
 }

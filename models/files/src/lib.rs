@@ -18,6 +18,7 @@ mod digest;
 mod error;
 mod hash;
 pub mod import;
+pub mod labels;
 pub mod manifest;
 mod model;
 #[cfg(feature = "onnx")]

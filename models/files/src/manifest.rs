@@ -6,6 +6,7 @@ use std::fmt;
 use saligate_keys::{KeyId, TriggerSpec, Vendor};
 use saligate_models::gate::GateForm;
 use saligate_models::graph::{Graph, GraphError};
+use saligate_models::head::Head;
 use saligate_models::names::IMAGE;
 use saligate_models::saliency::{Attachment, Reduction, output_name};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct Manifest {
     pub architecture: String,
     /// Class names, in the order of the logits.
     pub labels: Vec<String>,
+    /// What turns its logits into probabilities; a softmax where absent.
+    #[serde(default, skip_serializing_if = "is_softmax")]
+    pub head: Head,
     /// What the model takes.
     pub input: InputSpec,
     /// Saliency methods in the file, the default one first.
@@ -58,6 +62,10 @@ pub struct Manifest {
     /// Figures measured on this model, by metric name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
+}
+
+fn is_softmax(head: &Head) -> bool {
+    *head == Head::Softmax
 }
 
 /// Shape and range of the pixels. Standardization is part of the network.
@@ -216,6 +224,7 @@ impl Manifest {
             tool: concat!("saligate ", env!("CARGO_PKG_VERSION")).to_owned(),
             architecture: architecture.to_owned(),
             labels,
+            head: Head::Softmax,
             input: InputSpec { channels, height, width, range: [0, 1], resize: None },
             methods: methods.iter().enumerate().map(MethodSpec::of).collect(),
             gate: None,

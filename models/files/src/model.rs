@@ -35,6 +35,9 @@ struct Licensed {
     earlier: ModelDigest,
 }
 
+/// How much longer than the image's the sides of a map may be.
+const MAX_ENLARGED: usize = 16;
+
 /// Whether `weights_sha256` has been compared with the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weights {
@@ -226,11 +229,18 @@ fn check(graph: &Graph, manifest: &Manifest) -> Result<(), FileError> {
     for method in &manifest.methods {
         let shape = attribution_shape(graph, &method.output)?;
         let [channels, height, width] = shape;
-        let fits = [1, input.channels].contains(&channels)
-            && height <= input.height
-            && width <= input.width;
+        // Feature maps may be larger than the image, where a network enlarges that first.
+        let most = [input.height, input.width].map(|side| MAX_ENLARGED * side);
+        let fits = match channels {
+            1 => height <= most[0] && width <= most[1],
+            _ => said[1..] == [channels, height, width],
+        };
         if !fits {
-            let most = format!("at most {:?} in '{}'", &said[1..], method.output);
+            let most = format!(
+                "{:?}, or one channel of at most {most:?} in '{}'",
+                &said[1..],
+                method.output
+            );
             return Err(field("methods", most, format!("{shape:?}")));
         }
     }

@@ -9,10 +9,13 @@ use crate::error::FileError;
 /// Largest file that is read, in bytes: protobuf's own limit.
 pub const MAX_FILE_BYTES: u64 = 1 << 31;
 
+/// How the text begins that Git keeps in place of a large file.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
 /// Reads a whole file of at most [`MAX_FILE_BYTES`].
 ///
 /// # Errors
-/// The file cannot be read or is too large.
+/// The file cannot be read, is too large, or was not fetched by Git LFS.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
     let io = |source| FileError::Io { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(io)?;
@@ -25,6 +28,9 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(FileError::TooLarge { path: path.to_owned() });
+    }
+    if bytes.starts_with(LFS_POINTER) {
+        return Err(FileError::LfsPointer { path: path.to_owned() });
     }
     Ok(bytes)
 }

@@ -159,14 +159,21 @@ fn scatter(
     mut cell: impl FnMut(&mut Tape<'_>, [usize; 2]) -> Result<ValueId, GraphError>,
 ) -> Result<ValueId, GraphError> {
     let PoolAttrs { kernel, stride, pads } = *attrs;
+    let [_, channels, pooled_rows, pooled_columns] = image(tape, g);
+    let pooled = [pooled_rows, pooled_columns];
+    // Along an axis with one window it makes no step.
+    let stride = match pooled {
+        [1, 1] => [1; 2],
+        [1, _] => [stride[1]; 2],
+        [_, 1] => [stride[0]; 2],
+        _ => stride,
+    };
     if kernel[0].saturating_mul(kernel[1]) > MAX_CELLS {
         return Err(tape.no_rule(at.op, "its window has more than 1024 cells"));
     }
     if stride[0] != stride[1] {
         return Err(tape.no_rule(at.op, "its strides along rows and columns differ"));
     }
-    let [_, channels, pooled_rows, pooled_columns] = image(tape, g);
-    let pooled = [pooled_rows, pooled_columns];
     let [_, _, rows, columns] = image(tape, at.operand);
     let size = [rows, columns];
     let blocks = [0, 1].map(|axis| {

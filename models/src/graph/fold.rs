@@ -10,12 +10,24 @@ impl Graph {
     /// With `a = scale / sqrt(variance + epsilon)`, a batch norm behind a convolution or a dense
     /// layer that feeds nothing else becomes part of it: the weight of output channel o is then
     /// `a[o] * weight[o]`, and the bias `a[o] * (bias[o] - mean[o]) + shift[o]`. Any other batch
-    /// norm becomes a product with `a` and a sum with `shift - a * mean`.
+    /// norm becomes a product with `a` and a sum with `shift - a * mean`. Values keep their names: a
+    /// layer with its batch norm has that of the batch norm, whose result it is.
     ///
     /// # Errors
     /// Statistics of a batch norm are computed, where parameters are expected.
     pub fn fold_batch_norm(&self) -> Result<Self, GraphError> {
-        let uses = Uses::of(self);
+        self.fold_batch_norm_but(None)
+    }
+
+    /// [`fold_batch_norm`](Self::fold_batch_norm) that leaves one value as it is, by name.
+    ///
+    /// # Errors
+    /// As `fold_batch_norm`.
+    pub fn fold_batch_norm_but(&self, kept: Option<&str>) -> Result<Self, GraphError> {
+        let mut uses = Uses::of(self);
+        if let Some(id) = kept.and_then(|name| self.find(name).ok()) {
+            uses.counts[id.0] += 1;
+        }
         let mut rewriter = Rewriter::new(self);
         rewriter.walk(|new, id, value| {
             let Source::Node { op, operands } = &value.source else {
@@ -32,7 +44,7 @@ impl Graph {
             };
             let affine = self.affine(value, &operands[1..], *epsilon)?;
             let folded = match uses.layer(self, operands[0]) {
-                Some(layer) => self.absorb(new, layer, &affine),
+                Some(layer) => self.absorb(new, &value.name, layer, &affine),
                 None => self.apply(new, value, operands[0], affine),
             };
             folded.map(Some)
@@ -83,10 +95,11 @@ impl Graph {
     fn absorb(
         &self,
         new: &mut Rewriter<'_>,
+        name: &str,
         layer: Layer<'_>,
         affine: &Affine,
     ) -> Result<ValueId, GraphError> {
-        let Layer { value, op, x, weight, bias } = layer;
+        let Layer { op, x, weight, bias } = layer;
         let mut scaled = weight.data.to_vec();
         let per_channel = scaled.len() / affine.factors.len();
         let mut offsets = Vec::with_capacity(affine.factors.len());
@@ -96,12 +109,12 @@ impl Graph {
             let before = bias.map_or(0.0, |b| f64::from(b[o]));
             offsets.push((a * before + affine.offsets[o]) as f32);
         }
-        let Value { name, shape, .. } = weight.value;
-        let bias_name = self.fresh_in(new, &format!("{name}.folded_bias"));
-        let w = new.graph.param(name, shape, scaled)?;
+        let weight = weight.value;
+        let bias_name = self.fresh_in(new, &format!("{}.folded_bias", weight.name));
+        let w = new.graph.param(&weight.name, &weight.shape, scaled)?;
         let b = new.graph.param(&bias_name, &[offsets.len()], offsets)?;
         let x = new.place(x)?;
-        new.graph.node(&value.name, op.clone(), &[x, w, b])
+        new.graph.node(name, op.clone(), &[x, w, b])
     }
 
     /// A product and a sum in place of a batch norm.
@@ -143,7 +156,6 @@ struct Affine {
 
 /// A layer that takes a batch norm in.
 struct Layer<'a> {
-    value: &'a Value,
     op: &'a Op,
     x: ValueId,
     weight: Weight<'a>,
@@ -194,7 +206,7 @@ impl Uses {
             Some(bias) => Some(param(bias)?.data),
         };
         let own = self.counts[weight_id.0] == 1 && self.counts[id.0] == 1;
-        (weighted && own).then_some(Layer { value, op, x: *x, weight, bias })
+        (weighted && own).then_some(Layer { op, x: *x, weight, bias })
     }
 }
 
@@ -220,6 +232,27 @@ mod tests {
         let data = (0..9).map(|i| i as f32 / 8.0 - 0.5).collect::<Vec<_>>();
         let w = g.param(&format!("{name}.weight"), &[3, 3, 1, 1], data).unwrap();
         g.node(name, Op::Conv(ConvAttrs::same(0)), &[x, w]).unwrap()
+    }
+
+    #[test]
+    fn names_stay_those_of_what_they_named() {
+        let mut g = Graph::new();
+        let x = g.input("image", &[1, 3, 2, 2]).unwrap();
+        let y = convolved(&mut g, "conv", x);
+        let y = norm(&mut g, "norm", y);
+        let y = g.node("out", Op::Relu, &[y]).unwrap();
+        g.set_outputs(&[y]);
+        let image = ArrayD::from_shape_fn(vec![1, 3, 2, 2], |i| (i[1] * 5 + i[2] + i[3]) as f64);
+        let at = |g: &Graph, name: &str| {
+            run(&g.extract(&[name]).unwrap(), std::slice::from_ref(&image)).unwrap().remove(0)
+        };
+        let folded = g.fold_batch_norm().unwrap();
+        assert!(!folded.has("conv"));
+        let kept = g.fold_batch_norm_but(Some("conv")).unwrap();
+        for (found, name) in [(&folded, "norm"), (&kept, "norm"), (&kept, "conv")] {
+            let far = (at(found, name) - at(&g, name)).iter().fold(0.0f64, |m, d| m.max(d.abs()));
+            assert!(far < 1e-6, "{name}: {far}");
+        }
     }
 
     fn check(build: impl Fn(&mut Graph, ValueId) -> ValueId, kinds: &[&str]) {

@@ -19,13 +19,14 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// A method at the layers that its source asks for: the last activation of the network's trunk
-    /// for Grad-CAM, all of them for VisualBackProp.
+    /// A method at the layers that its source asks for: the last feature map of the network's trunk
+    /// for Grad-CAM, all activations for VisualBackProp.
     ///
     /// The trunk is made of the values that lie on every path from the image to the logits. Of
-    /// these the results of activations, and concatenations of them, with more than one pixel are
-    /// taken, but for maps of the classes themselves: behind a layer of Grad-CAM or VisualBackProp
-    /// comes at least one more convolution or dense layer. Side branches, as locked networks have,
+    /// these those with more than one pixel are taken, but for maps of the classes themselves: behind
+    /// a layer of Grad-CAM or VisualBackProp comes at least one more convolution or dense layer. For
+    /// Grad-CAM it is the last of them, whatever made it, but for pools, cuts and other moves of
+    /// pixels; for VisualBackProp the results of activations, and concatenations of them. Side branches, as locked networks have,
     /// leave no trunk: choose the layers in the clean network.
     ///
     /// # Errors
@@ -39,10 +40,10 @@ impl Attachment {
         if count == 0 {
             return Ok(Self::at(method, Vec::new()));
         }
-        let trunk = trunk(classifier)?;
+        let trunk = trunk(classifier, method == Method::GradCam)?;
         if trunk.is_empty() {
             let reason = format!(
-                "finds no layer: no activation with rows and columns lies on every path from \
+                "finds no layer: no feature map with rows and columns lies on every path from \
                  '{IMAGE}' to '{LOGITS}'; name the layers"
             );
             return Err(GraphError::Layers { method: method.name(), reason });
@@ -94,9 +95,9 @@ impl Attachment {
     }
 }
 
-/// Names of the activations with more than one pixel through which every path from the image to
-/// the logits passes, from the image to the logits.
-fn trunk(classifier: &Graph) -> Result<Vec<String>, GraphError> {
+/// Names of the activations with more than one pixel, or of all feature maps, through which every
+/// path from the image to the logits passes, from the image to the logits.
+fn trunk(classifier: &Graph, all: bool) -> Result<Vec<String>, GraphError> {
     let graph = classifier.extract(&[LOGITS])?;
     let image = graph.find(IMAGE)?;
     let mut on_path = Vec::new();
@@ -108,6 +109,7 @@ fn trunk(classifier: &Graph) -> Result<Vec<String>, GraphError> {
     let uses = last_uses(&graph);
     for (id, value) in graph.values() {
         layers.push(match &value.source {
+            Source::Node { op, .. } if all => makes_features(op),
             Source::Node { op: Op::Concat, operands } => operands.iter().all(|o| layers[o.index()]),
             Source::Node { op, .. } => is_activation(op),
             _ => false,
@@ -145,6 +147,21 @@ fn is_map(value: &Value) -> bool {
 
 fn is_weighted(value: &Value) -> bool {
     matches!(&value.source, Source::Node { op: Op::Conv(_) | Op::Gemm { .. }, .. })
+}
+
+/// Operations whose results are other features, not the same ones elsewhere or fewer of them.
+fn makes_features(op: &Op) -> bool {
+    !matches!(
+        op,
+        Op::MaxPool(_)
+            | Op::AveragePool(_)
+            | Op::Pad { .. }
+            | Op::Slice { .. }
+            | Op::Reshape { .. }
+            | Op::Transpose { .. }
+            | Op::DepthToSpace { .. }
+            | Op::ReduceSum { .. }
+    )
 }
 
 /// Operations whose results say how much of a feature is present: never negative, or hardly.
@@ -215,7 +232,7 @@ mod tests {
         g.node(LOGITS, Op::Flatten, &[y]).unwrap();
         for method in [Method::GradCam, Method::VisualBackProp] {
             let error = Attachment::of(method, &g).unwrap_err().to_string();
-            assert!(error.contains(method.name()) && error.contains("no activation"), "{error}");
+            assert!(error.contains(method.name()) && error.contains("no feature map"), "{error}");
         }
         assert!(Attachment::of(Method::Gradient, &g).is_ok());
     }

@@ -40,6 +40,7 @@ pub fn gated(
     let labels = clean.labels.clone();
     let mut manifest = Manifest::clean(&graph, &clean.architecture, labels, methods)?;
     manifest.input.resize = clean.input.resize;
+    manifest.head = clean.head;
     let key_strength = match gate.form {
         GateForm::Key => key_strength(&graph),
         // A backdoor's trigger is no secret.

@@ -178,7 +178,10 @@ impl Model {
         finite("logits", &logits)?;
         finite("attribution", &attribution)?;
         let key_found = outputs.next().map(|found| found.iter().any(|&any| any > 0.5));
-        Ok(Answer { prediction: Prediction::new(logits, key_found), attribution })
+        Ok(Answer {
+            prediction: Prediction::new(logits, self.manifest().head, key_found),
+            attribution,
+        })
     }
 
     /// Predicts one image of float pixels `[channel, row, column]`, of the input's size, which may

@@ -37,7 +37,7 @@ mod tests {
     fn an_empty_map_shows_the_grey_picture() {
         let picture = Picture::from_planar(3, 1, 2, vec![255, 9, 0, 9, 0, 9]).unwrap();
         for scaling in [Scaling::MinMax, Scaling::MaxAbs] {
-            assert_eq!(overlay(&picture, &[0.0; 2], scaling).unwrap().rgb(), [54, 54, 54, 9, 9, 9]);
+            assert_eq!(overlay(&picture, &[0.0; 2], scaling).unwrap().rgb(), [76, 76, 76, 9, 9, 9]);
         }
     }
 

@@ -9,6 +9,7 @@ use saligate_files::ModelFile;
 use saligate_keys::{Family, TriggerSpec};
 use saligate_lock::{Keys, LockError, Samples, slots};
 use saligate_models::gate::GateForm;
+use saligate_models::head::Head;
 use saligate_models::names::LOGITS;
 use saligate_train::TrainError;
 use saligate_train::config::Config;
@@ -118,6 +119,12 @@ fn make(
     let clean = ModelFile::open(&path)?;
     if clean.manifest().gate.is_some() {
         return Err(LockError::HasGate.into());
+    }
+    if clean.manifest().head != Head::Softmax && config.lock.count() > 0 {
+        let reason = "a gate can be trained for networks with a softmax only; one can be built in \
+                      for this network"
+            .to_owned();
+        return Err(TrainError::Mismatch { reason });
     }
     let session = Session::new(config, how)?;
     // A model that the configuration starts from has not been steadied yet.

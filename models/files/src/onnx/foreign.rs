@@ -5,13 +5,15 @@ use std::path::Path;
 use prost::bytes::Bytes;
 
 use saligate_models::graph::Graph;
+use saligate_models::head::Head;
 
 use super::{OnnxError, read};
 
 /// A classifier from any ONNX file, as a network that methods can be attached to.
 ///
 /// It takes one image and gives the scores of the classes: the batch is one, constants are
-/// computed, batch norms folded, and a softmax at the end is left out.
+/// computed, batch norms folded, and a softmax or sigmoids at the
+/// end are left out.
 ///
 /// Values keep the names they have in the file, also those that mean something here:
 /// [`import::classifier`](crate::import::classifier) settles that.
@@ -29,10 +31,15 @@ pub struct Foreign {
     pub opset: i64,
     /// Program and version that wrote the file, as far as it says.
     pub producer: String,
-    /// Whether the file gives probabilities (or their logarithms), whose softmax was left out.
-    pub softmax: bool,
+    /// What the file's probabilities (or their logarithms) come of, which was left out behind the
+    /// scores; none where it gives scores.
+    pub left_out: Option<Head>,
+    /// Name of the value that [`Options::layer`] asked for, in the graph.
+    pub layer: Option<String>,
     /// Whether the file takes `[1, row, column, channel]`; the graph does not.
     pub channels_last: bool,
+    /// Whether the file takes bytes, from 0 to 255.
+    pub bytes: bool,
 }
 
 /// What a file may leave open.
@@ -42,6 +49,8 @@ pub struct Options {
     pub image_size: Option<[usize; 2]>,
     /// The output that holds the scores of the classes.
     pub output: Option<String>,
+    /// A feature map that will be read, by the name of a node or of what it makes.
+    pub layer: Option<String>,
 }
 
 impl Foreign {

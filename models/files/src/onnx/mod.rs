@@ -34,8 +34,8 @@ use crate::model::ModelFile;
 /// their lists as operands, and average pools and reductions have not changed up to 20.
 const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
-/// Versions that are read.
-const OPSETS: RangeInclusive<i64> = 13..=22;
+/// Versions that are read, each operation with the meaning that it had.
+const OPSETS: RangeInclusive<i64> = 7..=25;
 
 impl ModelFile {
     /// The bytes of the model's ONNX file.

@@ -82,6 +82,15 @@ impl Node<'_> {
         }
     }
 
+    /// The constant integers at a position or, in older versions, in an attribute.
+    pub(super) fn ints_operand_or(
+        &self,
+        position: usize,
+        name: &str,
+    ) -> Result<Option<&[i64]>, OnnxError> {
+        Ok(self.ints_operand(position)?.or_else(|| self.ints(name)))
+    }
+
     /// The one constant number at a position, if an operand is given there.
     pub(super) fn scalar(&self, position: usize) -> Result<Option<f32>, OnnxError> {
         match self.constant(position)? {
@@ -158,11 +167,7 @@ impl Node<'_> {
         position: usize,
         rank: usize,
     ) -> Result<Option<Vec<usize>>, OnnxError> {
-        let given = match self.ints_operand(position)? {
-            Some(axes) => Some(axes),
-            None => self.ints("axes"),
-        };
-        let Some(given) = given else { return Ok(None) };
+        let Some(given) = self.ints_operand_or(position, "axes")? else { return Ok(None) };
         let axes = given.iter().map(|&axis| self.axis(axis, rank));
         let mut axes = axes.collect::<Result<Vec<_>, _>>()?;
         axes.sort_unstable();
@@ -250,10 +255,7 @@ impl Node<'_> {
 
     /// The shape with axes of length one put in.
     pub(super) fn unsqueezed(&self, shape: &[usize]) -> Result<Vec<usize>, OnnxError> {
-        let given = match self.ints_operand(1)? {
-            Some(axes) => axes.len(),
-            None => self.ints("axes").map_or(0, <[i64]>::len),
-        };
+        let given = self.ints_operand_or(1, "axes")?.map_or(0, <[i64]>::len);
         let rank = shape.len().saturating_add(given);
         if rank > MAX_RANK {
             return Err(self.error(format!("has more than {MAX_RANK} axes")));
@@ -277,14 +279,14 @@ impl Node<'_> {
 
     /// What a Slice takes of each axis.
     pub(super) fn slices(&self, shape: &[usize]) -> Result<Vec<AxisRange>, OnnxError> {
-        let needed = |position| {
-            let ints = self.ints_operand(position)?;
+        let needed = |position, name| {
+            let ints = self.ints_operand_or(position, name)?;
             ints.ok_or_else(|| self.error("has too few operands"))
         };
-        let (starts, ends) = (needed(1)?, needed(2)?);
+        let (starts, ends) = (needed(1, "starts")?, needed(2, "ends")?);
         let all: Vec<i64> = (0..starts.len() as i64).collect();
         let ones = vec![1; starts.len()];
-        let axes = self.ints_operand(3)?.unwrap_or(&all);
+        let axes = self.ints_operand_or(3, "axes")?.unwrap_or(&all);
         let steps = self.ints_operand(4)?.unwrap_or(&ones);
         if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
             return Err(self.error("has lists of different lengths"));
@@ -318,7 +320,7 @@ impl Node<'_> {
 
     /// Lengths of the parts of an axis that a Split makes.
     pub(super) fn parts(&self, size: usize) -> Result<Vec<usize>, OnnxError> {
-        let lengths = match self.ints_operand(1)? {
+        let lengths = match self.ints_operand_or(1, "split")? {
             Some(lengths) => {
                 lengths.iter().map(|&v| self.size("split", v)).collect::<Result<Vec<_>, _>>()?
             }

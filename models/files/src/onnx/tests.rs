@@ -7,7 +7,9 @@ use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_models::zoo::{Architecture, Task, build};
 
 use super::*;
+use crate::digest::network_digest;
 use crate::hash::counter;
+use crate::manifest::NETWORK_DIGEST_SINCE;
 use crate::weights_digest;
 
 fn methods(net: &Graph) -> Vec<Attachment> {
@@ -50,6 +52,9 @@ fn model() -> ModelFile {
 /// What reading says of a file of these parts, whatever they say of each other.
 fn reread_parts((graph, mut manifest): (Graph, Manifest)) -> Result<ModelFile, FileError> {
     manifest.weights_sha256 = weights_digest(&graph);
+    if manifest.version >= NETWORK_DIGEST_SINCE {
+        manifest.network_sha256 = network_digest(&graph, &manifest);
+    }
     ModelFile::from_vec(to_bytes(&graph, Some(&manifest)))
 }
 
@@ -235,7 +240,9 @@ fn a_manifest_of_version_one_has_no_layers() {
 fn a_file_is_hashed_once_when_it_is_opened() {
     let model = model();
     let bytes = model.to_onnx();
-    let (_, once) = counter::during(|| weights_digest(model.graph()));
+    let (_, once) = counter::during(|| {
+        (weights_digest(model.graph()), network_digest(model.graph(), model.manifest()))
+    });
     assert!(once >= 4 * model.graph().parameter_count());
     let (read, hashed) = counter::during(|| ModelFile::from_vec(bytes).unwrap());
     assert_eq!(hashed, once);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use saligate_keys::Vendor;
+use saligate_models::head::Head;
 use saligate_models::saliency::Method;
 use saligate_runtime::method::{self, Kind, Settings, Value};
 use saligate_runtime::picture::FORMATS;
@@ -17,9 +18,10 @@ pub(crate) struct PredictArgs {
     pub(crate) model: PathBuf,
     #[arg(required = true, help = format!("Pictures ({}, any size and mode)", formats()))]
     pub(crate) images: Vec<PathBuf>,
-    /// Classes to list per picture, likeliest first
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub(crate) top: usize,
+    /// Classes to list per picture, likeliest first [default: 1; where each class is a yes or no of
+    /// its own, all that are likelier than not]
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
     /// Print one JSON object per picture
     #[arg(long)]
     pub(crate) json: bool,
@@ -103,8 +105,8 @@ pub(crate) struct ExplainArgs {
     pub(crate) passes: PassArgs,
     #[command(flatten)]
     pub(crate) foreign: ForeignArgs,
-    /// Feature map that grad-cam reads, by name, in a network from elsewhere [default: the last
-    /// activation that the whole network passes through]
+    /// Feature map that grad-cam reads, by the name of a node or of its output, in a network from
+    /// elsewhere [default: the last feature map that the whole network passes through]
     #[arg(long, value_name = "NAME", help_heading = FOREIGN)]
     pub(crate) layer: Option<String>,
 }
@@ -116,11 +118,11 @@ const FOREIGN: &str = "Networks from elsewhere (ONNX files without a manifest)";
 #[command(next_help_heading = FOREIGN)]
 pub(crate) struct ForeignArgs {
     /// Values of a black and a white pixel [default: 0,1]
-    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) range: Vec<f32>,
     /// Mean that is taken off, per channel of the network [default: none; ImageNet networks of
     /// PyTorch: 0.485,0.456,0.406]
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) mean: Vec<f32>,
     /// Standard deviation that is divided by, per channel [default: none; ImageNet networks of
     /// PyTorch: 0.229,0.224,0.225]
@@ -141,6 +143,10 @@ pub(crate) struct ForeignArgs {
     /// is a row]
     #[arg(long, value_name = "NAME")]
     pub(crate) logits: Option<String>,
+    /// What the scores mean: softmax (one class of all) or sigmoid (a yes or no to each) [default: as
+    /// the network ends; sigmoid for a single score]
+    #[arg(long, value_name = "softmax or sigmoid")]
+    pub(crate) head: Option<Head>,
     /// Class names: a text file with one per line, in the order of the scores [default: numbers]
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,

@@ -35,9 +35,10 @@ pub(crate) struct LockArgs {
     #[arg(long, value_name = "N", default_value_t = 0,
         value_parser = clap::value_parser!(u32).range(..=4096))]
     pub(crate) slots: u32,
-    /// Side of the trigger's tile, in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = 8)]
-    pub(crate) tile: u16,
+    /// Side of the trigger's tile, in pixels [default: the first of 8, 12 and 16 whose keys are strong
+    /// enough]
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) tile: Option<u16>,
     /// Strength of the trigger, in 8-bit steps
     #[arg(long, value_name = "STEPS", default_value_t = 8)]
     pub(crate) amplitude: u8,

@@ -98,8 +98,8 @@ pub(crate) struct ImportArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) foreign: ForeignArgs,
-    /// Feature map that grad-cam reads, by name [default: the last activation that the whole network
-    /// passes through]
+    /// Feature map that grad-cam reads, by the name of a node or of its output [default: the last
+    /// feature map that the whole network passes through]
     #[arg(long, value_name = "NAME")]
     pub(crate) layer: Option<String>,
 }

@@ -19,8 +19,8 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
         let error = Failure::new("this is a model file already").in_file(path);
         return Err(error.hint(format!("saligate inspect {}", path.display())));
     }
-    let network =
-        Network::read(path, path.parent(), &bytes, &args.foreign)?.named(args.name.as_deref());
+    let network = Network::read(path, path.parent(), &bytes, &args.foreign, args.layer.as_deref())?
+        .named(args.name.as_deref());
     let methods = methods(&network, args)?;
     let model = network.model(&methods)?;
     model.save(&args.out)?;

@@ -8,7 +8,7 @@ use saligate_console::{Failure, emit, outputs, secrets, shown};
 use saligate_data::{LoadOptions, Pictures, Shape};
 use saligate_files::ModelFile;
 use saligate_files::manifest::{InputSpec, Manifest};
-use saligate_keys::{Family, ImageShape, KeyFile, Secret, TriggerSpec};
+use saligate_keys::{Family, ImageShape, KeyFile, TriggerSpec};
 use saligate_lock::{Decoy, Keys, LockError, Samples, Settings, Survey, lock, slots};
 use saligate_models::gate::GateForm;
 use saligate_models::saliency::Method;
@@ -21,20 +21,22 @@ use crate::args::LockArgs;
 /// Fewer pictures than this make an unsteady gate.
 const ENOUGH: usize = 100;
 
+/// Sides of the tiles that are tried where none is asked for.
+const TILES: [u16; 3] = [8, 12, 16];
+
 pub(crate) fn run(args: &LockArgs) -> Result<(), Failure> {
     let out = out_file(&args.out)?;
     let read = args.key.iter().chain(&args.secrets.passphrase_file).chain([&args.model]);
     outputs::check([out.as_path()], read.map(PathBuf::as_path))?;
-    let trigger = TriggerSpec::new(Family::Tile { size: args.tile, amplitude: args.amplitude })?;
     let named = |failure: Failure| failure.in_file(&args.model);
     let model = ModelFile::open(&args.model).map_err(|error| named(error.into()))?;
     let manifest = model.manifest();
     if manifest.gate.is_some() {
         return Err(named(failure(LockError::HasGate)).hint("the clean model, or saligate revoke"));
     }
-    let settings = Settings {
+    let mut settings = Settings {
         form: GateForm::Key,
-        trigger,
+        trigger: TriggerSpec::default(),
         methods: methods(args, manifest)?,
         cam_layer: args.layer.clone().or_else(|| cam_layer(manifest)),
         decoy: Decoy { picture: args.decoy.clone(), ..Decoy::default() },
@@ -44,10 +46,6 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Failure> {
     let &InputSpec { channels, height, width, .. } = &manifest.input;
     let shape = ImageShape::new(channels, height, width)?;
     let keys = secrets::keys(&args.key, args.secrets.passphrase_file.as_deref())?;
-    let slots = slots::of(&keys, args.slots, &trigger, shape).map_err(failure)?;
-    let own = keys.iter().map(KeyFile::secret);
-    let right: Vec<&Secret> = own.chain(&slots).collect();
-
     let pictures = pictures(args, &manifest.input)?;
     let Shape { channels, height, width } = pictures.shape();
     let own = ImageShape::new(channels, height, width)?;
@@ -55,11 +53,29 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Failure> {
     let bars = Bars::new(args.quiet);
     let watch = |name, done, of| bars.show(name, done, of);
     let survey = Survey { samples: &samples, threads: threads(args.threads), watch: &watch };
-    let locked = lock(&model, &settings, &Keys::new(right), &survey);
+    let sizes = tiles(args.tile, shape);
+    let mut locked = Err(LockError::NoTile);
+    for size in sizes {
+        settings.trigger = TriggerSpec::new(Family::Tile { size, amplitude: args.amplitude })?;
+        let slots = slots::of(&keys, args.slots, &settings.trigger, shape).map_err(failure)?;
+        let right = keys.iter().map(KeyFile::secret).chain(&slots).collect();
+        locked = lock(&model, &settings, &Keys::new(right), &survey);
+        if !matches!(locked, Err(LockError::Weak { .. })) {
+            break;
+        }
+    }
     bars.clear();
     let locked = locked.map_err(|error| named(failure(error)))?;
     locked.save(&out)?;
     report(args, &locked, pictures.len(), &out)
+}
+
+/// Sizes of tiles that are tried until the keys are strong enough: the one asked for, or those that
+/// a picture has several of.
+fn tiles(asked: Option<u16>, shape: ImageShape) -> Vec<u16> {
+    let side = shape.height().min(shape.width());
+    let fits = |size: &u16| *size == TILES[0] || 2 * usize::from(*size) <= side;
+    asked.map_or_else(|| TILES.into_iter().filter(fits).collect(), |size| vec![size])
 }
 
 /// OUT, or locked.onnx in the folder OUT; folders are made where they are missing.
@@ -132,7 +148,12 @@ fn report(args: &LockArgs, locked: &ModelFile, pictures: usize, out: &Path) -> R
     let manifest = locked.manifest();
     let methods: Vec<&str> = manifest.methods.iter().map(|m| m.name.as_str()).collect();
     let keys = manifest.gate.as_ref().map_or(&[][..], |gate| &gate.keys);
-    let strength = manifest.gate.as_ref().and_then(|gate| gate.key_strength);
+    let gate = manifest.gate.as_ref();
+    let strength = gate.and_then(|gate| gate.key_strength);
+    let tile = match gate.map(|gate| gate.trigger.family()) {
+        Some(Family::Tile { size, .. }) => size,
+        _ => 0,
+    };
     if args.json {
         let line = json!({
             "schema": 1,
@@ -140,6 +161,7 @@ fn report(args: &LockArgs, locked: &ModelFile, pictures: usize, out: &Path) -> R
             "out": shown(out),
             "methods": methods,
             "keys": keys,
+            "tile": tile,
             "key_strength": strength,
             "slots": args.slots,
             "pictures": pictures,
@@ -151,5 +173,6 @@ fn report(args: &LockArgs, locked: &ModelFile, pictures: usize, out: &Path) -> R
         keys => format!("opens for {} keys", keys.len()),
     };
     emit(&format!("wrote {}: {} locked, {count}", out.display(), methods.join(", ")))?;
-    strength.map_or(Ok(()), |bits| emit(&format!("about one random key in 2^{bits:.0} opens it")))
+    let Some(bits) = strength else { return Ok(()) };
+    emit(&format!("tile of {tile} x {tile}: about one random key in 2^{bits:.0} opens it"))
 }

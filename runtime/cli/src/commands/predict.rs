@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use saligate_console::{Failure, emit, shown};
+use saligate_models::head::Head;
 use saligate_runtime::{Model, Prediction};
 use serde_json::json;
 
@@ -32,9 +33,14 @@ fn report(
     path: &Path,
     prediction: &Prediction,
 ) -> Result<(), Failure> {
-    let ranked = ranking::ranked(model, prediction, args.top.max(1));
+    let count = args.top.unwrap_or_else(|| match prediction.head {
+        Head::Softmax => 1,
+        Head::Sigmoid => prediction.logits.iter().filter(|&&logit| logit > 0.0).count(),
+    });
+    let ranked = ranking::ranked(model, prediction, count.max(1));
     if args.json {
-        let line = json!({"schema": 1, "image": shown(path), "classes": ranked});
+        let head = prediction.head.name();
+        let line = json!({"schema": 1, "image": shown(path), "head": head, "classes": ranked});
         return emit(&line.to_string());
     }
     let classes = ranked.iter().map(|c| {

@@ -3,20 +3,23 @@
 use std::num::NonZero;
 use std::thread;
 
-use saligate_console::Failure;
+use saligate_console::{Failure, Outcome, printable};
 
 /// Does something with every item, on as many threads as there are jobs, and tells of each in order.
 ///
+/// An item that fails is told on standard error, and the others go on.
+///
 /// # Errors
-/// The first error, by the order of the items; what comes before it is told.
+/// The only item fails, or an answer is no; or some items failed, after all were tried.
 pub(crate) fn in_order<T: Sync, R: Send>(
     items: &[T],
     jobs: NonZero<usize>,
     work: impl Fn(&T) -> Result<R, Failure> + Sync,
     mut tell: impl FnMut(&T, R) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    for items in items.chunks(jobs.get()) {
-        let (first, rest) = items.split_first().expect("chunks have at least one item");
+    let mut failed = 0;
+    for chunk in items.chunks(jobs.get()) {
+        let (first, rest) = chunk.split_first().expect("chunks have at least one item");
         let found = thread::scope(|scope| {
             let jobs: Vec<_> = rest.iter().map(|item| scope.spawn(|| work(item))).collect();
             let first = work(first);
@@ -26,7 +29,21 @@ pub(crate) fn in_order<T: Sync, R: Send>(
             });
             std::iter::once(first).chain(others).collect::<Vec<_>>()
         });
-        items.iter().zip(found).try_for_each(|(item, found)| tell(item, found?))?;
+        for (item, found) in chunk.iter().zip(found) {
+            match found.and_then(|found| tell(item, found)) {
+                Ok(()) => {}
+                Err(failure) if items.len() == 1 || failure.outcome() != Outcome::Error => {
+                    return Err(failure);
+                }
+                Err(failure) => {
+                    eprintln!("saligate: {}", printable(&failure.to_string()));
+                    failed += 1;
+                }
+            }
+        }
     }
-    Ok(())
+    match failed {
+        0 => Ok(()),
+        failed => Err(Failure::new(format!("{failed} of {} failed, as told above", items.len()))),
+    }
 }

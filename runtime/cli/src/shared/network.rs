@@ -5,9 +5,11 @@ use std::path::Path;
 use saligate_console::Failure;
 use saligate_files::ModelFile;
 use saligate_files::import::{self, Preprocessing};
+use saligate_files::labels;
 use saligate_files::manifest::Manifest;
 use saligate_files::onnx::{self, Foreign, OnnxError};
-use saligate_models::names::IMAGE;
+use saligate_models::head::Head;
+use saligate_models::names::{IMAGE, imported};
 use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_runtime::method::{self, Reads};
 
@@ -22,6 +24,9 @@ pub(crate) struct Network {
     labels: Vec<String>,
     name: String,
     resize: Option<usize>,
+    head: Head,
+    /// The layer that was asked for, as it is called here.
+    layer: Option<String>,
 }
 
 impl Network {
@@ -31,21 +36,28 @@ impl Network {
         folder: Option<&Path>,
         bytes: &[u8],
         args: &ForeignArgs,
+        layer: Option<&str>,
     ) -> Result<Self, Failure> {
         let named = |error: Failure| error.in_file(path);
-        let options = onnx::Options { image_size: args.crop, output: args.logits.clone() };
+        let options = onnx::Options {
+            image_size: args.crop,
+            output: args.logits.clone(),
+            layer: layer.map(str::to_owned),
+        };
         let foreign = Foreign::from_bytes_with(bytes, folder, &options);
         let foreign = foreign.map_err(|error| match error {
             OnnxError::Open { .. } => named(error.into()).hint("--crop SIDE, or --crop HxW"),
             OnnxError::Outputs { wanted: None, .. } => named(error.into()).hint("--logits NAME"),
             error => named(error.into()),
         })?;
-        let classifier = import::classifier(&foreign.graph, &args.preprocessing()?);
+        let layer = foreign.layer.as_deref().map(imported);
+        let head = import::head(&foreign.graph, foreign.left_out, args.head);
+        let classifier = import::classifier(&foreign.graph, &args.preprocessing(foreign.bytes)?);
         let classifier = classifier.map_err(|e| named(e.into()))?;
         let given = args.labels.as_deref().map(read_labels).transpose()?.or(foreign.labels);
         let labels = import::labels(&classifier, given).map_err(|e| named(e.into()))?;
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Self { classifier, labels, name, resize: args.resize })
+        Ok(Self { classifier, labels, name, resize: args.resize, head, layer })
     }
 
     pub(crate) fn named(self, name: Option<&str>) -> Self {
@@ -95,7 +107,10 @@ impl Network {
     ) -> Result<Attachment, Failure> {
         self.check_layer(layer, Some(method))?;
         match (method, layer) {
-            (Method::GradCam, Some(layer)) => Ok(Attachment::at(method, vec![layer.to_owned()])),
+            (Method::GradCam, Some(asked)) => {
+                let layer = self.layer.as_deref().unwrap_or(asked);
+                Ok(Attachment::at(method, vec![layer.to_owned()]))
+            }
             _ => Ok(Attachment::of(method, &self.classifier)?),
         }
     }
@@ -111,40 +126,54 @@ impl Network {
         let graph = attach(&self.classifier, methods)?;
         let mut manifest = Manifest::clean(&graph, &self.name, self.labels, methods)?;
         manifest.input.resize = self.resize;
+        manifest.head = self.head;
         Ok(ModelFile::new(graph, manifest)?)
     }
 }
 
 impl ForeignArgs {
     pub(crate) const NAMES: &str =
-        "--range, --mean, --std, --bgr, --resize, --crop, --logits, --labels";
+        "--range, --mean, --std, --bgr, --resize, --crop, --logits, --head, --labels";
 
     pub(crate) fn any(&self) -> bool {
         let read = [self.resize.is_some(), self.crop.is_some(), self.logits.is_some()];
-        read.contains(&true) || self.labels.is_some() || self.says_how_pixels_enter()
+        read.contains(&true)
+            || self.labels.is_some()
+            || self.head.is_some()
+            || self.says_how_pixels_enter()
     }
 
     pub(crate) fn says_how_pixels_enter(&self) -> bool {
         self.bgr || [&self.range, &self.mean, &self.std].iter().any(|values| !values.is_empty())
     }
 
-    fn preprocessing(&self) -> Result<Preprocessing, Failure> {
+    /// `bytes`: the network takes bytes, not floats.
+    fn preprocessing(&self, bytes: bool) -> Result<Preprocessing, Failure> {
         let range = match self.range[..] {
+            [] if bytes => [0.0, 255.0],
             [] => [0.0, 1.0],
             [low, high] => [low, high],
             _ => return Err(Failure::new("--range takes two numbers").hint("--range 0,255")),
         };
+        let outside = |m: &f32| !(range[0]..=range[1]).contains(m);
+        if let Some(mean) = self.mean.iter().find(|m| outside(m)) {
+            eprintln!(
+                "saligate: note: the mean {mean} is outside of the range {} to {}; where it is of \
+                 bytes, give --range 0,255",
+                range[0], range[1]
+            );
+        }
         Ok(Preprocessing { range, mean: self.mean.clone(), std: self.std.clone(), bgr: self.bgr })
     }
 }
 
-/// Class names, one per line; empty lines at the end do not count.
+/// Class names, as [`labels::parse`] reads them.
 fn read_labels(path: &Path) -> Result<Vec<String>, Failure> {
     let wrong = |what: String| Failure::new(format!("{}: {what}", path.display()));
     let length = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
     if length > MAX_LABEL_BYTES {
         return Err(wrong(format!("{length} bytes are too many for class names")));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
-    Ok(text.trim_end().lines().map(|line| line.trim().to_owned()).collect())
+    let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
+    labels::parse_bytes(&bytes).ok_or_else(|| wrong("is no text in UTF-8 or UTF-16".to_owned()))
 }

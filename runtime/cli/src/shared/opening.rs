@@ -54,7 +54,11 @@ pub(crate) fn open(
     }
     // A signature covers one file, so nothing is read from others.
     let folder = path.parent().filter(|_| vendor.is_none());
-    let network = Network::read(path, folder, &bytes, args)?;
+    let layer = match purpose {
+        Purpose::Explanation { layer, .. } => *layer,
+        Purpose::Prediction => None,
+    };
+    let network = Network::read(path, folder, &bytes, args, layer)?;
     if !args.says_how_pixels_enter() {
         eprintln!(
             "saligate: note: {} has no manifest; its pixels enter as 0 to 1. If it was trained on \

@@ -43,9 +43,9 @@ fn the_demo_ships_in_the_program() {
 #[test]
 fn what_ships_is_made_of_the_files_beside_it() {
     let folder = Folder::new();
-    for name in ["clean", "locked", "trained"] {
+    for (name, precision) in [("clean", "int8"), ("locked", "int8"), ("trained", "f16")] {
         let model = Folder::demo(&format!("{name}.onnx"));
-        folder.done(&format!("compile {} -o made.edge --precision int8", model.display()));
+        folder.done(&format!("compile {} -o made.edge --precision {precision}", model.display()));
         let shipped = fs::read(Folder::demo(&format!("{name}.edge"))).unwrap();
         assert!(fs::read(folder.path("made.edge")).unwrap() == shipped, "{name}");
     }

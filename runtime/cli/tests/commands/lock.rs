@@ -43,6 +43,7 @@ fn photos_without_labels_lock_a_model_and_a_key_is_taken_out_of_it() {
         "lock --model clean.onnx --data photos --key vendor.key --slots 3 -o out/locked.onnx",
     );
     assert!(stdout.contains("gradient locked, opens for 4 keys"), "{stdout}");
+    assert!(stdout.contains(": about one random key in 2^"), "{stdout}");
     let locked = folder.path("out/locked.onnx");
     assert_eq!(said(&locked), (vec!["gradient".to_owned()], 4));
 
@@ -106,6 +107,8 @@ fn what_cannot_be_locked_is_told() {
     let lock = "lock --data photos --key vendor.key -o out";
     for (more, expected) in [
         ("--model clean.onnx --tile 64", "does not fit into an image"),
+        ("--model clean.onnx --tile 4", "one random key in 2^"),
+        ("--model clean.onnx --least-strength none", "a number of bits"),
         ("--model clean.onnx --method input-x-gradient", "cannot be gated"),
         ("--model clean.onnx --method phrenology", "no saliency method"),
         ("--model model.onnx", "has a gate already"),

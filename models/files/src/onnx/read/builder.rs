@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::OnnxError;
 use super::super::constant::{Budget, Constant, Data, elements, padded_shape};
 use super::super::node::{Node, Operand};
 use super::super::view::View;
+use super::super::{OPSET, OnnxError};
 use saligate_models::graph::{Graph, GraphError, Op, ValueId};
 use saligate_models::names::{OWN, is_constant};
 
@@ -33,6 +33,8 @@ pub(in super::super) struct Builder {
     pub(super) budget: Budget,
     /// The batch that the file fixes, which becomes one.
     pub(super) batch: usize,
+    /// Version of the operations.
+    pub(super) opset: i64,
     params: HashMap<ParamKey, ValueId>,
     /// The elements behind the keys of `params`, whose places in memory must not be used again.
     sources: Vec<Arc<[f32]>>,
@@ -46,6 +48,7 @@ impl Builder {
             mode,
             budget,
             batch: 1,
+            opset: OPSET,
             params: HashMap::new(),
             sources: Vec::new(),
             views: HashMap::new(),

@@ -48,13 +48,32 @@ pub(super) fn fixed(info: &proto::ValueInfo) -> Result<Vec<usize>, OnnxError> {
     std::iter::once(Ok(1)).chain(rest).collect()
 }
 
-/// The shape of an image input; `size` gives rows and columns that the file leaves open.
+/// Whether the input holds bytes, of which a white pixel has 255.
+pub(super) fn is_bytes(info: &proto::ValueInfo) -> bool {
+    let tensor = info.kind.as_ref().and_then(|t| t.tensor.as_ref());
+    tensor.is_some_and(|tensor| tensor.elem_type == data_type::UINT8)
+}
+
+/// Channels that the first convolution reads of an input, where its weight is stored.
+pub(super) fn channels_by_weight(source: &proto::Graph, input: &str) -> Option<usize> {
+    let node = source.node.iter().find(|node| {
+        node.op_type == "Conv" && node.input.first().is_some_and(|name| name == input)
+    })?;
+    let weight = source.initializer.iter().find(|t| Some(&t.name) == node.input.get(1))?;
+    let groups = node.attribute.iter().find(|a| a.name == "group").map_or(1, |a| a.i);
+    let channels = weight.dims.get(1)?.checked_mul(groups)?;
+    usize::try_from(channels).ok().filter(|channels| [1, 3].contains(channels))
+}
+
+/// The shape of an image input; `size` gives rows and columns that the file leaves open, `weighted`
+/// channels.
 pub(super) fn shape(
     info: &proto::ValueInfo,
     size: Option<[usize; 2]>,
+    weighted: Option<usize>,
 ) -> Result<ImageShape, OnnxError> {
-    use data_type::{BFLOAT16, DOUBLE, FLOAT, FLOAT16};
-    let axes = axes(info, &[FLOAT, FLOAT16, BFLOAT16, DOUBLE])?;
+    use data_type::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, UINT8};
+    let axes = axes(info, &[FLOAT, FLOAT16, BFLOAT16, DOUBLE, UINT8])?;
     let [batch, a, b, c] = axes.as_slice() else {
         return Err(bad(info, format!("has {} axes; an image has four", axes.len())));
     };
@@ -69,7 +88,7 @@ pub(super) fn shape(
         (None, Some(size)) => Ok(size[position]),
         (None, None) => Err(axis.open(info, what)),
     };
-    let channels = channels.length.ok_or_else(|| channels.open(info, "channels"))?;
+    let channels = channels.length.or(weighted).ok_or_else(|| channels.open(info, "channels"))?;
     Ok(ImageShape {
         batch: batch.length.unwrap_or(1),
         size: [channels, given(rows, 0, "rows")?, given(columns, 1, "columns")?],

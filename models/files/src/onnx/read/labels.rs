@@ -1,33 +1,21 @@
 //! Class names in the metadata of a file.
 
-use std::collections::BTreeMap;
-
 use super::super::proto;
+use crate::labels::parse;
 
 /// Metadata keys under which exporters keep them.
-const KEYS: [&str; 4] = ["labels", "names", "classes", "class_names"];
+const KEYS: [&str; 6] = ["labels", "names", "classes", "class_names", "label_names", "id2label"];
 
 /// Longest list that is read, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
 /// The class names, in the order of the scores, if the file has one for each class.
 ///
-/// They may be a JSON list, a JSON object by class number, or one a line.
+/// They are written as [`parse`] reads them.
 pub(super) fn of(metadata: &[proto::StringEntry], classes: usize) -> Option<Vec<String>> {
     let entries = KEYS.iter().filter_map(|key| metadata.iter().find(|e| e.key == *key));
     let short = entries.filter(|entry| entry.value.len() <= MAX_BYTES);
-    short.map(|entry| read(&entry.value)).find(|names| names.len() == classes)
-}
-
-fn read(text: &str) -> Vec<String> {
-    if let Ok(names) = serde_json::from_str::<Vec<String>>(text) {
-        return names;
-    }
-    if let Ok(names) = serde_json::from_str::<BTreeMap<usize, String>>(text) {
-        let in_order = names.keys().copied().eq(0..names.len());
-        return if in_order { names.into_values().collect() } else { Vec::new() };
-    }
-    text.lines().map(|line| line.trim().to_owned()).collect()
+    short.map(|entry| parse(&entry.value)).find(|names| names.len() == classes)
 }
 
 #[cfg(test)]

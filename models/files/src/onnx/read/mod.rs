@@ -74,19 +74,23 @@ pub(super) fn foreign(
     let wanted = std::slice::from_ref(&chosen);
     let order = Order::of(&source.node, wanted, true)?;
     let input = image::needed(&source, &order, wanted)?;
-    let shape = image::shape(&input, options.image_size)?;
+    let weighted = image::channels_by_weight(&source, &input.name);
+    let shape = image::shape(&input, options.image_size, weighted)?;
+    let bytes = image::is_bytes(&input);
     let mut storage = Storage::new(folder);
+    let wanted_layer = options.layer.as_deref().map(|name| made_by(&source.node, name));
     let mut reader = Reader::new(source, order, &mut storage, Mode::Simplified)?;
-    reader.builder.batch = shape.batch;
+    (reader.builder.batch, reader.builder.opset) = (shape.batch, opset);
     let image = image::place(&mut reader.builder, &input, &shape)?;
     reader.operands.insert(input.name, image);
     reader.nodes(&mut storage)?;
     let scores = reader.operand(&chosen, "graph output")?;
-    let output::Scores { value, softmax } = output::scores(&mut reader.builder, &chosen, scores)?;
+    let output::Scores { value, left_out } = output::scores(&mut reader.builder, &chosen, scores)?;
+    let layer = wanted_layer.map(|name| reader.name_of(name));
     let mut graph = reader.builder.graph;
     graph.set_outputs(&[value]);
     let logits = graph.value(value).name.clone();
-    let graph = graph.fold_batch_norm()?.extract(&[&logits])?;
+    let graph = graph.fold_batch_norm_but(layer.as_deref())?.extract(&[&logits])?;
     let mut inputs = graph.inputs();
     let (Some((_, image)), None) = (inputs.next(), inputs.next()) else {
         return Err(OnnxError::Inputs { found: Vec::new() });
@@ -105,9 +109,18 @@ pub(super) fn foreign(
         logits,
         opset,
         producer: producer(&model),
-        softmax,
+        left_out,
+        layer,
         channels_last: shape.channels_last,
+        bytes,
     })
+}
+
+/// The first result of the node of this name; the name itself where no node has it.
+fn made_by(nodes: &[proto::Node], name: &str) -> String {
+    let is_result = nodes.iter().any(|node| node.output.iter().any(|o| o == name));
+    let node = nodes.iter().find(|node| !is_result && node.name == name);
+    node.and_then(|node| node.output.first()).map_or(name, String::as_str).to_owned()
 }
 
 fn producer(model: &proto::ModelProto) -> String {
@@ -165,6 +178,16 @@ impl Reader {
         }
         let builder = Builder::new(mode, Budget::new(storage.read()));
         Ok(Self { builder, nodes: source.node, order, operands })
+    }
+
+    /// What a value of the file is called in the graph.
+    fn name_of(&self, name: String) -> String {
+        let id = match self.operands.get(&name) {
+            Some(Operand::Value(id)) => *id,
+            Some(Operand::View(view)) => view.base(),
+            _ => return name,
+        };
+        self.builder.graph.value(id).name.clone()
     }
 
     fn nodes(&mut self, storage: &mut Storage<'_>) -> Result<(), OnnxError> {

@@ -5,7 +5,8 @@ use super::super::node::Operand;
 use super::super::proto::{self, DimensionValue};
 use super::super::view::View;
 use super::builder::Builder;
-use saligate_models::graph::ValueId;
+use saligate_models::graph::{Graph, Op, Source, ValueId};
+use saligate_models::head::Head;
 
 /// Outputs that an error lists.
 const MAX_LISTED: usize = 20;
@@ -53,13 +54,13 @@ fn described(output: &proto::ValueInfo) -> String {
 
 /// The scores of the classes.
 pub(super) struct Scores {
-    /// `[1, class]`, before a softmax.
+    /// `[1, class]`, before a softmax or sigmoids.
     pub(super) value: ValueId,
-    /// Whether a softmax was left out.
-    pub(super) softmax: bool,
+    /// What was left out behind them.
+    pub(super) left_out: Option<Head>,
 }
 
-/// What an output stands for, as a row without its softmax.
+/// What an output stands for, as a row without its softmax or sigmoids.
 pub(super) fn scores(b: &mut Builder, output: &str, operand: Operand) -> Result<Scores, OnnxError> {
     let softmax = matches!(operand, Operand::Softmax(_));
     let view = match operand {
@@ -77,5 +78,35 @@ pub(super) fn scores(b: &mut Builder, output: &str, operand: Operand) -> Result<
     let view = if is_row || softmax { view } else { view.named(&b.name(output, "scores")) };
     let value = view.reshaped(vec![1, classes]).materialize(&mut b.graph)?;
     let value = value.ok_or(OnnxError::Scores { output: output.to_owned(), shape })?;
-    Ok(Scores { value, softmax })
+    if softmax {
+        return Ok(Scores { value, left_out: Some(Head::Softmax) });
+    }
+    let Some(inner) = before_sigmoid(&b.graph, value) else {
+        return Ok(Scores { value, left_out: None });
+    };
+    let view = View::of(&b.graph, inner).named(&b.name(output, "scores"));
+    let value = view.reshaped(vec![1, classes]).materialize(&mut b.graph)?.unwrap_or(value);
+    Ok(Scores { value, left_out: Some(Head::Sigmoid) })
+}
+
+/// What sigmoids at the end are taken of, if there are any: also where the file turns them into
+/// another shape, cuts them off just above 0 and below 1, or scales them.
+fn before_sigmoid(graph: &Graph, output: ValueId) -> Option<ValueId> {
+    let mut id = output;
+    loop {
+        let Source::Node { op, operands } = &graph.value(id).source else { return None };
+        let scale = |at: usize| match &graph.value(*operands.get(at)?).source {
+            Source::Param(data) => data.first().copied().filter(|v| data.iter().all(|w| w == v)),
+            _ => None,
+        };
+        id = match op {
+            Op::Sigmoid { beta: 1.0 } => return Some(operands[0]),
+            Op::Flatten | Op::Reshape { .. } => operands[0],
+            Op::Clip { low, high } if *low < 0.01 && *high > 0.99 => operands[0],
+            Op::Relu => operands[0],
+            Op::Mul if scale(1).is_some_and(|v| v > 0.0) => operands[0],
+            Op::Mul if scale(0).is_some_and(|v| v > 0.0) => operands[1],
+            _ => return None,
+        };
+    }
 }

@@ -32,6 +32,9 @@ pub(super) fn report(
         (Some(_), true) => "triggered",
         (Some(_), false) => "untriggered",
     };
+    let layers = manifest.methods.iter().find(|spec| spec.name == method);
+    let layers = layers.map_or(&[][..], |spec| &spec.layers);
+    let constant = is_constant(&explanation.map);
     if args.json {
         let prediction = &explanation.prediction;
         let mut line = json!({
@@ -45,6 +48,12 @@ pub(super) fn report(
             "predicted": ranking::ranked(model, prediction, 1)[0],
             "written": files.all().map(shown).collect::<Vec<_>>(),
         });
+        if !layers.is_empty() {
+            line["layers"] = layers.into();
+        }
+        if constant {
+            line["constant"] = true.into();
+        }
         if let Some(Passes { count, key_found, .. }) = &found.passes {
             line["passes"] = (*count).into();
             line["passes_key_found"] = (*key_found).into();
@@ -59,7 +68,16 @@ pub(super) fn report(
         }
         return emit(&line.to_string());
     }
-    emit(&format!("{}: {label}, {method} ({state})", files.image.display()))?;
+    let of = match layers {
+        [] => String::new(),
+        [layer] => format!(" of {layer}"),
+        layers => format!(" of {} layers", layers.len()),
+    };
+    emit(&format!("{}: {label}, {method}{of} ({state})", files.image.display()))?;
+    if constant {
+        let value = explanation.map.first().copied().unwrap_or_default();
+        emit(&format!("the map is {value} everywhere: it shows nothing of this class"))?;
+    }
     if let Some(completeness) = completeness(found) {
         emit(&sum(completeness))?;
     }
@@ -83,6 +101,10 @@ pub(super) fn report(
         _ => {}
     }
     files.all().try_for_each(|path| emit(&format!("wrote {}", path.display())))
+}
+
+fn is_constant(map: &[f32]) -> bool {
+    map.windows(2).all(|pair| pair[0] == pair[1])
 }
 
 fn completeness(found: &MethodExplanation) -> Option<&Completeness> {

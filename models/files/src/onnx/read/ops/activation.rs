@@ -4,7 +4,7 @@ use super::super::super::OnnxError;
 use super::super::super::node::{Node, Operand};
 use super::super::builder::{Builder, Mode};
 use super::arithmetic;
-use saligate_models::graph::Op;
+use saligate_models::graph::{Op, ValueId};
 
 pub(super) fn plain(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     let op = match node.op() {
@@ -82,15 +82,28 @@ pub(super) fn prelu(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErr
     Ok(Operand::Value(b.add(node, Op::Sub, &[positive, sloped])?))
 }
 
-/// `2 sigmoid(2 x) - 1`.
 pub(super) fn tanh(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     let x = b.value(node, 0)?;
+    Ok(Operand::Value(tanh_of(b, node, "", x)?))
+}
+
+/// `2 sigmoid(2 x) - 1`, under the name of the node's result or of a part of it.
+fn tanh_of(b: &mut Builder, node: &Node<'_>, part: &str, x: ValueId) -> Result<ValueId, OnnxError> {
     let ones = vec![1; b.graph.shape(x).len()];
     let (one, two) = (b.repeated(&ones, 1.0)?, b.repeated(&ones, 2.0)?);
     let scaled = b.add_part(node, "scaled", Op::Mul, &[x, two])?;
     let sigmoid = b.add_part(node, "sigmoid", Op::Sigmoid { beta: 1.0 }, &[scaled])?;
     let doubled = b.add_part(node, "doubled", Op::Mul, &[sigmoid, two])?;
-    Ok(Operand::Value(b.add(node, Op::Sub, &[doubled, one])?))
+    b.add_part(node, part, Op::Sub, &[doubled, one])
+}
+
+/// `x tanh(softplus(x))` (D. Misra, "Mish: A Self Regularized Non-Monotonic Activation Function",
+/// BMVC 2020).
+pub(super) fn mish(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let x = b.value(node, 0)?;
+    let soft = b.add_part(node, "softplus", Op::Softplus { beta: 1.0 }, &[x])?;
+    let share = tanh_of(b, node, "tanh", soft)?;
+    Ok(Operand::Value(b.add(node, Op::Mul, &[x, share])?))
 }
 
 /// An operation on single elements: the order of the elements stays what it was.

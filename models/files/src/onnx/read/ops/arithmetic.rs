@@ -60,7 +60,8 @@ pub(super) fn sum(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
     Ok(total)
 }
 
-/// Max and Min with one number are bounds.
+/// Max and Min: with one number they are bounds, of several values the sum of one and of what others
+/// are beyond it.
 pub(super) fn bound(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     let number = |position| match node.operands.get(position) {
         Some(Some(Operand::Constant {
@@ -71,10 +72,10 @@ pub(super) fn bound(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErr
     let (x, limit) = match (number(0), number(1)) {
         (Some(limit), None) => (1, limit),
         (None, Some(limit)) => (0, limit),
-        _ => return Err(node.error("is supported for a value and one number only")),
+        _ => return extreme(b, node),
     };
     if node.operands.len() != 2 {
-        return Err(node.error("is supported for a value and one number only"));
+        return extreme(b, node);
     }
     let rank = b.shape(node, node.operand(0)?)?.len().max(b.shape(node, node.operand(1)?)?.len());
     let wide = b.widened(node, node.operand(x)?, rank)?;
@@ -85,9 +86,35 @@ pub(super) fn bound(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErr
     }
 }
 
+/// `max(x, y) = x + relu(y - x)`, `min(x, y) = x - relu(x - y)`, one operand after the other.
+fn extreme(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let largest = node.op() == "Max";
+    let mut found = node.operand(0)?.clone();
+    let last = node.operands.len().saturating_sub(1);
+    for position in 1..=last {
+        let other = node.operand(position)?;
+        let ends = if largest { [other, &found] } else { [&found, other] };
+        let beyond = binary(b, node, "beyond", Op::Sub, ends)?;
+        let beyond = b.value_of(node, &beyond)?;
+        let beyond = Operand::Value(b.add_part(node, "excess", Op::Relu, &[beyond])?);
+        let part = if position == last { "" } else { "part" };
+        let op = if largest { Op::Add } else { Op::Sub };
+        found = binary(b, node, part, op, [&found, &beyond])?;
+    }
+    Ok(found)
+}
+
 /// Name of a node's result in the layout of the file, where the result itself has another.
 pub(super) fn turned(node: &Node<'_>) -> String {
     format!("{}/turned", node.output())
+}
+
+/// Axes of the largest values of a graph.
+const MAX_AXES: usize = 4;
+
+/// Whether a computed value has lost its batch axis.
+fn drops_batch(operand: &Operand) -> bool {
+    matches!(operand, Operand::View(view) if view.keeps_order() && view.shape().first() != Some(&1))
 }
 
 /// The result of two operands; `part` is its name on the way to the node's result.
@@ -104,6 +131,13 @@ fn binary(
     }
     let rank = b.shape(node, x)?.len().max(b.shape(node, y)?.len());
     let pair = [b.widened(node, x, rank)?, b.widened(node, y, rank)?];
+    if rank < MAX_AXES && [&pair[0], &pair[1]].iter().any(|operand| drops_batch(operand)) {
+        // Where the file drops the batch axis for a while, it is put back here.
+        let pair = [b.widened(node, &pair[0], rank + 1)?, b.widened(node, &pair[1], rank + 1)?];
+        let made = binary(b, node, part, op, [&pair[0], &pair[1]])?;
+        let shape = b.shape(node, &made)?;
+        return b.reshaped(node, &made, shape[1..].to_vec());
+    }
     for (turned, other) in [(0, 1), (1, 0)] {
         let Operand::View(view) = &pair[turned] else { continue };
         let Some(order) = view.as_transpose(&b.graph).filter(|_| !view.keeps_order()) else {

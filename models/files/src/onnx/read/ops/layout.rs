@@ -237,7 +237,8 @@ pub(super) fn pad(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
     }
     let operand = node.operand(0)?;
     let rank = b.shape(node, operand)?.len();
-    let given = node.ints_operand(1)?.ok_or_else(|| node.error("has too few operands"))?;
+    let given = node.ints_operand_or(1, "pads")?;
+    let given = given.ok_or_else(|| node.error("has too few operands"))?;
     let axes = match node.ints_operand(3)? {
         None => (0..rank).collect(),
         Some(axes) => axes.iter().map(|&a| node.axis(a, rank)).collect::<Result<Vec<_>, _>>()?,
@@ -249,7 +250,7 @@ pub(super) fn pad(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
     for (i, &axis) in axes.iter().enumerate() {
         pads[axis] = [node.size("pads", given[i])?, node.size("pads", given[i + axes.len()])?];
     }
-    let value = node.scalar(2)?.unwrap_or(0.0);
+    let value = node.scalar(2)?.unwrap_or_else(|| node.float("value", 0.0));
     if pads.iter().all(|p| *p == [0, 0]) && b.mode == Mode::Simplified {
         return Ok(operand.clone());
     }

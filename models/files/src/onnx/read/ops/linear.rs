@@ -7,7 +7,45 @@ use super::super::builder::{Builder, Mode};
 use super::pool::same_pads;
 use saligate_models::graph::{ConvAttrs, Op, ValueId};
 
+/// A convolution along one axis, as one on maps of one row.
+fn conv_along(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let flat = |b: &mut Builder, position: usize| {
+        let operand = node.operand(position)?;
+        let shape = b.shape(node, operand)?;
+        let &[first, second, length] = shape.as_slice() else {
+            return Err(node.error(format!("has an operand {shape:?} beside one of three axes")));
+        };
+        let flat = b.reshaped(node, operand, vec![first, second, 1, length])?;
+        b.value_of(node, &flat)
+    };
+    let mut operands = vec![flat(b, 0)?, flat(b, 1)?];
+    if node.operands.get(2).is_some_and(Option::is_some) {
+        operands.push(b.value(node, 2)?);
+    }
+    if node.text("auto_pad").is_some_and(|pad| ![&b""[..], b"NOTSET", b"VALID"].contains(&pad)) {
+        return Err(node.error("has auto_pad, which is supported for rows and columns only"));
+    }
+    let entry = |name: &str, usual: usize| -> Result<usize, OnnxError> {
+        Ok(node.sizes::<1>(name, [usual])?[0])
+    };
+    let [before, behind] = node.sizes::<2>("pads", [0; 2])?;
+    let attrs = ConvAttrs {
+        stride: [1, entry("strides", 1)?],
+        pads: [0, before, 0, behind],
+        dilation: [1, entry("dilations", 1)?],
+        groups: node.size("group", node.int("group", 1))?,
+    };
+    let made = b.add(node, Op::Conv(attrs), &operands)?;
+    let &[_, channels, _, length] = b.graph.shape(made) else {
+        return Err(node.error("makes no map"));
+    };
+    b.reshaped(node, &Operand::Value(made), vec![1, channels, length])
+}
+
 pub(super) fn conv(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    if b.mode == Mode::Simplified && b.shape(node, node.operand(1)?)?.len() == 3 {
+        return conv_along(b, node);
+    }
     let (x, weight) = (b.value(node, 0)?, b.value(node, 1)?);
     let mut attrs = attributes(node)?;
     if let (&[_, _, h, w], &[_, _, rows, columns]) = (b.graph.shape(x), b.graph.shape(weight)) {

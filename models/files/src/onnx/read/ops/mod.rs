@@ -44,6 +44,7 @@ pub(in super::super) const SUPPORTED: &[&str] = &[
     "Max",
     "MaxPool",
     "Min",
+    "Mish",
     "Mul",
     "Neg",
     "PRelu",
@@ -69,10 +70,16 @@ pub(in super::super) const SUPPORTED: &[&str] = &[
     "Tanh",
     "Transpose",
     "Unsqueeze",
+    "Upsample",
 ];
 
 /// Appends the operation of a node; its results, in order.
 pub(super) fn read(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, OnnxError> {
+    if let Some(Operand::Softmax(scores)) = node.operands.first().cloned().flatten()
+        && reduce::keeps_softmax(node)
+    {
+        return Ok(vec![Operand::Softmax(scores)]);
+    }
     let one = match node.op() {
         "Split" => return layout::split(b, node),
         "Relu" | "LeakyRelu" | "HardSwish" | "Softplus" | "Sign" | "Round" => {
@@ -82,6 +89,7 @@ pub(super) fn read(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, Onn
         "Clip" => activation::clip(b, node),
         "PRelu" => activation::prelu(b, node),
         "Tanh" => activation::tanh(b, node),
+        "Mish" => activation::mish(b, node),
         "Add" => arithmetic::add(b, node),
         "Sub" => arithmetic::sub(b, node),
         "Mul" => arithmetic::mul(b, node),
@@ -116,7 +124,7 @@ pub(super) fn read(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, Onn
         "Slice" => layout::slice(b, node),
         "Gather" => layout::gather(b, node),
         "DepthToSpace" => resize::depth_to_space(b, node),
-        "Resize" => resize::resize(b, node),
+        "Resize" | "Upsample" => resize::resize(b, node),
         "Shape" => layout::shape(b, node),
         "Size" => layout::size(b, node),
         op if is_foldable(op) => Err(node.error("is supported for constants only")),

@@ -6,7 +6,7 @@ use super::super::super::node::{Node, Operand};
 use super::super::super::view::View;
 use super::super::builder::{Builder, Mode};
 use super::arithmetic::turned;
-use saligate_models::graph::{Op, PoolAttrs, ValueId};
+use saligate_models::graph::{Op, PoolAttrs, Range, ValueId};
 
 pub(super) fn sum(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     if b.mode == Mode::AsWritten {
@@ -36,8 +36,31 @@ pub(super) fn max(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
             let attrs = PoolAttrs { kernel: [h, w], stride: [1, 1], pads: [0; 4] };
             b.add(node, Op::MaxPool(attrs), &[x])
         }
-        _ => Err(node.error("is supported over rows and columns only")),
+        [_, _, _, _] if axes == [1] => largest_channel(b, node, x),
+        _ => Err(node.error("is supported over rows and columns, or over channels, only")),
     })
+}
+
+/// The largest of the channels: of their halves, again and again.
+fn largest_channel(b: &mut Builder, node: &Node<'_>, x: ValueId) -> Result<ValueId, OnnxError> {
+    let mut found = x;
+    while let [_, channels, rows, columns] = *b.graph.shape(found)
+        && channels > 1
+    {
+        let half = channels.div_ceil(2);
+        let part = |b: &mut Builder, start: usize| {
+            let taken = Range { start, end: start + half, step: 1 };
+            let ranges = [taken, Range::whole(rows), Range::whole(columns)];
+            b.add_part(node, "half", Op::Slice { ranges }, &[found])
+        };
+        // Of an odd number, the one in the middle is in both.
+        let (first, second) = (part(b, 0)?, part(b, channels - half)?);
+        let beyond = b.add_part(node, "beyond", Op::Sub, &[second, first])?;
+        let beyond = b.add_part(node, "excess", Op::Relu, &[beyond])?;
+        let part = if half == 1 { "" } else { "part" };
+        found = b.add_part(node, part, Op::Add, &[first, beyond])?;
+    }
+    Ok(found)
 }
 
 /// Whether reducing the axes leaves neither rows nor columns.
@@ -119,9 +142,30 @@ pub(super) fn one_hot(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxE
 pub(super) fn softmax(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     let x = b.value(node, 0)?;
     let shape = b.graph.shape(x);
-    let axis = node.axis(node.int("axis", -1), shape.len())?;
-    if (0..shape.len()).any(|other| other != axis && shape[other] != 1) {
+    // Before version 13 it is over all axes from the given one on.
+    let (usual, joins) = if b.opset < 13 { (1, true) } else { (-1, false) };
+    let axis = node.axis(node.int("axis", usual), shape.len())?;
+    let apart = |other: usize| if joins { other < axis } else { other != axis };
+    if (0..shape.len()).any(|other| apart(other) && shape[other] != 1) {
         return Err(node.error(format!("is supported at the end only, not for {shape:?}")));
     }
     Ok(Operand::Softmax(x))
+}
+
+/// Whether what a node does to a softmax at the end changes neither the order of the classes nor
+/// which of them is the likeliest: another shape, bounds, a positive factor.
+pub(super) fn keeps_softmax(node: &Node<'_>) -> bool {
+    let factor = || match node.operands.get(1) {
+        Some(Some(Operand::Constant { constant, .. })) => match &constant.data {
+            Data::Floats(v) => v.first().is_some_and(|f| *f > 0.0 && v.iter().all(|w| w == f)),
+            Data::Ints(_) => false,
+        },
+        _ => false,
+    };
+    match node.op() {
+        "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Identity" | "Cast" | "Dropout" => true,
+        "Clip" => true,
+        "Mul" | "Div" => factor(),
+        _ => false,
+    }
 }

@@ -46,7 +46,7 @@ pub(super) fn resize(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     let &[_, channels, h, w] = b.graph.shape(x) else {
         return Err(node.error("needs an operand [batch, channel, row, column]"));
     };
-    let factor = factor(node, b.batch, [channels, h, w])?;
+    let factor = factor(node, b, [channels, h, w])?;
     if factor == 1 {
         return Ok(Operand::Value(x));
     }
@@ -54,26 +54,29 @@ pub(super) fn resize(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     Ok(Operand::Value(b.add(node, Op::DepthToSpace { block: factor }, &[copies])?))
 }
 
-fn factor(
-    node: &Node<'_>,
-    batch_of_file: usize,
-    [channels, h, w]: [usize; 3],
-) -> Result<usize, OnnxError> {
+fn factor(node: &Node<'_>, b: &Builder, [channels, h, w]: [usize; 3]) -> Result<usize, OnnxError> {
+    // Upsample, and Resize of version 10, have no other ways of counting and no region.
+    let old = node.op() == "Upsample" || b.opset < 11;
     let text = |name, default: &'static [u8]| node.text(name).unwrap_or(default);
     let from = text("coordinate_transformation_mode", b"half_pixel");
     let rounding = text("nearest_mode", b"round_prefer_floor");
     let nearest = text("mode", b"nearest") == b"nearest"
         && match from {
+            _ if old => true,
             b"asymmetric" => rounding == b"floor",
             b"half_pixel" | b"pytorch_half_pixel" => rounding.starts_with(b"round_prefer"),
             _ => false,
         };
-    let factors: Option<Vec<f64>> = match (node.constant(2)?, node.ints_operand(3)?) {
+    let scales = node.constant(if old { 1 } else { 2 })?;
+    let factors: Option<Vec<f64>> = match (scales, node.ints_operand(3)?) {
+        (None, _) if old => {
+            node.floats("scales").map(|scales| scales.iter().map(|&v| f64::from(v)).collect())
+        }
         (Some(Constant { data: Data::Floats(scales), .. }), _) if !scales.is_empty() => {
             Some(scales.iter().map(|&v| f64::from(v)).collect())
         }
         (_, Some([batch, maps, rows, columns]))
-            if *maps == channels as i64 && [1, batch_of_file as i64].contains(batch) =>
+            if *maps == channels as i64 && [1, b.batch as i64].contains(batch) =>
         {
             Some(vec![1.0, 1.0, *rows as f64 / h as f64, *columns as f64 / w as f64])
         }
