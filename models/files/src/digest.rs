@@ -22,7 +22,7 @@ pub fn weights_digest(graph: &Graph) -> String {
 pub(crate) fn network_digest(graph: &Graph, manifest: &Manifest) -> String {
     let mut hash = Hash::new();
     hash.update(b"saligate/v1/network");
-    hash_network(graph, manifest, &mut hash);
+    hash_network(&live(graph), manifest, &mut hash);
     hex(hash.finish())
 }
 
@@ -37,8 +37,9 @@ pub(crate) fn licensing_digest(
     let mut hash = Hash::new();
     hash.update(b"saligate/v2/licensed-model");
     hash.update(&earlier);
-    hash_parameters(graph, is_constant, &mut hash);
-    hash_network(graph, manifest, &mut hash);
+    let live = live(graph);
+    hash_parameters(&live, is_constant, &mut hash);
+    hash_network(&live, manifest, &mut hash);
     hash.finish().into()
 }
 
@@ -57,6 +58,13 @@ pub(crate) fn earlier_licensing_digest(graph: &Graph, manifest: &Manifest) -> [u
         hash.update(said.expect("names and numbers are JSON").as_bytes());
     }
     hash.finish()
+}
+
+/// What leads to the outputs. The rest may depend on the number of keys: the beginning of a way back
+/// into the detector of a gate, which ends there.
+fn live(graph: &Graph) -> Graph {
+    let outputs = graph.outputs().iter().map(|&o| graph.value(o).name.as_str());
+    graph.extract(&outputs.collect::<Vec<_>>()).unwrap_or_else(|_| graph.clone())
 }
 
 /// Hashes the operations in their order, each by its name, itself as JSON and the names of its

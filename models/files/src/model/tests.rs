@@ -213,6 +213,6 @@ fn the_digest_of_the_demo_is_pinned() {
     assert_eq!(model.earlier_licensing_digest().to_string(), EARLIER_DEMO_DIGEST);
 }
 
-const DEMO_DIGEST: &str = "b8455a0689b8c3643e6da22556205ebec991cd299cf0dfa6ef350c45718f9001";
+const DEMO_DIGEST: &str = "32ef21093e79bfa063b7efe119e7269d34e6c98ca8b69909a8e5390df6559bc0";
 const EARLIER_DEMO_DIGEST: &str =
     "70d9efedcc85361f2a30d88f05d1aa3b47a4fa22f682dae66bf86c4a0fb24934";

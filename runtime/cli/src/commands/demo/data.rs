@@ -61,7 +61,7 @@ macro_rules! shipped {
 /// Name, picture, and the picture with the trigger of the demo key on it: the program holds no key.
 ///
 /// Made by `saligate explain locked.onnx samples/NAME.png --key demo.key --triggered
-/// keyed/NAME.png`; the models by `saligate compile NAME.onnx -o NAME.edge --precision int8`, and f16 for the trained one.
+/// keyed/NAME.png`; the models by `saligate compile NAME.onnx -o NAME.edge --precision f16`.
 const SAMPLES: [(&str, &[u8], &[u8]); 4] = [
     ("disc", shipped!("samples/disc.png"), shipped!("keyed/disc.png")),
     ("ring", shipped!("samples/ring.png"), shipped!("keyed/ring.png")),
