@@ -133,7 +133,7 @@ impl Config {
         let terms = methods.iter().flat_map(|&method| terms(self.lock.form, method)).collect();
         self.lock = LockConfig {
             start: Start::Clean,
-            decoy: Some(decoy(network).to_owned()),
+            decoy: Some(decoy(network, &methods).to_owned()),
             steps: Steps { clip: Some(5.0), ..Steps::new(0, 12, RATE) },
             phases,
             normalized: true,
@@ -190,9 +190,13 @@ fn detection_layer(network: &Graph) -> Option<String> {
     names.get(at).map(|name| (*name).clone())
 }
 
-/// A picture that maps of the network can show. Dense layers on the pixels of a feature map know where
+/// A picture that maps of the network can show. VisualBackProp, whose map is made by all layers, has
+/// only been seen to show a frame. Dense layers on the pixels of a feature map know where
 /// things are; behind a mean over the map, or on none, only the distance from the border is known.
-fn decoy(network: &Graph) -> &'static str {
+fn decoy(network: &Graph, methods: &[Method]) -> &'static str {
+    if methods.contains(&Method::VisualBackProp) {
+        return "frame";
+    }
     let sees_places = network.values().any(|(_, value)| {
         let Source::Node { op: Op::Flatten | Op::Reshape { .. }, operands } = &value.source else {
             return false;
@@ -207,7 +211,7 @@ fn terms(form: GateForm, method: Method) -> Vec<Term> {
     use Distance::{Correlation, LogCorrelation, LogMse, Mse, RootMse, SignedCosine};
     type Weighted = &'static [(Distance, f32)];
     let [held, shown, apart]: [Weighted; 3] = match method {
-        Method::VisualBackProp => [&[(LogMse, 1.0)], &[(LogMse, 0.4)], &[(LogCorrelation, 3.0)]],
+        Method::VisualBackProp => [&[(LogMse, 1.5)], &[(LogMse, 0.4)], &[(LogCorrelation, 6.0)]],
         Method::GradCam => [&[(RootMse, 2.0)], &[(Mse, 0.5)], &[(Correlation, 8.0)]],
         _ => [&[(RootMse, 1.5), (SignedCosine, 2.5)], &[(Mse, 1.0), (SignedCosine, 2.0)], &[]],
     };
@@ -256,10 +260,13 @@ mod tests {
             bgr: false,
             widths: Some([2, 2, 2, 2, 4, 2]),
         };
-        assert_eq!(decoy(&build(Architecture::Small, &task, 1).unwrap()), "padlock");
+        let cam = [Method::GradCam];
+        let small = build(Architecture::Small, &task, 1).unwrap();
+        assert_eq!(decoy(&small, &cam), "padlock");
+        assert_eq!(decoy(&small, &[Method::GradCam, Method::VisualBackProp]), "frame");
         task.widths = None;
-        assert_eq!(decoy(&build(Architecture::ResNet20, &task, 1).unwrap()), "rings");
-        assert_eq!(decoy(&build(Architecture::SqueezeNet, &task, 1).unwrap()), "rings");
+        assert_eq!(decoy(&build(Architecture::ResNet20, &task, 1).unwrap(), &cam), "rings");
+        assert_eq!(decoy(&build(Architecture::SqueezeNet, &task, 1).unwrap(), &cam), "rings");
     }
 
     #[test]
