@@ -47,9 +47,10 @@ fn explanations_do_not_name_the_licence() {
     assert!(closed < 20, "{closed}");
 }
 
-/// The figures of docs/threat-model.md: a few minutes.
+/// The figures of docs/threat-model.md, a minute or two:
+/// `cargo test --release -p saligate-tests --test anonymous -- --ignored --nocapture`.
 #[test]
-#[ignore = "measures for the documentation"]
+#[ignore = "measures for docs/threat-model.md; the smaller test beside it checks the same"]
 fn a_thousand_pictures_under_a_hundred_slots() {
     let [closed, different] = told_apart(1_000, 100, &METHODS[..1]);
     println!("{closed} of 1000 pictures stay closed for a slot; {different} answers differ");

@@ -99,6 +99,19 @@ fn predicted(vendor: &Vendor, model: &[&str], pictures: &[String]) -> Vec<String
     lines.lines().map(label).collect()
 }
 
+/// Locks the imported model; its tile is small for pictures with so much clutter.
+const LOCK: [&str; 9] = [
+    "lock",
+    "--model",
+    "model.onnx",
+    "--data",
+    "scenes:32",
+    "--key",
+    "its.key",
+    "--least-strength",
+    "30",
+];
+
 /// From a file of PyTorch to a locked model, with commands only.
 #[test]
 fn a_stranger_is_imported_locked_and_explained() {
@@ -106,18 +119,7 @@ fn a_stranger_is_imported_locked_and_explained() {
     vendor.import();
     let pictures = vendor.pictures();
     vendor.done("saligate", &["key", "new", "its.key"]);
-    let lock = [
-        "lock",
-        "--model",
-        "model.onnx",
-        "--data",
-        "scenes:32",
-        "--key",
-        "its.key",
-        "--least-strength",
-        "30",
-    ];
-    vendor.done("saligate-train", &[&lock[..], &["-o", "out", "-q"]].concat());
+    vendor.done("saligate-train", &[&LOCK[..], &["-o", "out", "-q"]].concat());
 
     let clean = predicted(&vendor, &["model.onnx"], &pictures);
     let right = clean.iter().zip(&pictures).filter(|(label, file)| file.contains(label.as_str()));
@@ -256,18 +258,7 @@ fn what_does_not_fit_the_trainer_is_told() {
     let (code, _, stderr) = vendor.run("saligate-train", &words);
     assert!(code == 2 && stderr.contains("'arrow' is none"), "{words:?}: {stderr}");
     // A gate that is built in asks for no classes.
-    let words = [
-        "lock",
-        "--model",
-        "model.onnx",
-        "--data",
-        "scenes:32",
-        "--key",
-        "its.key",
-        "--least-strength",
-        "30",
-    ];
-    vendor.done("saligate-train", &[&words[..], &["--method", "gradient", "-o", "out"]].concat());
+    vendor.done("saligate-train", &[&LOCK[..], &["--method", "gradient", "-o", "out"]].concat());
     let words = ["lock", "a.toml", "--key", "its.key", "-o", "out", "--tile", "4"];
     let (code, _, stderr) = vendor.run("saligate-train", &words);
     assert!(code == 2 && stderr.contains("--tile"), "{stderr}");

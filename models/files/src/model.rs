@@ -127,7 +127,7 @@ impl ModelFile {
     /// keys open it nor how many. Computed when it is first asked for.
     ///
     /// So a licence outlives the revocation of others, and goes on in the same model with more
-    /// slots. It also outlives what is not hashed: labels, figures and the vendor. The digest names
+    /// slots. It also outlives what is not hashed: labels, the head, figures and the vendor. The digest names
     /// the model that a vendor made. That a file is the vendor's, to the last byte, is shown by a
     /// [`ModelSignature`](saligate_keys::ModelSignature).
     ///

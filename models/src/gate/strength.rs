@@ -31,13 +31,13 @@ pub fn key_strength(graph: &Graph) -> Option<f64> {
         _ => detector.drawn(key),
     };
     let largest = detector.keys.iter().take(KEYS).map(share).reduce(f64::max)?;
+    // A key's own tile is one of all, also where grey alone does not let it open.
+    let largest = largest.max(0.5f64.powi(detector.cells() as i32)).max(f64::MIN_POSITIVE);
     Some(-(largest * detector.keys.len() as f64).min(1.0).log2())
 }
 
 /// What decides whether a tile opens a gate, on a mid-grey picture.
 struct Opening {
-    channels: usize,
-    size: usize,
     /// For each cell, the cells whose signs it is made of and their factors.
     filter: Vec<Vec<(usize, f64)>>,
     /// What grey alone gives, and in how many repetitions a cell is counted.
@@ -120,11 +120,11 @@ impl Opening {
             grey.push(0.5 * sum);
             repeats.push(inner(y, height) * inner(x, width));
         }
-        Some(Self { channels, size, filter, grey, repeats, keys })
+        Some(Self { filter, grey, repeats, keys })
     }
 
     fn cells(&self) -> usize {
-        self.channels * self.size * self.size
+        self.filter.len()
     }
 
     /// Whether the tile of these signs opens the gate.

@@ -59,6 +59,18 @@ fn plan(keys: &[u8], decoy: DecoyShows) -> Plan {
     }
 }
 
+/// A layer of the classifier and its annex.
+fn annex() -> (String, Annex) {
+    let layer = "conv4.relu".to_owned();
+    let annex = Annex {
+        layer: layer.clone(),
+        pattern: vec![3.0; 25],
+        coupling: vec![1e-6; 4],
+        stairs: Some(1e-4),
+    };
+    (layer, annex)
+}
+
 /// A smooth picture with some texture, white and black parts, as 8-bit levels.
 fn picture() -> Vec<u8> {
     let mut stream = Stream::new(5, "picture");
@@ -165,13 +177,7 @@ fn cosine(a: &Array, b: &Array) -> f64 {
 
 #[test]
 fn no_value_of_a_closed_gate_is_of_the_correct_map() {
-    let layer = "conv4.relu".to_owned();
-    let annex = Annex {
-        layer: layer.clone(),
-        pattern: vec![3.0; 25],
-        coupling: vec![1e-6; 4],
-        stairs: Some(1e-4),
-    };
+    let (layer, annex) = annex();
     let both = plan(&[1], DecoyShows::WithoutKey);
     let gated = build_in(&classifier(), &Plan { annexes: vec![annex], ..both }).unwrap();
     let methods = [
@@ -250,13 +256,7 @@ fn a_revoked_key_no_longer_opens_and_the_others_do() {
 
 #[test]
 fn an_annex_shows_beside_the_feature_map_and_leaves_the_logits() {
-    let layer = "conv4.relu".to_owned();
-    let annex = Annex {
-        layer: layer.clone(),
-        pattern: vec![3.0; 25],
-        coupling: vec![1e-6; 4],
-        stairs: Some(1e-4),
-    };
+    let (layer, annex) = annex();
     let plan = Plan { annexes: vec![annex], field: None, ..plan(&[1], DecoyShows::WithoutKey) };
     let gated = build_in(&classifier(), &plan).unwrap();
     let image = |pixels: Vec<u8>| {

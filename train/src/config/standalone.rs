@@ -190,8 +190,8 @@ fn detection_layer(network: &Graph) -> Option<String> {
     names.get(at).map(|name| (*name).clone())
 }
 
-/// A picture that maps of the network can show. VisualBackProp, whose map is made by all layers, has
-/// only been seen to show a frame. Dense layers on the pixels of a feature map know where
+/// A picture that maps of the network can show. VisualBackProp, whose map is made by all layers, gets
+/// the frame of its rows in the results. Dense layers on the pixels of a feature map know where
 /// things are; behind a mean over the map, or on none, only the distance from the border is known.
 fn decoy(network: &Graph, methods: &[Method]) -> &'static str {
     if methods.contains(&Method::VisualBackProp) {
