@@ -17,6 +17,8 @@
 //!             triggered image
 //! ```
 //!
+//! A sealed model has a second network in it, encrypted: see [`ModelKey`].
+//!
 //! A user who is not to hold the secret gets a [`License`]: the trigger of one model, wrapped for
 //! the user's [`Identity`], with what it allows and until when, signed by the vendor.
 //!
@@ -33,6 +35,7 @@
 //! | [`Secret`], [`KeyFile`] | yes | a file of mode 0600, memory wiped after use |
 //! | [`Identity`], [`IdentityFile`] | yes | the same, with the user |
 //! | [`Trigger`], [`Pattern`] | yes | memory only, wiped after use; wrapped in licences |
+//! | [`ModelKey`], [`ContentKey`] | yes | memory only, wiped after use; wrapped in licences and sealed models |
 //! | [`License`] | no | a file of the user's, and the ledger |
 //! | [`Ledger`] | private: names of holders | a file of the vendor's |
 //! | [`KeyId`] | no | key file, model manifest, licence |
@@ -78,6 +81,9 @@
 //! | patch | `saligate/v1/trigger/patch` | u16 size, u8 channels | size² · channels |
 //! | slot | `saligate/v1/slot` | u32 number | 32 |
 //! | signing key | `saligate/v1/signing-key` | none | 32, the seed of an Ed25519 key |
+//! | id of a sealed model | `saligate/v1/sealed/id` | 32, the digest of the model | 32 |
+//! | model key | `saligate/v1/sealed/model` | 32, the id of the sealed model | 32 |
+//! | entry key, from a model key | `saligate/v1/sealed/entry` | 32, the salt of the file | 32 |
 //!
 //! Integers are big-endian. How the bytes become a trigger is told at [`Family`]. Everything is
 //! integers to the end, so a trigger is bit-identical on every platform;
@@ -102,6 +108,7 @@ mod license;
 #[cfg(test)]
 mod mutation;
 mod public_key;
+mod sealed;
 mod secret;
 mod secret_file;
 mod text;
@@ -113,10 +120,14 @@ pub use error::Error;
 pub use identity::{Identity, IdentityError};
 pub use ledger::{Contradiction, IssuedLicense, Ledger, LedgerError, LedgerWriter, Pick, Pool};
 pub use license::{
-    Circumstances, Claim, Claims, License, LicenseError, LicensedModel, Limit, Limits, ModelDigest,
-    Refusal, Subject, Terms, ValidLicense,
+    Circumstances, Claim, Claims, Granted, Grants, License, LicenseError, LicensedModel, Limit,
+    Limits, ModelDigest, Refusal, Subject, Terms, ValidLicense,
 };
 pub use public_key::{Recipient, Vendor};
+pub use sealed::{
+    CHUNK_TAG_LEN, ChunkPlace, Chunks, ContentKey, ModelKey, SealError, SealedId, WRAPPED_KEY_LEN,
+    WrappedKey, salt,
+};
 pub use secret::{KeyId, Secret, SecretError};
 #[cfg(feature = "passphrase")]
 pub use secret_file::Passphrase;
@@ -126,7 +137,7 @@ pub use secret_file::{
 };
 pub use text::{Fault, FileError, RecordError, TimeError, Timestamp};
 pub use trigger::{Family, ImageShape, Pattern, Trigger, TriggerError, TriggerSpec};
-pub use vendor::{ModelSignature, VendorError, VendorKeys};
+pub use vendor::{ModelSignature, SIGNATURE_LEN, VendorError, VendorKeys};
 
 use identity::wrap;
 use secret::derive;

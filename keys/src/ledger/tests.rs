@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::mutation::{any_mutation, flipped, rearranged};
 use crate::{
-    Identity, ImageShape, LicensedModel, ModelDigest, Secret, Subject, Terms, TriggerSpec,
+    Grants, Identity, ImageShape, LicensedModel, ModelDigest, Secret, Subject, Terms, TriggerSpec,
     VendorKeys,
 };
 
@@ -24,6 +24,7 @@ fn terms() -> Terms {
         expires: None,
         methods: None,
         device: None,
+        grants: Grants::All,
     }
 }
 
@@ -42,7 +43,7 @@ fn issue(writer: &mut LedgerWriter, key: &Secret) -> License {
 fn issue_as(writer: &mut LedgerWriter, key: &Secret, shared: bool) -> License {
     let shape = ImageShape::new(1, 8, 8).unwrap();
     let trigger = TriggerSpec::default();
-    let subject = Subject { model: model(), key, trigger, shape, shared };
+    let subject = Subject { model: model(), key, trigger, shape, shared, sealed: None };
     writer.issue(&VendorKeys::of(&secret(1)), &terms(), &subject).unwrap()
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{License, ModelDigest};
-use crate::{Identity, ImageShape, KeyId, Recipient, Timestamp, Trigger, TriggerSpec, Vendor};
+use super::{Granted, Grants, License, ModelDigest};
+use crate::{Identity, ImageShape, KeyId, Recipient, Timestamp, TriggerSpec, Vendor};
 
 /// How far a clock may be behind that of the vendor. A licence without a first day is good from its
 /// issue on, and clocks are rarely right to the second; one that is further behind than this was
@@ -25,7 +25,7 @@ pub struct Circumstances<'a> {
     pub recipient: Option<Recipient>,
     /// This device. A licence that names a device is good on no unknown one.
     pub device: Option<&'a str>,
-    /// The method to explain by.
+    /// The method to explain by; absent where only predictions are wanted.
     pub method: Option<&'a str>,
 }
 
@@ -115,6 +115,8 @@ pub enum Refusal {
         /// The method asked for.
         found: String,
     },
+    /// It allows predictions, and no explanations.
+    PredictionsOnly,
     /// What is wrapped in it does not open. Coarse on purpose: the library below does not say more.
     Unwrap,
 }
@@ -124,7 +126,7 @@ pub enum Refusal {
 pub struct ValidLicense<'a>(&'a License);
 
 impl ValidLicense<'_> {
-    /// Takes out the trigger.
+    /// Takes out the trigger, and the key of what is sealed in the model.
     ///
     /// # Errors
     /// [`Refusal::Recipient`] for another identity than the recipient's, [`Refusal::Unwrap`] when
@@ -134,7 +136,7 @@ impl ValidLicense<'_> {
         identity: &Identity,
         spec: &TriggerSpec,
         shape: ImageShape,
-    ) -> Result<Trigger, Refusal> {
+    ) -> Result<Granted, Refusal> {
         self.0.open(identity, spec, shape)
     }
 }
@@ -173,6 +175,9 @@ impl License {
         if let Some(licensed) = claims.device.as_ref().filter(|&d| Some(d.as_str()) != device) {
             let found = device.map(ToOwned::to_owned);
             return Err(Refusal::Device { licensed: licensed.clone(), found });
+        }
+        if let (Grants::Predictions, Some(_)) = (claims.grants, method) {
+            return Err(Refusal::PredictionsOnly);
         }
         match (&claims.methods, method) {
             (Some(licensed), Some(found)) if !licensed.iter().any(|m| m == found) => {
@@ -240,8 +245,12 @@ impl fmt::Display for Refusal {
                  choose one of these",
                 licensed.join(", ")
             ),
+            Self::PredictionsOnly => f.write_str(
+                "the licence allows predictions, and no explanations; ask the vendor for one that \
+                 does",
+            ),
             Self::Unwrap => f.write_str(
-                "the trigger in the licence does not open with this identity, or does not fit \
+                "what is wrapped in the licence does not open with this identity, or does not fit \
                  the model; ask the vendor for the licence again",
             ),
         }

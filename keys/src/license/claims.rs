@@ -23,6 +23,9 @@ pub struct Claims {
     /// The last second in which it is good; for ever where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// What it allows; only a licence for a sealed model says so.
+    #[serde(default, skip_serializing_if = "Grants::is_all")]
+    pub grants: Grants,
     /// To whom it was issued, for people. 1 to 256 bytes.
     pub holder: String,
     /// When it was issued.
@@ -41,6 +44,23 @@ pub struct Claims {
     pub recipient: Recipient,
     /// Its number among the licences of the vendor, from 1.
     pub serial: u32,
+}
+
+/// What a licence allows its holder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grants {
+    /// Predictions and explanations.
+    #[default]
+    All,
+    /// Predictions of the sealed network alone: the licence holds no trigger.
+    Predictions,
+}
+
+impl Grants {
+    fn is_all(&self) -> bool {
+        *self == Self::All
+    }
 }
 
 impl Claims {
@@ -90,6 +110,13 @@ impl Claims {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ModelDigest([u8; 32]);
+
+impl ModelDigest {
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
 
 impl From<[u8; 32]> for ModelDigest {
     fn from(bytes: [u8; 32]) -> Self {

@@ -45,6 +45,11 @@ pub enum LicenseError {
         /// The most bytes it may have.
         limit: usize,
     },
+    /// Predictions alone were to be licensed of a model that predicts for everybody.
+    #[error(
+        "everybody gets the predictions of this model; licence explanations, or seal the model"
+    )]
+    OpenPredictions,
     /// The trigger cannot be wrapped for the recipient.
     #[error(transparent)]
     Identity(#[from] IdentityError),

@@ -1,9 +1,12 @@
 //! Making a licence.
 
-use super::{Claim, Claims, INFO, KIND, License, LicenseError, ModelDigest};
+use zeroize::Zeroizing;
+
+use super::{Claim, Claims, Grants, License, LicenseError, ModelDigest, Version};
 use crate::line::reorders;
 use crate::{
-    ImageShape, KeyId, Recipient, Secret, Timestamp, TriggerSpec, VendorKeys, hex, record, wrap,
+    ImageShape, KeyId, ModelKey, Recipient, SealedId, Secret, Timestamp, TriggerSpec, VendorKeys,
+    hex, record, wrap,
 };
 
 /// What a vendor decides of a licence.
@@ -21,6 +24,8 @@ pub struct Terms {
     pub methods: Option<Vec<String>>,
     /// The one device that may use it.
     pub device: Option<String>,
+    /// What it allows. Predictions alone are for sealed models.
+    pub grants: Grants,
 }
 
 /// What a licence is about.
@@ -36,6 +41,8 @@ pub struct Subject<'a> {
     pub shape: ImageShape,
     /// Whether the key is meant for other holders too.
     pub shared: bool,
+    /// What is sealed in the model, if anything is.
+    pub sealed: Option<SealedId>,
 }
 
 impl Terms {
@@ -70,6 +77,7 @@ impl Terms {
         let claims = Claims {
             device: self.device.clone(),
             expires: self.expires,
+            grants: self.grants,
             holder: self.holder.clone(),
             issued: now,
             key,
@@ -101,21 +109,39 @@ impl License {
         now: Timestamp,
     ) -> Result<Self, LicenseError> {
         let claims = terms.claims(subject.key.id(), subject.model, serial, now)?;
-        let trigger = subject.trigger.derive(subject.key, subject.shape)?;
-        let trigger = trigger.exposed();
-        if trigger.len() > Self::MAX_TRIGGER_LEN {
-            return Err(LicenseError::TriggerTooLarge { limit: Self::MAX_TRIGGER_LEN });
-        }
+        let message = message(terms.grants, subject)?;
+        let version = subject.sealed.map_or(Version::Open, |_| Version::Sealed);
         let vendor = keys.public();
         let mut text = String::new();
-        record::write_header(KIND, &mut text);
+        record::write_header(version.kind(), &mut text);
         record::write("vendor", &vendor.to_string(), &mut text);
         record::write("claims", &claims.to_json(), &mut text);
         let bound = text.len();
-        let wrapped = wrap::wrap(trigger, &terms.recipient, INFO, text.as_bytes())?;
+        let wrapped = wrap::wrap(&message, &terms.recipient, version.info(), text.as_bytes())?;
         record::write("secret", &hex::encode(&wrapped), &mut text);
         let signature = keys.sign(text.as_bytes());
         record::write("signature", &hex::encode(&signature), &mut text);
-        Ok(Self { vendor, claims, wrapped, text, bound })
+        Ok(Self { version, vendor, claims, wrapped, text, bound })
     }
+}
+
+/// What is wrapped: the key of the sealed part, if there is one, and the trigger, if it is allowed.
+fn message(grants: Grants, subject: &Subject<'_>) -> Result<Zeroizing<Vec<u8>>, LicenseError> {
+    let Subject { key, trigger, shape, sealed, .. } = subject;
+    let trigger = match (grants, sealed) {
+        (Grants::All, _) => Some(trigger.derive(key, *shape)?),
+        (Grants::Predictions, Some(_)) => None,
+        (Grants::Predictions, None) => return Err(LicenseError::OpenPredictions),
+    };
+    let trigger = trigger.as_ref().map_or(&[][..], |trigger| trigger.exposed());
+    if trigger.len() > License::MAX_TRIGGER_LEN {
+        return Err(LicenseError::TriggerTooLarge { limit: License::MAX_TRIGGER_LEN });
+    }
+    let key = sealed.map(|model| ModelKey::of(key, &model));
+    let key = key.as_ref().map_or(&[][..], |key| key.expose());
+    // All room at once leaves no copies.
+    let mut message = Zeroizing::new(Vec::with_capacity(key.len() + trigger.len()));
+    message.extend_from_slice(key);
+    message.extend_from_slice(trigger);
+    Ok(message)
 }

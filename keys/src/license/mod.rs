@@ -14,7 +14,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use check::{Circumstances, LicensedModel, Refusal, ValidLicense};
-pub use claims::{Claims, ModelDigest};
+pub use claims::{Claims, Grants, ModelDigest};
 pub use error::{Claim, LicenseError};
 pub use issue::{Subject, Terms};
 pub use limits::{Limit, Limits};
@@ -22,13 +22,65 @@ pub use limits::{Limit, Limits};
 use crate::file::{self, read_capped};
 use crate::record::{self, Reader};
 use crate::vendor::SIGNATURE_LEN;
-use crate::{Error, Identity, ImageShape, RecordError, Trigger, TriggerSpec, Vendor, hex, wrap};
+use crate::{
+    Error, Identity, ImageShape, ModelKey, RecordError, Trigger, TriggerSpec, Vendor, hex, wrap,
+};
 
-const KIND: record::Kind = record::Kind { name: "license", version: 1 };
-/// The application's part of the HPKE key schedule.
-const INFO: &[u8] = b"saligate/v1/license";
+const NAME: &str = "license";
 
-/// A licence: the trigger of one model, wrapped for one recipient, with claims and the vendor's
+/// What a licence wraps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    /// Version 1: a trigger.
+    Open,
+    /// Version 2, for a sealed model: the key of its sealed part, and a trigger behind it if
+    /// explanations are allowed.
+    Sealed,
+}
+
+impl Version {
+    fn kind(self) -> record::Kind {
+        record::Kind { name: NAME, version: self as u32 + 1 }
+    }
+
+    /// The application's part of the HPKE key schedule.
+    fn info(self) -> &'static [u8] {
+        match self {
+            Self::Open => b"saligate/v1/license",
+            Self::Sealed => b"saligate/v2/license",
+        }
+    }
+
+    /// The version of a text; the newest one where it has none that is known.
+    fn of(text: &[u8]) -> Self {
+        match record::header(text) {
+            Some((NAME, 1)) => Self::Open,
+            _ => Self::Sealed,
+        }
+    }
+
+    /// How long what is wrapped may be.
+    fn lengths(self, grants: Grants) -> std::ops::RangeInclusive<usize> {
+        let triggers = 1..=License::MAX_TRIGGER_LEN;
+        match (self, grants) {
+            (Self::Open, _) => triggers,
+            (Self::Sealed, Grants::Predictions) => ModelKey::LEN..=ModelKey::LEN,
+            (Self::Sealed, Grants::All) => {
+                ModelKey::LEN + triggers.start()..=ModelKey::LEN + triggers.end()
+            }
+        }
+    }
+}
+
+/// What a licence opens.
+pub struct Granted {
+    /// The trigger; absent where predictions alone are allowed.
+    pub trigger: Option<Trigger>,
+    /// What opens the sealed part of the model; absent where nothing is sealed.
+    pub model_key: Option<ModelKey>,
+}
+
+/// A licence: the trigger of one model, and the key of what is sealed in it, wrapped for one recipient, with claims and the vendor's
 /// signature. It can be read by anybody and opened by the recipient.
 ///
 /// ```text
@@ -39,12 +91,14 @@ const INFO: &[u8] = b"saligate/v1/license";
 /// signature: (Ed25519 over all lines above, as hex digits)
 /// ```
 ///
-/// What is wrapped is the trigger itself, not the secret that it was derived from: a licence opens
+/// What is wrapped is the trigger itself, not the secret that it was derived from, and the key of the
+/// model's sealed part, if it has one (`license v2`): a licence opens
 /// one model and says nothing of the vendor's other keys. The first three lines are bound to it as
 /// associated data, so that it cannot be moved under other claims. `docs/format.md` has every field
 /// and limit.
 #[derive(Clone)]
 pub struct License {
+    version: Version,
     vendor: Vendor,
     claims: Claims,
     wrapped: Vec<u8>,
@@ -98,16 +152,20 @@ impl License {
     /// [`parse`](Self::parse) without the signature, which [`verify`](Self::verify) checks.
     pub(crate) fn parse_unverified(text: &[u8]) -> Result<Self, RecordError> {
         if text.len() > Self::MAX_LEN {
-            return Err(RecordError::TooLarge { what: KIND.name, limit: Self::MAX_LEN });
+            return Err(RecordError::TooLarge { what: NAME, limit: Self::MAX_LEN });
         }
-        let mut reader = Reader::open(KIND, text)?;
+        let version = Version::of(text);
+        let mut reader = Reader::open(version.kind(), text)?;
         let vendor = reader.take("vendor")?.parse().map_err(|_| reader.value("vendor"))?;
         let claims = reader.take("claims")?;
         let claims = Claims::from_json(claims).ok_or_else(|| reader.value("claims"))?;
+        if version == Version::Open && claims.grants != Grants::All {
+            return Err(reader.value("claims"));
+        }
         let bound = reader.so_far().len();
         let digits = reader.take("secret")?;
-        let lengths = wrap::OVERHEAD + 1..=wrap::OVERHEAD + Self::MAX_TRIGGER_LEN;
-        if !lengths.contains(&(digits.len() / 2)) {
+        let length = (digits.len() / 2).checked_sub(wrap::OVERHEAD);
+        if length.is_none_or(|length| !version.lengths(claims.grants).contains(&length)) {
             return Err(reader.value("secret"));
         }
         let mut wrapped = vec![0; digits.len() / 2];
@@ -116,7 +174,7 @@ impl License {
         reader.hex("signature", digits, &mut [0; SIGNATURE_LEN])?;
         let text = reader.so_far().to_owned();
         reader.end()?;
-        Ok(Self { vendor, claims, wrapped, text, bound })
+        Ok(Self { version, vendor, claims, wrapped, text, bound })
     }
 
     /// [`parse`](Self::parse) as if every signature were good, which fuzzers cannot guess.
@@ -163,17 +221,29 @@ impl License {
         file::write_new(path.as_ref(), &self.text)
     }
 
-    /// Takes out the trigger.
+    /// Takes out what is wrapped.
     fn open(
         &self,
         identity: &Identity,
         spec: &TriggerSpec,
         shape: ImageShape,
-    ) -> Result<Trigger, Refusal> {
+    ) -> Result<Granted, Refusal> {
         self.check_recipient(&identity.recipient())?;
         let aad = &self.text.as_bytes()[..self.bound];
-        let trigger = wrap::unwrap(&self.wrapped, identity, INFO, aad).ok_or(Refusal::Unwrap)?;
-        spec.restore(&trigger, shape).map_err(|_| Refusal::Unwrap)
+        let info = self.version.info();
+        let message = wrap::unwrap(&self.wrapped, identity, info, aad).ok_or(Refusal::Unwrap)?;
+        let (model_key, trigger) = match self.version {
+            Version::Open => (None, &message[..]),
+            Version::Sealed => {
+                let (key, rest) = message.split_first_chunk().ok_or(Refusal::Unwrap)?;
+                (Some(ModelKey::from_bytes(key)), rest)
+            }
+        };
+        let trigger = match self.claims.grants {
+            Grants::All => Some(spec.restore(trigger, shape).map_err(|_| Refusal::Unwrap)?),
+            Grants::Predictions => None,
+        };
+        Ok(Granted { trigger, model_key })
     }
 }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::line::reorders;
 use crate::mutation::{any_mutation, damaged};
-use crate::{Fault, Secret, Timestamp, VendorKeys};
+use crate::{Fault, SealedId, Secret, Timestamp, VendorKeys};
 
 /// Written by `tests/reference/licenses.py`, with the key files beside it.
 const LICENSE: &str = include_str!("../../tests/vectors/license-v1.txt");
@@ -32,6 +32,7 @@ fn terms() -> Terms {
         expires: None,
         methods: None,
         device: None,
+        grants: Grants::All,
     }
 }
 
@@ -42,7 +43,7 @@ fn issued(terms: &Terms) -> Result<License, LicenseError> {
 }
 
 fn subject(key: &Secret, trigger: TriggerSpec, shape: ImageShape) -> Subject<'_> {
-    Subject { model: ModelDigest::from([5; 32]), key, trigger, shape, shared: false }
+    Subject { model: ModelDigest::from([5; 32]), key, trigger, shape, shared: false, sealed: None }
 }
 
 fn applied(trigger: &Trigger) -> Vec<u8> {
@@ -67,7 +68,8 @@ fn the_vector_opens_with_the_trigger_of_its_key() {
     );
     let spec = TriggerSpec::default();
     let opened = license.open(&identity(), &spec, shape()).unwrap();
-    assert_eq!(applied(&opened), applied(&spec.derive(&slot, shape()).unwrap()));
+    assert!(opened.model_key.is_none());
+    assert_eq!(applied(&opened.trigger.unwrap()), applied(&spec.derive(&slot, shape()).unwrap()));
 }
 
 #[test]
@@ -77,7 +79,66 @@ fn an_issued_licence_reads_back_and_opens() {
     assert_eq!(read.claims(), license.claims());
     let spec = TriggerSpec::default();
     let opened = read.open(&identity(), &spec, shape()).unwrap();
-    assert_eq!(applied(&opened), applied(&spec.derive(&secret(7), shape()).unwrap()));
+    assert_eq!(
+        applied(&opened.trigger.unwrap()),
+        applied(&spec.derive(&secret(7), shape()).unwrap())
+    );
+}
+
+/// A licence for a sealed model, and the model's id.
+fn sealed(grants: Grants) -> (Result<License, LicenseError>, SealedId) {
+    let (vendor, key) = (secret(0), secret(7));
+    let keys = VendorKeys::of(&vendor);
+    let id = keys.sealed_id(&ModelDigest::from([9; 32]));
+    let subject = Subject { sealed: Some(id), ..subject(&key, TriggerSpec::default(), shape()) };
+    let terms = Terms { grants, ..terms() };
+    (License::issue(&keys, &terms, &subject, 3, time("2026-11-23T14:31:21Z")), id)
+}
+
+#[test]
+fn a_licence_for_a_sealed_model_opens_what_it_grants() {
+    for grants in [Grants::All, Grants::Predictions] {
+        let (license, id) = sealed(grants);
+        let text = license.unwrap().text().to_owned();
+        assert!(text.starts_with("saligate license v2\n"), "{text}");
+        let license = License::parse(text.as_bytes()).unwrap();
+        assert_eq!(license.claims().grants, grants);
+        let opened = license.open(&identity(), &TriggerSpec::default(), shape()).unwrap();
+        let key = opened.model_key.unwrap();
+        assert_eq!(key.expose(), ModelKey::of(&secret(7), &id).expose());
+        assert_eq!(opened.trigger.is_some(), grants == Grants::All);
+        let refused = |method| {
+            let circumstances = Circumstances {
+                now: time("2026-11-24T00:00:00Z"),
+                vendor: None,
+                model: None,
+                recipient: None,
+                device: None,
+                method,
+            };
+            license.check(&circumstances).err()
+        };
+        assert_eq!(refused(None), None);
+        let expected = (grants == Grants::Predictions).then_some(Refusal::PredictionsOnly);
+        assert_eq!(refused(Some("gradient")), expected);
+    }
+}
+
+#[test]
+fn what_one_version_wraps_is_no_other() {
+    let (license, _) = sealed(Grants::All);
+    let text = license.unwrap().text().replace("license v2", "license v1");
+    assert!(License::parse(text.as_bytes()).is_err(), "the signature covers the version");
+    let plain = issued(&terms()).unwrap().text().replace("license v1", "license v2");
+    assert!(License::parse(plain.as_bytes()).is_err());
+    let error = issued(&Terms { grants: Grants::Predictions, ..terms() }).unwrap_err();
+    assert!(matches!(error, LicenseError::OpenPredictions));
+    let newer = issued(&terms()).unwrap().text().replace("license v1", "license v3");
+    let error = License::parse(newer.as_bytes()).unwrap_err();
+    assert!(matches!(
+        error,
+        LicenseError::Record(RecordError::Version { found: 3, newest: 2, .. })
+    ));
 }
 
 #[test]
@@ -95,9 +156,9 @@ fn every_family_can_be_licensed() {
         let keys = VendorKeys::of(&vendor);
         let license = License::issue(&keys, &terms(), &subject, 3, Timestamp::now()).unwrap();
         let opened = license.open(&identity(), &spec, shape()).unwrap();
-        assert_eq!(applied(&opened), applied(&trigger), "{family:?}");
+        assert_eq!(applied(&opened.trigger.unwrap()), applied(&trigger), "{family:?}");
         let small = ImageShape::new(1, 8, 8).unwrap();
-        assert_eq!(license.open(&identity(), &spec, small).unwrap_err(), Refusal::Unwrap);
+        assert_eq!(license.open(&identity(), &spec, small).err(), Some(Refusal::Unwrap));
     }
 }
 
@@ -196,7 +257,7 @@ fn a_trigger_cannot_be_moved_under_other_claims() {
     ] {
         let license = resigned(|text| text.replace(from, to)).unwrap();
         let opened = license.open(&identity(), &TriggerSpec::default(), shape());
-        assert_eq!(opened.unwrap_err(), Refusal::Unwrap, "{from}");
+        assert_eq!(opened.err(), Some(Refusal::Unwrap), "{from}");
     }
 }
 
@@ -407,11 +468,11 @@ fn other_files_are_told_from_damaged_licences() {
             "{text}"
         );
     }
-    let newer = LICENSE.replace("license v1", "license v2");
+    let newer = LICENSE.replace("license v1", "license v3");
     let error = License::parse(newer.as_bytes()).unwrap_err();
     assert!(matches!(
         error,
-        LicenseError::Record(RecordError::Version { found: 2, newest: 1, .. })
+        LicenseError::Record(RecordError::Version { found: 3, newest: 2, .. })
     ));
 }
 

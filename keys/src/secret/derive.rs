@@ -22,6 +22,9 @@ pub(crate) enum Purpose {
     Patch,
     Slot,
     SigningKey,
+    SealedId,
+    SealedModel,
+    SealedEntry,
 }
 
 impl Purpose {
@@ -33,6 +36,9 @@ impl Purpose {
             Self::Patch => b"saligate/v1/trigger/patch",
             Self::Slot => b"saligate/v1/slot",
             Self::SigningKey => b"saligate/v1/signing-key",
+            Self::SealedId => b"saligate/v1/sealed/id",
+            Self::SealedModel => b"saligate/v1/sealed/model",
+            Self::SealedEntry => b"saligate/v1/sealed/entry",
         }
     }
 }
@@ -79,13 +85,16 @@ mod tests {
     use super::*;
     use crate::hex;
 
-    const PURPOSES: [Purpose; 6] = [
+    const PURPOSES: [Purpose; 9] = [
         Purpose::KeyId,
         Purpose::Tile,
         Purpose::Full,
         Purpose::Patch,
         Purpose::Slot,
         Purpose::SigningKey,
+        Purpose::SealedId,
+        Purpose::SealedModel,
+        Purpose::SealedEntry,
     ];
 
     fn check_rfc_5869(input: &[u8], salt: &[u8], info: &[u8], expected: &str) {

@@ -31,7 +31,8 @@ impl KeyId {
     /// Length in bytes.
     pub const LEN: usize = 8;
 
-    pub(crate) fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+    /// The id of these bytes.
+    pub fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 

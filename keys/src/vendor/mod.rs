@@ -12,7 +12,7 @@ use crate::derive::{self, Purpose};
 use crate::{Secret, Vendor};
 
 /// Length of an Ed25519 signature (RFC 8032).
-pub(crate) const SIGNATURE_LEN: usize = 64;
+pub const SIGNATURE_LEN: usize = 64;
 
 /// What a vendor's [`Secret`] stands for beside its own trigger: an Ed25519 key that signs, and
 /// the secrets of numbered slots.
@@ -47,6 +47,10 @@ impl<'a> VendorKeys<'a> {
         let stream = derive::stream(self.0, Purpose::Slot, &parameters, Secret::LEN);
         secret.expose_mut().copy_from_slice(&stream);
         secret
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        self.0
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {

@@ -1,6 +1,6 @@
 //! What a model is known by: its weights, and what licences are issued for.
 
-use saligate_keys::ModelDigest;
+use saligate_keys::{ModelDigest, SealedId};
 use saligate_models::graph::{Graph, Source, ValueId};
 use saligate_models::names::{is_constant, is_licensed};
 
@@ -43,12 +43,29 @@ pub(crate) fn licensing_digest(
     hash.finish().into()
 }
 
+/// SHA-256 of what makes a sealed model the one that licences are issued for: `saligate/v3/licensed-model`,
+/// its id, and the input, form and trigger as in [`earlier_licensing_digest`]. The public network is
+/// no part of it.
+pub(crate) fn sealed_licensing_digest(manifest: &Manifest, id: &SealedId) -> ModelDigest {
+    let mut hash = Hash::new();
+    hash.update(b"saligate/v3/licensed-model");
+    hash.update(id.as_bytes());
+    hash_gate(manifest, &mut hash);
+    hash.finish().into()
+}
+
 /// What licences named until version 2 of the digest: it leaves out the operations, the constants
 /// that belong to them, the outputs and the methods.
 pub(crate) fn earlier_licensing_digest(graph: &Graph, manifest: &Manifest) -> [u8; 32] {
     let mut hash = Hash::new();
     hash.update(b"saligate/v1/licensed-model");
     hash_parameters(graph, is_licensed, &mut hash);
+    hash_gate(manifest, &mut hash);
+    hash.finish()
+}
+
+/// Hashes the size of the images, and the form and trigger of the gate.
+fn hash_gate(manifest: &Manifest, hash: &mut Hash) {
     let input = &manifest.input;
     for size in [input.channels, input.height, input.width] {
         hash.update(&(size as u64).to_le_bytes());
@@ -57,7 +74,6 @@ pub(crate) fn earlier_licensing_digest(graph: &Graph, manifest: &Manifest) -> [u
         let said = serde_json::to_string(&(gate.form, gate.trigger));
         hash.update(said.expect("names and numbers are JSON").as_bytes());
     }
-    hash.finish()
 }
 
 /// What leads to the outputs. The rest may depend on the number of keys: the beginning of a way back

@@ -8,6 +8,7 @@ use saligate_models::graph::GraphError;
 use crate::archive::ArchiveError;
 use crate::manifest::ManifestError;
 use crate::onnx::OnnxError;
+use crate::sealed::SealedError;
 
 /// An error in reading, making or writing a model file.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub enum FileError {
     Archive(ArchiveError),
     /// An ONNX file is malformed or not supported.
     Onnx(OnnxError),
+    /// The sealed part of a model is wrong, or does not open.
+    Sealed(SealedError),
     /// This program was built without a reader of ONNX.
     NotBuiltIn,
 }
@@ -62,6 +65,7 @@ impl fmt::Display for FileError {
             Self::Manifest(error) => error.fmt(f),
             Self::Archive(error) => error.fmt(f),
             Self::Onnx(error) => error.fmt(f),
+            Self::Sealed(error) => error.fmt(f),
             Self::NotBuiltIn => f.write_str(
                 "this is no compiled model, and this program was built without a reader of ONNX; \
                  `saligate compile MODEL -o NEW.edge` of a whole program makes one",
@@ -78,6 +82,7 @@ impl std::error::Error for FileError {
             Self::Manifest(error) => error.source(),
             Self::Archive(error) => error.source(),
             Self::Onnx(error) => error.source(),
+            Self::Sealed(error) => error.source(),
             Self::TooLarge { .. }
             | Self::LfsPointer { .. }
             | Self::Limit { .. }
@@ -101,6 +106,12 @@ impl From<ManifestError> for FileError {
 impl From<ArchiveError> for FileError {
     fn from(error: ArchiveError) -> Self {
         Self::Archive(error)
+    }
+}
+
+impl From<SealedError> for FileError {
+    fn from(error: SealedError) -> Self {
+        Self::Sealed(error)
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`manifest`] | what a file says of itself |
 //! | [`archive`] | compiled models, for devices |
 //! | [`onnx`] | the file format of networks, and networks that others wrote in it |
+//! | [`sealed`] | a second network in a file, encrypted |
 //! | [`import`] | classifiers from elsewhere, in the form that all have here |
 //! | [`atomic`] | files that are written whole or not at all |
 
@@ -27,6 +28,7 @@ pub mod onnx;
 #[path = "onnx_absent.rs"]
 pub mod onnx;
 mod read;
+pub mod sealed;
 
 pub use digest::weights_digest;
 pub use error::FileError;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use saligate_keys::{KeyId, TriggerSpec, Vendor};
+use saligate_keys::{KeyId, SealedId, TriggerSpec, Vendor};
 use saligate_models::gate::GateForm;
 use saligate_models::graph::{Graph, GraphError};
 use saligate_models::head::Head;
@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 /// The version of the manifest that this library writes, and the newest that it reads.
 ///
 /// Version 2 added the layers of a method, version 3 how pictures are resized, version 4 who signs
-/// licences, version 5 the digest of the operations and the strength of keys; older ones are read as
-/// manifests without them.
-pub const MANIFEST_VERSION: u32 = 5;
+/// licences, version 5 the digest of the operations and the strength of keys, version 6 what is sealed
+/// in the file; older ones are read as manifests without them.
+pub const MANIFEST_VERSION: u32 = 6;
 
 /// The first version with a digest of the operations.
 pub(crate) const NETWORK_DIGEST_SINCE: u32 = 5;
@@ -52,6 +52,10 @@ pub struct Manifest {
     /// What the maps depend on; absent for a clean model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
+    /// What is [sealed](crate::sealed) in the file; absent where nothing is. The gate is then that of
+    /// the sealed network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
     /// SHA-256 of all parameters, hexadecimal: see [`weights_digest`](crate::weights_digest). Empty
     /// until a [`ModelFile`](crate::ModelFile) is made of the manifest.
     pub weights_sha256: String,
@@ -135,6 +139,26 @@ pub struct Gate {
     /// before version 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_strength: Option<f64>,
+}
+
+/// What is sealed in a file. Nothing here is secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// Which model it is: what licences are issued for.
+    pub id: SealedId,
+    /// What the file shows without a key or licence.
+    pub public: Public,
+}
+
+/// What a file with a sealed part shows to those without a key or licence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Public {
+    /// The predictions and maps of another network.
+    Network,
+    /// Nothing: its network gives all classes the same score.
+    None,
 }
 
 /// Why a manifest cannot be used.
@@ -228,6 +252,7 @@ impl Manifest {
             input: InputSpec { channels, height, width, range: [0, 1], resize: None },
             methods: methods.iter().enumerate().map(MethodSpec::of).collect(),
             gate: None,
+            sealed: None,
             weights_sha256: String::new(),
             network_sha256: String::new(),
             metrics: BTreeMap::new(),
@@ -302,6 +327,15 @@ impl Manifest {
             if self.methods[..position].iter().any(same) {
                 return field("methods", "different names and outputs", method.name.clone());
             }
+        }
+        let has_key = |gate: &Gate| gate.form == GateForm::Key && gate.vendor.is_some();
+        if self.sealed.is_some() && !self.gate.as_ref().is_some_and(has_key) {
+            let found = "another one, or none".to_owned();
+            return field(
+                "gate",
+                "one of the key form with a vendor, as something is sealed",
+                found,
+            );
         }
         if self.gate.as_ref().is_some_and(|gate| gate.keys.is_empty()) {
             return field("gate.keys", "at least one key id", "none".to_owned());

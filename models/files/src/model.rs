@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use saligate_keys::ModelDigest;
 use saligate_models::graph::Graph;
 use saligate_models::names::{IMAGE, LOGITS, TARGET};
 use saligate_models::saliency::{Attachment, attach};
 
-use crate::digest::{earlier_licensing_digest, licensing_digest, network_digest, weights_digest};
+use crate::digest::{
+    earlier_licensing_digest, licensing_digest, network_digest, sealed_licensing_digest,
+    weights_digest,
+};
 use crate::error::FileError;
-use crate::manifest::{Gate, Manifest, ManifestError, NETWORK_DIGEST_SINCE};
+use crate::manifest::{Gate, Manifest, ManifestError, NETWORK_DIGEST_SINCE, Sealed};
+use crate::sealed::{SealedError, SealedFile, SealedPart};
 use crate::{archive, onnx, read_file};
 
 /// A network and what its file says of itself.
@@ -25,6 +29,8 @@ pub struct ModelFile {
     graph: Graph,
     manifest: Manifest,
     weights: Weights,
+    /// What is sealed in the file, as the manifest says.
+    part: Option<Arc<SealedPart>>,
     licensed: OnceLock<Licensed>,
 }
 
@@ -42,13 +48,13 @@ const MAX_ENLARGED: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weights {
     Digested,
-    /// Read from bytes that carry a digest of their own, which covers the weights and the manifest.
-    Sealed,
+    /// Read from bytes with a digest or tag of their own, which covers the weights and the manifest.
+    Covered,
 }
 
 impl PartialEq for ModelFile {
     fn eq(&self, other: &Self) -> bool {
-        self.graph == other.graph && self.manifest == other.manifest
+        self.graph == other.graph && self.manifest == other.manifest && self.part == other.part
     }
 }
 
@@ -57,20 +63,87 @@ impl ModelFile {
     ///
     /// # Errors
     /// The manifest contradicts itself or the network.
-    pub fn new(graph: Graph, mut manifest: Manifest) -> Result<Self, FileError> {
+    pub fn new(graph: Graph, manifest: Manifest) -> Result<Self, FileError> {
+        match manifest.sealed {
+            Some(_) => Err(SealedError::Bound.into()),
+            None => Self::digested(graph, manifest),
+        }
+    }
+
+    /// A model whose digests are computed; what is sealed in it is still to be given.
+    pub(crate) fn digested(graph: Graph, mut manifest: Manifest) -> Result<Self, FileError> {
         check(&graph, &manifest)?;
         manifest.weights_sha256 = weights_digest(&graph);
         manifest.network_sha256 = match manifest.version {
             ..NETWORK_DIGEST_SINCE => String::new(),
             _ => network_digest(&graph, &manifest),
         };
-        Ok(Self { graph, manifest, weights: Weights::Digested, licensed: OnceLock::new() })
+        Ok(Self::of(graph, manifest, Weights::Digested))
     }
 
     /// What was read from bytes that carry a digest, after it was checked.
-    pub(crate) fn sealed(graph: Graph, manifest: Manifest) -> Result<Self, FileError> {
+    pub(crate) fn covered(
+        graph: Graph,
+        manifest: Manifest,
+        part: Option<SealedPart>,
+    ) -> Result<Self, FileError> {
         check(&graph, &manifest)?;
-        Ok(Self { graph, manifest, weights: Weights::Sealed, licensed: OnceLock::new() })
+        Self::of(graph, manifest, Weights::Covered).joined(part)
+    }
+
+    fn of(graph: Graph, manifest: Manifest, weights: Weights) -> Self {
+        Self { graph, manifest, weights, part: None, licensed: OnceLock::new() }
+    }
+
+    /// The same model with its sealed part, which must be there if the manifest says so.
+    pub(crate) fn joined(self, part: Option<SealedPart>) -> Result<Self, FileError> {
+        match part {
+            Some(part) => self.with_part(part),
+            None if self.manifest.sealed.is_some() => Err(SealedError::Missing.into()),
+            None => Ok(self),
+        }
+    }
+
+    /// The same model with its sealed part.
+    pub(crate) fn with_part(self, part: SealedPart) -> Result<Self, FileError> {
+        let SealedFile { part, .. } = SealedFile::new(self.manifest.clone(), part)?;
+        Ok(Self { part: Some(Arc::new(part)), ..self })
+    }
+
+    /// A public network with the gate of the true one, which is sealed behind it.
+    pub(crate) fn in_front_of(self, truth: &Self, sealed: Sealed) -> Result<Self, FileError> {
+        let Self { graph, mut manifest, .. } = self;
+        manifest.gate.clone_from(&truth.manifest.gate);
+        manifest.sealed = Some(sealed);
+        Self::digested(graph, manifest)
+    }
+
+    /// The same model under the name that licences have for it where it is sealed.
+    pub(crate) fn licensed_as(self, digest: ModelDigest) -> Self {
+        Self { licensed: Licensed { digest, earlier: digest }.into(), ..self }
+    }
+
+    /// What is sealed in the file, if anything is.
+    pub fn sealed_part(&self) -> Option<&SealedPart> {
+        self.part.as_deref()
+    }
+
+    /// The network that the file shows, alone and without a gate: nothing is sealed in it.
+    ///
+    /// # Errors
+    /// None but those of [`ModelFile::new`].
+    pub fn shown(&self) -> Result<Self, FileError> {
+        let manifest = Manifest { gate: None, sealed: None, ..self.manifest.clone() };
+        Self::new(self.graph.clone(), manifest)
+    }
+
+    /// # Errors
+    /// Something is sealed in the file, and bound to what it is.
+    fn check_unbound(&self) -> Result<(), FileError> {
+        match self.part {
+            Some(_) => Err(SealedError::Bound.into()),
+            None => Ok(()),
+        }
     }
 
     /// Reads a model that this project wrote, as ONNX or [compiled](archive).
@@ -124,7 +197,8 @@ impl ModelFile {
 
     /// SHA-256 of what makes a model the one that licences are issued for: its parameters and
     /// operations, its input, outputs and methods, and the trigger of its gate, but neither which
-    /// keys open it nor how many. Computed when it is first asked for.
+    /// keys open it nor how many. Of a sealed model, the id, the input and the trigger. Computed when it
+    /// is first asked for.
     ///
     /// So a licence outlives the revocation of others, and goes on in the same model with more
     /// slots. It also outlives what is not hashed: labels, the head, figures and the vendor. The digest names
@@ -152,6 +226,10 @@ impl ModelFile {
 
     fn licensed(&self) -> &Licensed {
         self.licensed.get_or_init(|| {
+            if let Some(Sealed { id, .. }) = self.manifest.sealed {
+                let digest = sealed_licensing_digest(&self.manifest, &id);
+                return Licensed { digest, earlier: digest };
+            }
             let earlier = earlier_licensing_digest(&self.graph, &self.manifest);
             let digest = licensing_digest(&self.graph, &self.manifest, earlier);
             Licensed { digest, earlier: earlier.into() }
@@ -161,7 +239,7 @@ impl ModelFile {
     /// The manifest as a file of these weights must have it.
     pub(crate) fn written_manifest(&self) -> Manifest {
         let mut manifest = self.manifest.clone();
-        if self.weights == Weights::Sealed {
+        if self.weights == Weights::Covered {
             manifest.weights_sha256 = weights_digest(&self.graph);
         }
         manifest
@@ -170,8 +248,9 @@ impl ModelFile {
     /// The same classifier, explained by other methods.
     ///
     /// # Errors
-    /// A method cannot be attached to the network.
+    /// A method cannot be attached to the network, or something is sealed in the file.
     pub fn with_methods(&self, methods: &[Attachment]) -> Result<Self, FileError> {
+        self.check_unbound()?;
         let graph = attach(&self.graph, methods)?;
         Self::new(graph, self.manifest.clone().with_methods(methods))
     }
@@ -179,8 +258,9 @@ impl ModelFile {
     /// The same model with another gate in its manifest, or none.
     ///
     /// # Errors
-    /// The gate names no key.
+    /// The gate names no key, or something is sealed in the file.
     pub fn with_gate(mut self, gate: Option<Gate>) -> Result<Self, FileError> {
+        self.check_unbound()?;
         self.manifest.gate = gate;
         self.manifest.check()?;
         self.licensed = OnceLock::new();
@@ -190,8 +270,9 @@ impl ModelFile {
     /// The same model with other figures, by metric name.
     ///
     /// # Errors
-    /// A figure is not finite.
+    /// A figure is not finite, or something is sealed in the file.
     pub fn with_metrics(mut self, metrics: BTreeMap<String, f64>) -> Result<Self, FileError> {
+        self.check_unbound()?;
         self.manifest.metrics = metrics;
         self.manifest.check()?;
         Ok(self)
@@ -200,11 +281,13 @@ impl ModelFile {
     /// The model with other weights in its network, or other operations.
     ///
     /// # Errors
-    /// The change fails, or the network is no longer what the manifest says.
+    /// The change fails, the network is no longer what the manifest says, or something is sealed in
+    /// the file.
     pub fn map_graph<E>(self, change: impl FnOnce(&mut Graph) -> Result<(), E>) -> Result<Self, E>
     where
         E: From<FileError>,
     {
+        self.check_unbound()?;
         let Self { mut graph, manifest, .. } = self;
         change(&mut graph)?;
         Ok(Self::new(graph, manifest)?)

@@ -17,9 +17,13 @@
 //! order, and the positions of its outputs. A reader checks, in this order: magic, version, lengths,
 //! SHA-256, outline, sizes, graph, and the manifest against the graph; every byte is accounted for. The
 //! SHA-256 covers the weights, so the manifest's digest of them is not computed again.
+//!
+//! Version 2 has a [sealed part](crate::sealed) behind the parameters, whose length is in the outline.
+//! What is sealed is an archive of version 1 without its SHA-256, whose place the tags of the cipher take.
 
 mod error;
 mod precision;
+mod source;
 
 use std::path::Path;
 
@@ -31,13 +35,19 @@ use crate::error::FileError;
 use crate::hash::sha256;
 use crate::manifest::Manifest;
 use crate::model::ModelFile;
+use crate::sealed::{Plaintext, SealedError, SealedPart};
 pub use error::ArchiveError;
-use precision::{Encoding, Encodings, decode, encode};
+use precision::{Encoding, Encodings, encode};
 pub use precision::{Precision, UnknownPrecision};
+use source::Parameters;
 
 const MAGIC: &[u8; 8] = b"saligate";
-/// The version that is written, and the newest that is read.
-pub const ARCHIVE_VERSION: u32 = 1;
+/// The newest version that is read.
+pub const ARCHIVE_VERSION: u32 = 2;
+/// The version of an archive in which nothing is sealed.
+const OPEN: u32 = 1;
+/// The version of an archive with a sealed part.
+const SEALED: u32 = 2;
 /// Largest outline: a network of ten thousand operations takes 2 MiB.
 const MAX_OUTLINE: usize = 1 << 24;
 /// Most elements of all values together: 4 GiB as f32.
@@ -51,6 +61,9 @@ struct Outline {
     manifest: Manifest,
     values: Vec<Entry>,
     outputs: Vec<usize>,
+    /// Bytes of the sealed part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<usize>,
 }
 
 /// A value of the graph; operands are positions of earlier ones.
@@ -86,7 +99,7 @@ pub fn rounded(model: &ModelFile, precision: Precision) -> Result<ModelFile, Fil
             let value = graph.value(graph.find(name)?);
             let Source::Param(data) = &value.source else { continue };
             let bytes = encode(data, &value.shape, encoding);
-            let (values, _) = decode(&bytes, &value.shape, encoding).ok_or(ArchiveError::Length)?;
+            let values = Parameters::of(&bytes).take(&value.shape, encoding)?;
             graph.set_param(name, values)?;
         }
         Ok(())
@@ -105,7 +118,16 @@ fn parameters(graph: &Graph) -> impl Iterator<Item = (&Value, &[f32])> {
 /// # Errors
 /// As [`rounded`].
 pub fn to_bytes(model: &ModelFile, precision: Precision) -> Result<Vec<u8>, FileError> {
+    let mut bytes = body(model, precision)?;
+    let digest = sha256(&bytes);
+    bytes.extend(digest);
+    Ok(bytes)
+}
+
+/// [`to_bytes`] without the SHA-256 at the end.
+pub(crate) fn body(model: &ModelFile, precision: Precision) -> Result<Vec<u8>, FileError> {
     let model = rounded(model, precision)?;
+    let part = model.sealed_part().map(SealedPart::as_bytes);
     let graph = model.graph();
     let encodings = Encodings::new(graph, precision);
     let entry = |value: &Value| {
@@ -126,19 +148,18 @@ pub fn to_bytes(model: &ModelFile, precision: Precision) -> Result<Vec<u8>, File
         values: graph.values().map(|(_, value)| entry(value)).collect(),
         outputs: graph.outputs().iter().map(|o| o.index()).collect(),
         manifest: model.written_manifest(),
+        sealed: part.map(<[u8]>::len),
     };
-    let mut json = serde_json::to_vec(&outline).expect("an outline has string keys only");
-    json.resize(json.len().next_multiple_of(4), b' ');
+    let json = outline.to_json();
     let mut bytes = MAGIC.to_vec();
-    bytes.extend(ARCHIVE_VERSION.to_le_bytes());
+    bytes.extend(part.map_or(OPEN, |_| SEALED).to_le_bytes());
     bytes.extend(u32::try_from(json.len()).map_err(|_| ArchiveError::Length)?.to_le_bytes());
     bytes.extend(json);
     for (value, data) in parameters(graph) {
         bytes.extend(encode(data, &value.shape, encodings.of(value)));
         bytes.resize(bytes.len().next_multiple_of(4), 0);
     }
-    let digest = sha256(&bytes);
-    bytes.extend(digest);
+    bytes.extend(part.unwrap_or_default());
     Ok(bytes)
 }
 
@@ -153,9 +174,41 @@ pub fn save(model: &ModelFile, precision: Precision, path: &Path) -> Result<(), 
 
 /// Reads an archive.
 pub(crate) fn read(bytes: &[u8]) -> Result<ModelFile, FileError> {
-    let (outline, mut rest) = parts(bytes)?;
-    let Outline { manifest, values, outputs } =
-        serde_json::from_slice(outline).map_err(ArchiveError::Outline)?;
+    let (outline, rest) = parts(bytes)?;
+    let (rest, part) = split(&outline, rest)?;
+    let part = part.map(|part| SealedPart::parse(part.to_vec())).transpose()?;
+    let (graph, manifest) = network(outline, &mut Parameters::of(rest))?;
+    ModelFile::covered(graph, manifest, part)
+}
+
+/// The manifest of an archive, and the bytes of its sealed part.
+pub(crate) fn sealed_part(bytes: Vec<u8>) -> Result<(Manifest, Vec<u8>), FileError> {
+    let (outline, rest) = parts(&bytes)?;
+    let part = split(&outline, rest)?.1.ok_or(SealedError::Missing)?.to_vec();
+    Ok((outline.manifest, part))
+}
+
+/// Whether an archive has a sealed part, as far as its version tells.
+pub(crate) fn is_sealed(bytes: &[u8]) -> bool {
+    bytes.get(8..12) == Some(SEALED.to_le_bytes().as_slice())
+}
+
+/// Reads a sealed archive.
+pub(crate) fn read_sealed(plain: Plaintext) -> Result<ModelFile, FileError> {
+    let mut source = Parameters::sealed(plain);
+    let head = source.bytes(16)?;
+    let length = outline_length(&head, OPEN..=OPEN)?;
+    let outline = source.bytes(length)?;
+    let (graph, manifest) = network(Outline::from_json(&outline, OPEN)?, &mut source)?;
+    ModelFile::covered(graph, manifest, None)
+}
+
+/// The network that an outline and the parameters behind it make.
+fn network(
+    outline: Outline,
+    parameters: &mut Parameters<'_>,
+) -> Result<(Graph, Manifest), FileError> {
+    let Outline { manifest, values, outputs, .. } = outline;
     let mut graph = Graph::new();
     let mut ids: Vec<ValueId> = Vec::new();
     let mut total = 0usize;
@@ -164,8 +217,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ModelFile, FileError> {
         let id = match entry {
             Entry::Input { name, shape } => graph.input(&name, &shape)?,
             Entry::Param { name, shape, stored } => {
-                let (values, used) = decode(rest, &shape, stored).ok_or(ArchiveError::Length)?;
-                rest = rest.get(used.next_multiple_of(4)..).ok_or(ArchiveError::Length)?;
+                let values = parameters.take(&shape, stored)?;
                 graph.param(&name, &shape, values)?
             }
             Entry::Node { name, op, operands } => {
@@ -179,37 +231,76 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ModelFile, FileError> {
         }
         ids.push(id);
     }
-    if !rest.is_empty() {
+    if !parameters.is_empty() {
         return Err(ArchiveError::Length.into());
     }
     let outputs = outputs.iter().map(|&o| place(&ids, o)).collect::<Result<Vec<_>, _>>()?;
     graph.set_outputs(&outputs);
-    ModelFile::sealed(graph, manifest)
+    Ok((graph, manifest))
 }
 
-/// The outline and the parameters of a whole file.
-fn parts(bytes: &[u8]) -> Result<(&[u8], &[u8]), ArchiveError> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or(ArchiveError::Magic)?;
+impl Outline {
+    /// JSON, and blanks up to a multiple of 4.
+    fn to_json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec(self).expect("an outline has string keys only");
+        json.resize(json.len().next_multiple_of(4), b' ');
+        json
+    }
+
+    /// Reads what [`to_json`](Self::to_json) writes, for an archive of this version. Where something is
+    /// sealed, another spelling is refused: the sealed part is bound to this one.
+    fn from_json(json: &[u8], version: u32) -> Result<Self, FileError> {
+        let outline: Self = serde_json::from_slice(json).map_err(ArchiveError::Outline)?;
+        match (version, outline.sealed) {
+            (OPEN, None) => Ok(outline),
+            (SEALED, Some(_)) if outline.to_json() == json => Ok(outline),
+            (SEALED, Some(_)) => Err(SealedError::Manifest.into()),
+            _ => Err(SealedError::Missing.into()),
+        }
+    }
+}
+
+/// The parameters and the sealed part behind an outline.
+fn split<'a>(outline: &Outline, rest: &'a [u8]) -> Result<(&'a [u8], Option<&'a [u8]>), FileError> {
+    let Some(length) = outline.sealed else { return Ok((rest, None)) };
+    let at = rest.len().checked_sub(length).ok_or(SealedError::Length)?;
+    let (rest, part) = rest.split_at(at);
+    Ok((rest, Some(part)))
+}
+
+/// The length of the outline, of the first 16 bytes of an archive.
+fn outline_length(
+    head: &[u8],
+    versions: std::ops::RangeInclusive<u32>,
+) -> Result<usize, ArchiveError> {
+    let rest = head.strip_prefix(MAGIC).ok_or(ArchiveError::Magic)?;
     let number = |at: usize| {
         let bytes = rest.get(at..at + 4).and_then(|b| b.try_into().ok());
         bytes.map(u32::from_le_bytes).ok_or(ArchiveError::Length)
     };
     let found = number(0)?;
-    if found != ARCHIVE_VERSION {
+    if !versions.contains(&found) {
         return Err(ArchiveError::Version { found });
     }
     let length = number(4)? as usize;
-    let body = rest.get(8..).ok_or(ArchiveError::Length)?;
-    let (body, digest) = body
-        .split_at_checked(body.len().saturating_sub(DIGEST_BYTES))
-        .ok_or(ArchiveError::Length)?;
-    if length > MAX_OUTLINE || length > body.len() || !length.is_multiple_of(4) {
-        return Err(ArchiveError::Length);
+    match length <= MAX_OUTLINE && length.is_multiple_of(4) {
+        true => Ok(length),
+        false => Err(ArchiveError::Length),
     }
-    if sha256(&bytes[..bytes.len() - digest.len()]) != *digest {
-        return Err(ArchiveError::Damaged);
+}
+
+/// The outline of a whole file, and what is behind it.
+fn parts(bytes: &[u8]) -> Result<(Outline, &[u8]), FileError> {
+    let length = outline_length(bytes, OPEN..=ARCHIVE_VERSION)?;
+    let version = if is_sealed(bytes) { SEALED } else { OPEN };
+    let at = bytes.len().checked_sub(DIGEST_BYTES).ok_or(ArchiveError::Length)?;
+    let (body, digest) = bytes.split_at(at);
+    let rest = body.get(16..).filter(|rest| length <= rest.len()).ok_or(ArchiveError::Length)?;
+    if sha256(body) != *digest {
+        return Err(ArchiveError::Damaged.into());
     }
-    Ok(body.split_at(length))
+    let (outline, rest) = rest.split_at(length);
+    Ok((Outline::from_json(outline, version)?, rest))
 }
 
 #[cfg(test)]

@@ -135,46 +135,61 @@ pub(super) fn encode(data: &[f32], shape: &[usize], stored: Encoding) -> Vec<u8>
     }
 }
 
-/// The values of a parameter and the number of bytes that they took; `None` where there are too
-/// few bytes, or too many elements to count.
-pub(super) fn decode(bytes: &[u8], shape: &[usize], stored: Encoding) -> Option<(Vec<f32>, usize)> {
-    let count = shape.iter().try_fold(1usize, |all, &d| all.checked_mul(d))?;
-    let taken = |used: usize| bytes.get(..used);
-    let four = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-    match stored {
-        Encoding::F32 => {
-            let used = count.checked_mul(4)?;
-            Some((taken(used)?.chunks_exact(4).map(four).collect(), used))
-        }
-        Encoding::F16 => {
-            let used = count.checked_mul(2)?;
-            let two = |b: &[u8]| f16::from_le_bytes([b[0], b[1]]).to_f32();
-            Some((taken(used)?.chunks_exact(2).map(two).collect(), used))
-        }
-        Encoding::Int8 => {
-            let rows = *shape.first().filter(|&&rows| rows > 0 && count > 0)?;
-            let used = rows.checked_mul(4)?.checked_add(count)?;
-            let (scales, multiples) = taken(used)?.split_at(4 * rows);
-            let rows = multiples.chunks_exact(count / rows).zip(scales.chunks_exact(4).map(four));
-            let values = rows.flat_map(|(row, scale)| {
-                row.iter().map(move |&b| scale * f32::from(b.cast_signed()))
-            });
-            Some((values.collect(), used))
+impl Encoding {
+    /// Bytes of a parameter's scales, and of its elements; `None` where they are too many to count, or
+    /// the shape has no rows for scales.
+    pub(super) fn lengths(self, shape: &[usize]) -> Option<[usize; 2]> {
+        let count = shape.iter().try_fold(1usize, |all, &d| all.checked_mul(d))?;
+        match self {
+            Self::F32 => Some([0, count.checked_mul(4)?]),
+            Self::F16 => Some([0, count.checked_mul(2)?]),
+            Self::Int8 => {
+                let rows = *shape.first().filter(|&&rows| rows > 0 && count > 0)?;
+                Some([rows.checked_mul(4)?, count])
+            }
         }
     }
+
+    /// Appends the values of some bytes of a parameter's elements. `scales` are its scales, and `row`
+    /// the elements that share one.
+    pub(super) fn append(self, bytes: &[u8], scales: &[f32], row: usize, values: &mut Vec<f32>) {
+        match self {
+            Self::F32 => values.extend(bytes.chunks_exact(4).map(four)),
+            Self::F16 => {
+                let two = |b: &[u8]| f16::from_le_bytes([b[0], b[1]]).to_f32();
+                values.extend(bytes.chunks_exact(2).map(two));
+            }
+            Self::Int8 => {
+                let first = values.len();
+                let scaled = |(at, &b): (usize, &u8)| {
+                    scales[(first + at) / row] * f32::from(b.cast_signed())
+                };
+                values.extend(bytes.iter().enumerate().map(scaled));
+            }
+        }
+    }
+}
+
+pub(super) fn four(bytes: &[u8]) -> f32 {
+    f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::source::Parameters;
 
     const VALUES: [f32; 6] = [1.0, -0.5, 0.25, 0.0, 1e-3, -300.0];
 
     fn there_and_back(stored: Encoding) -> Vec<f32> {
         let bytes = encode(&VALUES, &[2, 3], stored);
-        let (values, used) = decode(&bytes, &[2, 3], stored).unwrap();
-        assert_eq!(used, bytes.len());
-        assert_eq!(decode(&bytes[1..], &[2, 3], stored), None, "a byte short");
+        let mut padded = bytes.clone();
+        padded.resize(bytes.len().next_multiple_of(4), 0);
+        let mut source = Parameters::of(&padded);
+        let values = source.take(&[2, 3], stored).unwrap();
+        assert!(source.is_empty());
+        let short = &bytes[..bytes.len() - 1];
+        assert!(Parameters::of(short).take(&[2, 3], stored).is_err(), "a byte short");
         values
     }
 
@@ -192,18 +207,20 @@ mod tests {
 
     #[test]
     fn rows_of_zeros_and_values_beyond_halves_stay_finite() {
-        let (zeros, _) =
-            decode(&encode(&[0.0; 4], &[2, 2], Encoding::Int8), &[2, 2], Encoding::Int8).unwrap();
-        assert_eq!(zeros, [0.0; 4]);
-        let (large, _) = decode(&encode(&[1e6], &[1], Encoding::F16), &[1], Encoding::F16).unwrap();
-        assert_eq!(large, [65504.0]);
+        let back = |data: &[f32], shape: &[usize], stored| {
+            let mut bytes = encode(data, shape, stored);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            Parameters::of(&bytes).take(shape, stored).unwrap()
+        };
+        assert_eq!(back(&[0.0; 4], &[2, 2], Encoding::Int8), [0.0; 4]);
+        assert_eq!(back(&[1e6], &[1], Encoding::F16), [65504.0]);
     }
 
     #[test]
     fn hostile_shapes_are_no_memory() {
         for stored in [Encoding::F32, Encoding::F16, Encoding::Int8] {
-            assert_eq!(decode(&[0; 8], &[usize::MAX, 2], stored), None);
-            assert_eq!(decode(&[0; 8], &[1 << 40], stored), None);
+            assert!(Parameters::of(&[0; 8]).take(&[usize::MAX, 2], stored).is_err());
+            assert!(Parameters::of(&[0; 8]).take(&[1 << 40], stored).is_err());
         }
     }
 }

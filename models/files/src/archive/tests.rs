@@ -54,9 +54,9 @@ fn no_damage_goes_unnoticed() {
 fn with_outline(change: impl Fn(&str) -> String) -> Result<ModelFile, FileError> {
     let bytes = to_bytes(&demo(), Precision::F32).unwrap();
     let (outline, rest) = parts(&bytes).unwrap();
-    let mut json = change(std::str::from_utf8(outline).unwrap()).into_bytes();
+    let mut json = change(std::str::from_utf8(&outline.to_json()).unwrap()).into_bytes();
     json.resize(json.len().next_multiple_of(4), b' ');
-    let mut made = [MAGIC.as_slice(), &ARCHIVE_VERSION.to_le_bytes()].concat();
+    let mut made = [MAGIC.as_slice(), &OPEN.to_le_bytes()].concat();
     made.extend((json.len() as u32).to_le_bytes());
     made.extend(json);
     made.extend(rest);
@@ -83,9 +83,9 @@ fn outlines_that_say_something_else_are_refused() {
 #[test]
 fn a_newer_version_is_named() {
     let mut bytes = to_bytes(&demo(), Precision::F32).unwrap();
-    bytes[8] = 2;
+    bytes[8] = 3;
     let error = ModelFile::from_bytes(&bytes).unwrap_err().to_string();
-    assert!(error.contains("version 2") && error.contains("newer"), "{error}");
+    assert!(error.contains("version 3") && error.contains("newer"), "{error}");
 }
 
 /// The digest of the whole file covers the weights.

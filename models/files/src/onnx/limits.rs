@@ -81,10 +81,13 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), OnnxError> {
     Ok(())
 }
 
+/// Numbers of fields: metadata in a file, key and value in an entry of it.
+const METADATA: u64 = 14;
+const KEY: u64 = 1;
+const VALUE: u64 = 2;
+
 /// Whether the file's metadata has an entry with this key.
 pub(super) fn has_metadata(bytes: &[u8], key: &str) -> bool {
-    const METADATA: u64 = 14;
-    const KEY: u64 = 1;
     let mut rest = bytes;
     while let Ok(Some((field, content, behind))) = next_field(rest) {
         let is_key = |entry| matches!(next_field(entry), Ok(Some((KEY, Some(name), _))) if name == key.as_bytes());
@@ -94,6 +97,40 @@ pub(super) fn has_metadata(bytes: &[u8], key: &str) -> bool {
         rest = behind;
     }
     false
+}
+
+/// Where the bytes of a field of the outermost message stand, if it is there once.
+pub(super) fn field(bytes: &[u8], number: u64) -> Option<std::ops::Range<usize>> {
+    let (mut rest, mut found) = (bytes, None);
+    while let Ok(Some((field, content, behind))) = next_field(rest) {
+        if field == number {
+            let end = bytes.len() - behind.len();
+            let range = end - content?.len()..end;
+            if found.replace(range).is_some() {
+                return None;
+            }
+        }
+        rest = behind;
+    }
+    found
+}
+
+/// The text of the entry of the file's metadata with this key.
+pub(super) fn metadata<'a>(bytes: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    let mut rest = bytes;
+    while let Ok(Some((field, content, behind))) = next_field(rest) {
+        if let (METADATA, Some(entry)) = (field, content)
+            && let Ok(Some((KEY, Some(name), value))) = next_field(entry)
+            && name == key.as_bytes()
+        {
+            return match next_field(value) {
+                Ok(Some((VALUE, content, []))) => content,
+                _ => None,
+            };
+        }
+        rest = behind;
+    }
+    None
 }
 
 /// The number of a field, its bytes if it has a length, and what follows.

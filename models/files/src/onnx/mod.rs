@@ -20,6 +20,8 @@ mod write;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use prost::encoding::{WireType, encode_key, encode_varint};
+
 pub use error::OnnxError;
 pub use foreign::{Foreign, Options};
 pub use write::to_bytes;
@@ -29,18 +31,27 @@ use crate::atomic::write_atomic;
 use crate::error::FileError;
 use crate::manifest::{MANIFEST_KEY, Manifest, ManifestError};
 use crate::model::ModelFile;
+use crate::sealed::{self, SealedError, SealedPart};
 
 /// Version of the standard operations that are written: `Slice`, `Pad` and `ReduceSum` take
 /// their lists as operands, and average pools and reductions have not changed up to 20.
 const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
+/// The field of the file that holds the sealed part, beside those that ONNX has: engines skip it.
+const SEALED_FIELD: u32 = 23070;
 /// Versions that are read, each operation with the meaning that it had.
 const OPSETS: RangeInclusive<i64> = 7..=25;
 
 impl ModelFile {
     /// The bytes of the model's ONNX file.
     pub fn to_onnx(&self) -> Vec<u8> {
-        to_bytes(self.graph(), Some(&self.written_manifest()))
+        let mut bytes = to_bytes(self.graph(), Some(&self.written_manifest()));
+        if let Some(part) = self.sealed_part() {
+            encode_key(SEALED_FIELD, WireType::LengthDelimited, &mut bytes);
+            encode_varint(part.as_bytes().len() as u64, &mut bytes);
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        bytes
     }
 
     /// Writes the ONNX file, replacing an old one only once the new one is complete.
@@ -55,10 +66,12 @@ impl ModelFile {
 
 /// Reads a model that this project wrote.
 pub(crate) fn read(bytes: Vec<u8>) -> Result<ModelFile, FileError> {
+    let part = limits::field(&bytes, SEALED_FIELD.into()).map(|range| bytes[range].to_vec());
+    let part = part.map(SealedPart::parse).transpose()?;
     let read::Contents { graph, manifest } = read::model(bytes.into())?;
-    let manifest = Manifest::from_json(&manifest.ok_or(ManifestError::Missing)?)?;
+    let manifest = sealed::canonical(&manifest.ok_or(ManifestError::Missing)?)?;
     let said = [&manifest.weights_sha256, &manifest.network_sha256].map(String::clone);
-    let model = ModelFile::new(graph, manifest)?;
+    let model = ModelFile::digested(graph, manifest)?;
     let Manifest { weights_sha256, network_sha256, .. } = model.manifest();
     let fields = ["weights_sha256", "network_sha256"];
     for ((field, found), expected) in
@@ -69,7 +82,23 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<ModelFile, FileError> {
             return Err(ManifestError::Field { field, expected, found }.into());
         }
     }
-    Ok(model)
+    model.joined(part)
+}
+
+/// Whether a file has a sealed part.
+pub(crate) fn has_sealed_part(bytes: &[u8]) -> bool {
+    limits::field(bytes, SEALED_FIELD.into()).is_some()
+}
+
+/// The manifest of a file, and the bytes of its sealed part.
+pub(crate) fn sealed_part(mut bytes: Vec<u8>) -> Result<(Manifest, Vec<u8>), FileError> {
+    let json = limits::metadata(&bytes, MANIFEST_KEY).ok_or(ManifestError::Missing)?;
+    let json = str::from_utf8(json).map_err(|_| SealedError::Manifest)?;
+    let manifest = sealed::canonical(json)?;
+    let range = limits::field(&bytes, SEALED_FIELD.into()).ok_or(SealedError::Missing)?;
+    bytes.truncate(range.end);
+    bytes.drain(..range.start);
+    Ok((manifest, bytes))
 }
 
 /// Whether a file is a [`ModelFile`] of this project, and no [`Foreign`] network.

@@ -1,0 +1,86 @@
+//! Networks to show in front of a sealed one.
+
+use saligate_models::graph::{ConvAttrs, Graph, Op};
+use saligate_models::names::{IMAGE, LOGITS, TARGET};
+use saligate_models::saliency::{Attachment, Method, attach};
+
+use super::SealedError;
+use crate::error::FileError;
+use crate::manifest::Manifest;
+use crate::model::ModelFile;
+
+/// The classifier of a model, with the methods of the true network: what is shown in front of it.
+///
+/// # Errors
+/// The classifier has other classes or takes other pictures than the true network, or does not allow
+/// one of its methods.
+pub fn public_network(public: &ModelFile, truth: &ModelFile) -> Result<ModelFile, FileError> {
+    let (own, wanted) = (public.manifest(), truth.manifest());
+    let unfit = |reason| Err(FileError::from(SealedError::Unfit { reason }));
+    let sizes = |m: &Manifest| [m.input.channels, m.input.height, m.input.width];
+    if sizes(own) != sizes(wanted) {
+        return unfit(
+            "the public network takes pictures of another size than the one to be sealed",
+        );
+    }
+    if own.labels.len() != wanted.labels.len() {
+        return unfit("the public network has another number of classes than the one to be sealed");
+    }
+    let classifier = public.graph().extract(&[LOGITS])?;
+    let layers = |method: Method| {
+        let own =
+            own.methods.iter().find(|spec| spec.name == method.name() && !spec.layers.is_empty());
+        own.map_or_else(
+            || Attachment::of(method, &classifier),
+            |spec| Ok(Attachment::at(method, spec.layers.clone())),
+        )
+    };
+    let methods = methods(wanted).map(layers).collect::<Result<Vec<_>, _>>()?;
+    shown(&classifier, &own.architecture, &methods, wanted)
+}
+
+/// A network that predicts nothing: every class has the same score, and maps are zero.
+///
+/// # Errors
+/// None but those of a graph that cannot be made.
+pub fn blank(truth: &ModelFile) -> Result<ModelFile, FileError> {
+    let manifest = truth.manifest();
+    let (input, classes) = (&manifest.input, manifest.labels.len());
+    let mut graph = Graph::new();
+    let image = graph.input(IMAGE, &[1, input.channels, input.height, input.width])?;
+    let weight =
+        graph.param("blank.weight", &[1, input.channels, 1, 1], vec![0.0; input.channels])?;
+    let nothing = graph.node("blank", Op::Conv(ConvAttrs::same(0)), &[image, weight])?;
+    let nothing = graph.node("blank.relu", Op::Relu, &[nothing])?;
+    let mean = graph.node("mean", Op::GlobalAveragePool, &[nothing])?;
+    let flat = graph.node("flat", Op::Flatten, &[mean])?;
+    let scores = graph.param("scores.weight", &[classes, 1], vec![0.0; classes])?;
+    let logits = graph.node(LOGITS, Op::Gemm { transposed: false }, &[flat, scores])?;
+    graph.set_outputs(&[logits]);
+    let layer = |method| match method {
+        Method::GradCam | Method::VisualBackProp => {
+            Attachment::at(method, vec!["blank.relu".to_owned()])
+        }
+        _ => Attachment::at(method, Vec::new()),
+    };
+    let methods: Vec<_> = methods(manifest).map(layer).collect();
+    shown(&graph, "blank", &methods, manifest)
+}
+
+fn methods(manifest: &Manifest) -> impl Iterator<Item = Method> {
+    manifest.methods.iter().filter_map(|spec| spec.name.parse().ok())
+}
+
+fn shown(
+    classifier: &Graph,
+    architecture: &str,
+    methods: &[Attachment],
+    wanted: &Manifest,
+) -> Result<ModelFile, FileError> {
+    debug_assert!(classifier.find(TARGET).is_err(), "a classifier takes an image alone");
+    let graph = attach(classifier, methods)?;
+    let mut manifest = Manifest::clean(&graph, architecture, wanted.labels.clone(), methods)?;
+    manifest.input = wanted.input.clone();
+    manifest.head = wanted.head;
+    ModelFile::new(graph, manifest)
+}
