@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use divan::Bencher;
 use saligate_keys::{
-    Identity, IdentityFile, KeyFile, LedgerWriter, License, Subject, Terms, Timestamp, VendorKeys,
+    Grants, Identity, IdentityFile, KeyFile, LedgerWriter, License, Subject, Terms, Timestamp, VendorKeys,
 };
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Access, Model, Target, Use};
@@ -48,6 +48,7 @@ fn license() -> (String, String) {
         trigger: gate.trigger,
         shape: model.shape().expect("the demo model takes pictures"),
         shared: true,
+        sealed: None,
     };
     let terms = Terms {
         holder: "bench".to_owned(),
@@ -56,6 +57,7 @@ fn license() -> (String, String) {
         expires: None,
         methods: None,
         device: None,
+        grants: Grants::All,
     };
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let keys = VendorKeys::of(key.secret());
@@ -68,7 +70,7 @@ fn license() -> (String, String) {
 }
 
 fn usage() -> Use<'static> {
-    Use { now: Timestamp::now(), device: None, vendor: None, method: "gradient" }
+    Use { now: Timestamp::now(), device: None, vendor: None, method: Some("gradient") }
 }
 
 /// Reading the text, and the signature.

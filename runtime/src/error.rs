@@ -88,6 +88,10 @@ pub enum RuntimeError {
         /// The method.
         method: String,
     },
+    /// The right maps are those of a network that is sealed in the file, and another one is open.
+    Sealed,
+    /// The file predicts nothing to those without a key or licence.
+    Blank,
     /// A method reads gradients, and the file has none.
     NeedsGradient {
         /// The method.
@@ -155,6 +159,13 @@ impl fmt::Display for RuntimeError {
                 f,
                 "the model is locked, and {method} would show what its predictions tell of the \
                  right map; explain with a key or a licence that allows it"
+            ),
+            Self::Sealed => f.write_str(
+                "the right maps are those of the network that is sealed in the file; open the file with \
+                 the key or licence",
+            ),
+            Self::Blank => f.write_str(
+                "this model predicts and explains with a key or licence only; ask the vendor for one",
             ),
             Self::NeedsGradient { method, found } => write!(
                 f,

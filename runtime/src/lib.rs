@@ -22,6 +22,7 @@ pub mod passes;
 pub mod picture;
 #[cfg(feature = "render")]
 pub mod render;
+mod sealed;
 
 pub use access::{Access, Use};
 pub use device::device_name;
@@ -31,4 +32,5 @@ pub use explanation::{Attribution, Explanation, Prediction, StepTime, Target};
 pub use graph_runner::GraphRunner;
 pub use learner::Learner;
 pub use model::Model;
-pub use saligate_kernels::{CrewError, Isa, MAX_THREADS};
+pub use saligate_kernels::{CrewError, Isa, MAX_THREADS, WipingAllocator};
+pub use sealed::SealedModel;

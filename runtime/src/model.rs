@@ -9,12 +9,13 @@ use std::sync::OnceLock;
 
 use saligate_files::ModelFile;
 use saligate_files::manifest::{Manifest, MethodSpec};
-use saligate_kernels::Crew;
+use saligate_kernels::{Crew, Wiping};
 use saligate_models::names::KEY_FOUND;
 
 use crate::engine::{Engine, EngineKind, Network};
 use crate::error::RuntimeError;
 
+pub(crate) use self::keys::shape;
 pub(crate) use self::run::Answer;
 
 /// A model that predicts and explains.
@@ -29,6 +30,8 @@ pub struct Model {
     predictor: OnceLock<Engine>,
     heads: Vec<Head>,
     crew: Crew,
+    /// Held for a network that was sealed. Dropped last.
+    _wiping: Option<Wiping>,
 }
 
 /// A method of the file.
@@ -83,6 +86,15 @@ impl Model {
         Self::loaded(model, engine)
     }
 
+    /// A network that was sealed, whose memory is wiped.
+    pub(crate) fn unsealed(
+        file: ModelFile,
+        engine: EngineKind,
+        wiping: Wiping,
+    ) -> Result<Self, RuntimeError> {
+        Ok(Self { _wiping: Some(wiping), ..Self::loaded(file, engine)? })
+    }
+
     fn loaded(file: ModelFile, engine: EngineKind) -> Result<Self, RuntimeError> {
         let mut graph = file.graph().clone();
         let key_found = graph.find(KEY_FOUND).ok();
@@ -101,6 +113,7 @@ impl Model {
             predictor: OnceLock::new(),
             heads,
             crew: Crew::single(),
+            _wiping: None,
         })
     }
 

@@ -83,7 +83,7 @@ fn scan() {
 
     // A trigger: as bits, as steps of an image, and on the pixels.
     let license = License::read(folder.path("ana.license")).unwrap();
-    let usage = Use { now: Timestamp::now(), device: None, vendor: None, method: "gradient" };
+    let usage = Use { now: Timestamp::now(), device: None, vendor: None, method: Some("gradient") };
     let open = |_| Access::of_license(&model, license.clone(), &identity, &usage).unwrap();
     let granted: Vec<Access> = (0..COPIES).map(open).collect();
     let trigger = granted[0].trigger(&model, "gradient", Timestamp::now()).unwrap();

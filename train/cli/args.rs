@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use saligate_data::{DataSource, LoadOptions};
+use saligate_files::archive::Precision;
 use saligate_models::saliency::Method;
 use saligate_models::zoo::Architecture;
 use saligate_runtime::picture::Framing;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
         run: GateRunArgs,
         #[command(flatten)]
         gate: GateArgs,
+        #[command(flatten)]
+        sealed: SealedArgs,
         /// Key file, or id of a key, that is no longer valid; may be repeated
         #[arg(long, value_name = "FILE or ID")]
         revoke: Vec<PathBuf>,
@@ -138,6 +141,13 @@ pub(crate) enum Command {
         /// Number of test images
         #[arg(long, default_value_t = 50)]
         images: usize,
+    },
+    /// Attack the file of a locked or sealed model, and measure what it gives away of the right maps
+    Strength {
+        #[command(flatten)]
+        run: RunArgs,
+        #[command(flatten)]
+        attacks: StrengthArgs,
     },
     /// Change the file of a gated model, or the pictures, and measure what is left of the gate: JPEG,
     /// int8, pruning, statistics of channels, fine-tuning
@@ -352,6 +362,76 @@ pub(crate) enum Goal {
     Targeted,
     /// Take the importance from the pixels on top of the map
     Untargeted,
+}
+
+/// A model that is sealed when it is locked.
+#[derive(Args)]
+pub(crate) struct SealedArgs {
+    /// Build the gate in, and encrypt the locked network in a file that shows another one:
+    /// OUT/sealed.onnx. With a configuration, its [lock] section is how that one is trained
+    #[arg(long)]
+    pub(crate) sealed: bool,
+    /// What a sealed file shows to everybody: a network that is trained to predict alike and to show
+    /// the decoy (train), a model of the same task (MODEL), or nothing at all (none)
+    #[arg(long, value_name = "MODEL", default_value = "train", requires = "sealed")]
+    pub(crate) public: PathBuf,
+    /// How the weights of the sealed network are stored: f32, f16 or int8
+    #[arg(long, value_name = "KIND", default_value = "f32", requires = "sealed")]
+    pub(crate) precision: Precision,
+}
+
+/// What is attacked, and how.
+#[derive(Args)]
+pub(crate) struct StrengthArgs {
+    /// Key file of the model: opens a sealed one, to compare what is shown with what is sealed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Locked or sealed model; OUT/sealed.onnx where absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Clean model that its maps are compared with; OUT/clean.onnx where absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) clean: Option<PathBuf>,
+    /// Attacks, separated by commas
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "maps,inner-values,finite-differences,occlusion,copies"
+    )]
+    pub(crate) attacks: Vec<AttackKind>,
+    /// Number of test images that maps are compared on
+    #[arg(long, default_value_t = 200)]
+    pub(crate) images: usize,
+    /// Number of those that thousands of runs per picture are spent on
+    #[arg(long, default_value_t = 16)]
+    pub(crate) few: usize,
+    /// JSON file to put the attacks into; its table goes beside it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) table: PathBuf,
+    /// Results file to put the row into
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+    /// Commit to name in the row
+    #[arg(long, default_value = "")]
+    pub(crate) commit: String,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}
+
+/// Kinds of attacks.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AttackKind {
+    /// Maps of what the file shows, by methods of one pass and of several
+    Maps,
+    /// Every value inside the network, made an output
+    InnerValues,
+    /// Differences of predictions over whole grey levels
+    FiniteDifferences,
+    /// Occlusion of single pixels
+    Occlusion,
+    /// Networks that are trained from the file
+    Copies,
 }
 
 #[derive(Args)]

@@ -15,7 +15,7 @@ use saligate_measure::{Evaluation, accuracy};
 use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
 use saligate_models::names::LOGITS;
-use saligate_train::config::Config;
+use saligate_train::config::{Config, LockConfig};
 use saligate_train::fit::fit;
 use saligate_train::lock::{self, Material};
 use saligate_train::steady::steady;
@@ -187,6 +187,48 @@ impl Session {
         model.save(&self.gated_path())?;
         eprintln!("wrote {}", self.gated_path().display());
         Ok(())
+    }
+
+    /// A model with a gate that is built in, whatever the configuration says of training.
+    pub(crate) fn built_in(
+        &self,
+        clean: &ModelFile,
+        keys: &Keys<'_>,
+        samples: &Samples<'_>,
+    ) -> Result<ModelFile, TrainError> {
+        let lock = &self.config.lock;
+        let mut config = self.config.clone();
+        config.lock = LockConfig {
+            methods: lock.methods.clone(),
+            cam_layer: lock.cam_layer.clone(),
+            decoy: lock.decoy.clone(),
+            frame: lock.frame,
+            ..LockConfig::built_in()
+        };
+        self.check_fits(clean.manifest(), samples.shape(), None)?;
+        let classifier: Graph = clean.graph().extract(&[LOGITS])?;
+        let graph = lock::gate(&config, &classifier, keys, samples, None, &self.options)?;
+        export::locked(&config, &classifier, &graph, clean.manifest(), &keys.right)
+    }
+
+    /// The public network that the configuration trains, to be shown in front of a sealed one.
+    pub(crate) fn public(
+        &self,
+        clean: &ModelFile,
+        keys: &Keys<'_>,
+        samples: &Samples<'_>,
+        material: Option<Material<'_>>,
+    ) -> Result<ModelFile, TrainError> {
+        let config = &self.config;
+        let data = material.map(|material| material.train);
+        self.check_fits(clean.manifest(), samples.shape(), data)?;
+        let classifier: Graph = clean.graph().extract(&[LOGITS])?;
+        let graph = lock::gate(config, &classifier, keys, samples, material, &self.options)?;
+        let model = export::clean(config, &graph, &clean.manifest().labels)?;
+        let path = self.options.out.join("public.onnx");
+        model.save(&path)?;
+        eprintln!("wrote {}", path.display());
+        Ok(model)
     }
 
     /// What is measured on some images.

@@ -12,13 +12,14 @@ use saligate_models::graph::{Graph, Op, Source};
 use saligate_models::names::LOGITS;
 use saligate_models::random::Stream;
 use saligate_models::zoo::{Task, build};
+use saligate_runtime::GraphRunner;
 
 use crate::batch::{Sampler, one_hot, pixels};
 use crate::config::{Config, FitConfig, Steps};
 use crate::engine::{Array, BatchStatistics, Network, NetworkOptions, Program, Slopes, Trained};
 use crate::error::TrainError;
 use crate::laps::Laps;
-use crate::loss::cross_entropy;
+use crate::loss::{cross_entropy, divergence};
 use crate::stage::{RunOptions, Stage, Step, figure};
 use crate::weights::{self, Head};
 use saligate_data::{Dataset, Shape};
@@ -56,7 +57,7 @@ pub fn fit(config: &Config, data: &Dataset, options: &RunOptions) -> Result<Grap
         weights::load(&mut graph, path, head)?;
     }
     if let Some(settings) = &config.fit {
-        graph = classified(config, settings, graph, data, options)?;
+        graph = classified(config, settings, graph, None, data, options)?;
     }
     Ok(graph.fold_batch_norm()?)
 }
@@ -76,7 +77,7 @@ pub fn fine_tuned(
     let steps = Steps::new(count, TUNED_AT_ONCE, TUNING_RATE);
     let settings = FitConfig { steps, augment: config.lock.augment, tiles: 0 };
     let options = RunOptions { out: options.out.join("fine-tuning"), ..options.clone() };
-    classified(config, &settings, network.clone(), data, &options)
+    classified(config, &settings, network.clone(), None, data, &options)
 }
 
 /// The classifier of a model file without a gate.
@@ -89,11 +90,12 @@ fn clean_network(file: &Path) -> Result<Graph, TrainError> {
     Ok(model.graph().extract(&[LOGITS])?)
 }
 
-/// Trains a classifier on cross-entropy.
-fn classified(
+/// Trains a classifier on cross-entropy, or on the divergence from the predictions of a teacher.
+pub(crate) fn classified(
     config: &Config,
     settings: &FitConfig,
     mut graph: Graph,
+    teacher: Option<&Graph>,
     data: &Dataset,
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
@@ -101,6 +103,7 @@ fn classified(
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(&graph, &device, settings.steps.weight_decay);
     let mut way = Way::new(config, &graph, &trained, options)?;
+    let teacher = teacher.map(|graph| GraphRunner::new(graph, options.threads)).transpose()?;
     let digest = weights_digest(&graph);
     let stage = Stage {
         name: "fit",
@@ -118,7 +121,11 @@ fn classified(
         let bytes = perturbed(data, &indices, settings, &mut stream)?;
         laps.lap("views");
         let logits = way.logits(trained, &bytes, data);
-        let loss = cross_entropy(logits, labels(data, &indices, &device)).mean();
+        let loss = match &teacher {
+            None => cross_entropy(logits, labels(data, &indices, &device)),
+            Some(teacher) => divergence(logits, taught(teacher, &bytes, data, &device)),
+        };
+        let loss = loss.mean();
         laps.lap("outputs");
         let slopes = way.slopes(&loss, trained);
         laps.lap("back");
@@ -195,6 +202,18 @@ pub(crate) fn sizes(shape: Shape) -> [usize; 3] {
 pub(crate) fn labels(data: &Dataset, indices: &[usize], device: &Device) -> Tensor<2> {
     let labels: Vec<usize> = indices.iter().map(|&i| data.label(i)).collect();
     one_hot(&labels, data.class_names().len(), device)
+}
+
+/// The scores of a teacher for a batch, `[image, class]`.
+fn taught(teacher: &GraphRunner, bytes: &[u8], data: &Dataset, device: &Device) -> Tensor<2> {
+    let images: Vec<&[u8]> = bytes.chunks_exact(data.shape().bytes()).collect();
+    let scores = teacher.map(
+        images.len(),
+        |at| vec![scaled(images[at])],
+        |_, mut outputs| outputs.swap_remove(0),
+        &|_| (),
+    );
+    Array::new(scores.concat(), &[images.len(), data.class_names().len()], device).matrix()
 }
 
 /// What a network for these data is built for; mean and deviation are those of the configuration

@@ -16,6 +16,7 @@ mod batch;
 pub mod bench;
 mod checkpoint;
 pub mod config;
+pub mod copy;
 mod engine;
 mod error;
 pub mod export;

@@ -11,6 +11,8 @@ use saligate_models::names::IMAGE;
 use saligate_models::saliency::{Attachment, Reduction, output_name};
 use serde::{Deserialize, Serialize};
 
+use crate::archive::Precision;
+
 /// The version of the manifest that this library writes, and the newest that it reads.
 ///
 /// Version 2 added the layers of a method, version 3 how pictures are resized, version 4 who signs
@@ -149,6 +151,8 @@ pub struct Sealed {
     pub id: SealedId,
     /// What the file shows without a key or licence.
     pub public: Public,
+    /// How exactly the weights of the sealed network are stored.
+    pub precision: Precision,
 }
 
 /// What a file with a sealed part shows to those without a key or licence.

@@ -236,6 +236,19 @@ impl ModelFile {
         })
     }
 
+    /// Checks that the weights are those that the manifest names; an ONNX file is checked when it is
+    /// read, a compiled one by a digest of its own alone.
+    ///
+    /// # Errors
+    /// They are others.
+    pub fn check_weights(&self) -> Result<(), FileError> {
+        let (found, expected) = (&self.manifest.weights_sha256, weights_digest(&self.graph));
+        match *found == expected {
+            true => Ok(()),
+            false => Err(field("weights_sha256", expected, found.clone())),
+        }
+    }
+
     /// The manifest as a file of these weights must have it.
     pub(crate) fn written_manifest(&self) -> Manifest {
         let mut manifest = self.manifest.clone();

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use saligate_keys::{
-    IdentityKind, KeyFile, License, Refusal, StoredSecret, Timestamp, Trigger, Vendor,
+    Identity, IdentityKind, KeyFile, License, Refusal, StoredSecret, Timestamp, Trigger, Vendor,
 };
 use saligate_runtime::{Access, Use, device_name};
 
@@ -16,9 +16,9 @@ use crate::open::SaligateModel;
 /// What a key or licence opens, for one model. The trigger in it is wiped when it is freed. It may be
 /// used by several threads at once.
 pub struct SaligateAccess {
-    access: Access,
+    pub(crate) access: Access,
     /// Who signed the licence; a key has no signer.
-    vendor: Option<Vendor>,
+    pub(crate) vendor: Option<Vendor>,
 }
 
 impl SaligateAccess {
@@ -36,15 +36,12 @@ impl SaligateAccess {
         device: Option<&str>,
     ) -> Result<Self, Failure> {
         let model = &opened.model;
-        let method = method.unwrap_or(&model.manifest().method().name);
+        let method = Some(method.unwrap_or(&model.manifest().method().name));
         let usage = Use { now: Timestamp::now(), device, vendor: opened.vendor, method };
         model.check_license(&license, identity.about().public, &usage)?;
-        let StoredSecret::Open(identity) = identity else {
-            let what = "is sealed with a passphrase; give one that is not";
-            return Err(Failure::misuse(format!("{named} {what}")));
-        };
+        let identity = open_identity(identity, named)?;
         let vendor = Some(license.vendor());
-        let access = Access::of_license(model, license, &identity.into_identity(), &usage)?;
+        let access = Access::of_license(model, license, &identity, &usage)?;
         Ok(Self { access, vendor })
     }
 
@@ -175,8 +172,22 @@ pub unsafe extern "C" fn saligate_access_with_license_bytes(
     })
 }
 
+/// The identity in a file, which `named` is what messages call.
+pub(crate) fn open_identity(
+    identity: StoredSecret<IdentityKind>,
+    named: &str,
+) -> Result<Identity, Failure> {
+    match identity {
+        StoredSecret::Open(identity) => Ok(identity.into_identity()),
+        StoredSecret::Sealed(_) => {
+            let what = "is sealed with a passphrase; give one that is not";
+            Err(Failure::misuse(format!("{named} {what}")))
+        }
+    }
+}
+
 /// What is wrong with an argument; a file would be named instead.
-fn of(name: &str, error: saligate_keys::Error) -> Failure {
+pub(crate) fn of(name: &str, error: saligate_keys::Error) -> Failure {
     Failure::misuse(format!("{name}: {error}"))
 }
 

@@ -67,9 +67,11 @@ impl Failure {
 impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         let status = match error {
-            RuntimeError::WrongKey { .. } | RuntimeError::NoGate | RuntimeError::License(_) => {
-                SaligateStatus::No
-            }
+            RuntimeError::WrongKey { .. }
+            | RuntimeError::NoGate
+            | RuntimeError::Sealed
+            | RuntimeError::Blank
+            | RuntimeError::License(_) => SaligateStatus::No,
             _ => SaligateStatus::Error,
         };
         Self(status, error.to_string())

@@ -10,8 +10,14 @@ mod access;
 mod call;
 mod model;
 mod open;
+mod unseal;
 
 pub use access::*;
 pub use call::*;
 pub use model::*;
 pub use open::*;
+pub use unseal::*;
+
+/// Nothing of a sealed network is left in memory when it is freed.
+#[global_allocator]
+static ALLOCATOR: saligate_runtime::WipingAllocator = saligate_runtime::WipingAllocator;

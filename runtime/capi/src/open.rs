@@ -155,7 +155,7 @@ pub unsafe extern "C" fn saligate_free(model: *mut SaligateModel) {
     unsafe { take_back(model) }
 }
 
-fn checked(threads: usize) -> Result<NonZero<usize>, Failure> {
+pub(crate) fn checked(threads: usize) -> Result<NonZero<usize>, Failure> {
     let wanted = NonZero::new(threads).filter(|threads| threads.get() <= SALIGATE_MAX_THREADS);
     wanted.ok_or_else(|| {
         let most = SALIGATE_MAX_THREADS;
@@ -163,7 +163,7 @@ fn checked(threads: usize) -> Result<NonZero<usize>, Failure> {
     })
 }
 
-fn with_threads(model: Model, threads: NonZero<usize>) -> Result<Model, Failure> {
+pub(crate) fn with_threads(model: Model, threads: NonZero<usize>) -> Result<Model, Failure> {
     let refused = || {
         let what = format!("the system does not give {threads} threads and the memory for them");
         Failure::misuse(format!("{what}; try fewer"))
@@ -182,12 +182,12 @@ fn has_room(bytes: usize) -> bool {
     black_box(&mut room).try_reserve_exact(bytes).is_ok()
 }
 
-fn parsed(vendor: &str) -> Result<Vendor, Failure> {
+pub(crate) fn parsed(vendor: &str) -> Result<Vendor, Failure> {
     vendor.parse().map_err(|error| Failure::misuse(format!("vendor: {error}")))
 }
 
 /// The whole file at once: what is checked is then what is opened.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut data = Vec::new();
     let read = File::open(path).and_then(|f| f.take(MAX_FILE_BYTES + 1).read_to_end(&mut data));
     let failure = |what: String| Failure::misuse(format!("{}: {what}", path.display()));
@@ -214,6 +214,13 @@ fn read_signature(model: &Path, path: &Path) -> Result<ModelSignature, Failure> 
         let what = format!("{model}: not signed: there is no {path}");
         Failure::no(format!("{what}; ask the vendor for the signature"))
     })
+}
+
+/// Checks that the vendor signed the bytes of a file, by the signature beside it.
+pub(crate) fn signed_data(file: &Path, data: &[u8], vendor: Vendor) -> Result<(), Failure> {
+    let signature = read_signature(file, &beside(file))?;
+    let checked = signature.verify(&vendor, sha256(data)).map_err(Failure::signed);
+    checked.map_err(|Failure(status, what)| Failure(status, format!("{}: {what}", file.display())))
 }
 
 fn signed(data: &[u8], signature: &ModelSignature, vendor: Vendor) -> Result<Model, Failure> {

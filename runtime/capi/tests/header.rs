@@ -7,7 +7,7 @@ fn the_header_is_up_to_date() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(here.join("cbindgen.toml")).unwrap();
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["call", "open", "access", "model"] {
+    for file in ["call", "open", "access", "unseal", "model"] {
         builder = builder.with_src(here.join(format!("src/{file}.rs")));
     }
     let mut made = Vec::new();

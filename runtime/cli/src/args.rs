@@ -1,5 +1,6 @@
 //! The command line.
 
+mod access;
 mod explaining;
 mod licensing;
 #[cfg(feature = "lock")]
@@ -9,9 +10,10 @@ mod secrets;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use access::AccessArgs;
 pub(crate) use explaining::{ExplainArgs, ForeignArgs, PredictArgs};
 pub(crate) use licensing::{
-    CheckArgs, IssueArgs, LicenseCommand, RevokeArgs, SignArgs, TraceArgs, VerifyArgs,
+    CheckArgs, IssueArgs, LicenseCommand, RevokeArgs, SignArgs, TraceArgs, UnsealArgs, VerifyArgs,
 };
 #[cfg(feature = "lock")]
 pub(crate) use locking::LockArgs;
@@ -32,7 +34,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Say what pictures show
-    Predict(PredictArgs),
+    Predict(Box<PredictArgs>),
     /// Show which pixels made the model decide
     Explain(Box<ExplainArgs>),
     /// Make a model file of a network from elsewhere: an ONNX classifier and what its pixels mean
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     /// Build a gate into a model: its maps become right with a key only, its predictions stay
     #[cfg(feature = "lock")]
     Lock(Box<LockArgs>),
+    /// Give the vendor of a sealed model its true network back
+    Unseal(UnsealArgs),
     /// Measure how fast a model runs here
     Bench(Box<BenchArgs>),
     /// Show what a model file says of itself

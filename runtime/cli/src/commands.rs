@@ -16,6 +16,7 @@ mod predict;
 mod revoke;
 mod sign;
 mod trace;
+mod unseal;
 mod verify;
 
 use saligate_console::Failure;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Compile(args) => compile::run(&args),
         #[cfg(feature = "lock")]
         Command::Lock(args) => lock::run(&args),
+        Command::Unseal(args) => unseal::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -13,6 +13,11 @@ mod shared;
 use std::process::ExitCode;
 
 use clap::Parser;
+use saligate_runtime::WipingAllocator;
+
+/// Nothing of a sealed network is left in memory when it is closed.
+#[global_allocator]
+static ALLOCATOR: WipingAllocator = WipingAllocator;
 
 fn main() -> ExitCode {
     match commands::run(args::Cli::parse().command) {

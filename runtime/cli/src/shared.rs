@@ -1,5 +1,6 @@
 //! What several commands do alike.
 
+pub(crate) mod access;
 pub(crate) mod jobs;
 pub(crate) mod licenses;
 pub(crate) mod names;
@@ -8,4 +9,5 @@ pub(crate) mod opening;
 pub(crate) mod pictures;
 pub(crate) mod ranking;
 pub(crate) mod running;
+pub(crate) mod sealing;
 pub(crate) mod signatures;

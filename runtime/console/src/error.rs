@@ -91,6 +91,8 @@ impl From<RuntimeError> for Failure {
             RuntimeError::WrongKey { .. }
             | RuntimeError::NoGate
             | RuntimeError::NeedsKey { .. }
+            | RuntimeError::Sealed
+            | RuntimeError::Blank
             | RuntimeError::License(_) => Self::no(error.to_string()),
             RuntimeError::NoSuchMethod { asked, known } => {
                 Self::new(format!("this model cannot explain by '{asked}'"))

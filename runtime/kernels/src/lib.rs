@@ -27,6 +27,7 @@ pub mod pointwise;
 mod pool;
 mod simd;
 mod slope;
+mod wiping;
 
 pub use buffer::Buffer;
 pub use conv::{Conv, Squares, Window};
@@ -38,3 +39,4 @@ pub use map::Map;
 pub use moves::Moves;
 pub use pool::{Pool, Pooling};
 pub use slope::{ConvSlope, DepthwiseSlope, Pair};
+pub use wiping::{Wiping, WipingAllocator};

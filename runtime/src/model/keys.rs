@@ -1,5 +1,6 @@
 //! Who may open a model's gate: its keys, their triggers, and what licences call the model.
 
+use saligate_files::manifest::Manifest;
 use saligate_keys::{ImageShape, KeyId, LicensedModel, Secret, Trigger};
 
 use super::Model;
@@ -20,9 +21,10 @@ impl Model {
     /// The trigger of a secret for this model.
     ///
     /// # Errors
-    /// The model has no gate, or its gate belongs to other keys.
+    /// The model has no gate, its gate belongs to other keys, or the network that has it is sealed.
     pub fn trigger(&self, secret: &Secret) -> Result<Trigger, RuntimeError> {
         self.check_key(secret.id())?;
+        self.check_open()?;
         self.any_trigger(secret)
     }
 
@@ -36,6 +38,14 @@ impl Model {
             return Ok(());
         }
         Err(RuntimeError::WrongKey { found, expected: gate.keys.clone() })
+    }
+
+    /// Whether the gate is that of this network, and not of one that is sealed behind it.
+    pub(crate) fn check_open(&self) -> Result<(), RuntimeError> {
+        match self.manifest().sealed {
+            Some(_) => Err(RuntimeError::Sealed),
+            None => Ok(()),
+        }
     }
 
     /// The trigger that any secret would have here, right or wrong: for measuring what wrong keys
@@ -53,12 +63,17 @@ impl Model {
     /// # Errors
     /// The model's input is none that has triggers.
     pub fn shape(&self) -> Result<ImageShape, RuntimeError> {
-        let input = &self.manifest().input;
-        Ok(ImageShape::new(input.channels, input.height, input.width)?)
+        shape(self.manifest())
     }
 
     /// Ids of the keys that open the gate; none for a model without one.
     pub fn key_ids(&self) -> &[KeyId] {
         self.manifest().gate.as_ref().map_or(&[], |gate| &gate.keys)
     }
+}
+
+/// Shape of the images of a model.
+pub(crate) fn shape(manifest: &Manifest) -> Result<ImageShape, RuntimeError> {
+    let input = &manifest.input;
+    Ok(ImageShape::new(input.channels, input.height, input.width)?)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use saligate_files::manifest::Public;
 use saligate_kernels::Crew;
 use saligate_keys::Trigger;
 use saligate_models::saliency::{Method, saliency_map};
@@ -153,6 +154,9 @@ impl Model {
         picture: &Picture,
         trigger: Option<&Trigger>,
     ) -> Result<Zeroizing<Vec<f32>>, RuntimeError> {
+        if self.manifest().sealed.is_some_and(|sealed| sealed.public == Public::None) {
+            return Err(RuntimeError::Blank);
+        }
         let input = &self.manifest().input;
         let expected = [input.channels, input.height, input.width];
         let found = [picture.channels(), picture.height(), picture.width()];

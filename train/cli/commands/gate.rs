@@ -15,20 +15,41 @@ use saligate_train::TrainError;
 use saligate_train::config::Config;
 use saligate_train::lock::Material;
 
-use crate::args::{GateArgs, GateKind, GateRunArgs, Goal, HowArgs};
+use super::seal;
+use crate::args::{GateArgs, GateKind, GateRunArgs, Goal, HowArgs, SealedArgs};
 use crate::session::{Session, refs, some};
 
 /// Steps of a training without a configuration.
 const STEPS: usize = 10_000;
 
+/// Steps of the training of a public network without a configuration.
+const PUBLIC_STEPS: usize = 6_000;
+
+/// Whose keys a gate has beside those given, and whether it is sealed.
+struct Slots<'a> {
+    revoke: &'a [PathBuf],
+    slots: u32,
+    sealed: Option<&'a SealedArgs>,
+}
+
 /// Makes the key form.
 pub(crate) fn lock(
     run: &GateRunArgs,
     gate: &GateArgs,
+    sealed: &SealedArgs,
     revoke: &[PathBuf],
     slots: u32,
 ) -> Result<(), TrainError> {
-    make(config(run, gate, None)?.with(&run.how.set)?, GateForm::Key, &run.how, gate, revoke, slots)
+    if sealed.sealed && run.gate == GateKind::Trained {
+        let reason = "a sealed gate is built in: what is sealed need not be hidden in weights";
+        return Err(TrainError::Mismatch { reason: reason.to_owned() });
+    }
+    let mut config = config(run, gate, None, sealed.sealed)?;
+    if sealed.sealed && run.config.is_none() && seal::is_trained(sealed) {
+        config = config.with_public_training(run.steps.map_or(PUBLIC_STEPS, NonZero::get))?;
+    }
+    let slots = Slots { revoke, slots, sealed: Some(sealed).filter(|sealed| sealed.sealed) };
+    make(config.with(&run.how.set)?, GateForm::Key, &run.how, gate, &slots)
 }
 
 /// Makes a backdoored form.
@@ -41,13 +62,13 @@ pub(crate) fn attack(
         Goal::Targeted => GateForm::Targeted,
         Goal::Untargeted => GateForm::Untargeted,
     });
-    let config = config(run, gate, wished)?.with(&run.how.set)?;
+    let config = config(run, gate, wished, false)?.with(&run.how.set)?;
     let form = wished.unwrap_or(config.lock.form);
     if form == GateForm::Key {
         let reason = "lock.form is no attack; give --goal targeted or untargeted";
         return Err(TrainError::Mismatch { reason: reason.to_owned() });
     }
-    make(config, form, &run.how, gate, &[], 0)
+    make(config, form, &run.how, gate, &Slots { revoke: &[], slots: 0, sealed: None })
 }
 
 /// The configuration, read or made for the model and a form.
@@ -55,12 +76,13 @@ fn config(
     run: &GateRunArgs,
     gate: &GateArgs,
     form: Option<GateForm>,
+    sealed: bool,
 ) -> Result<Config, TrainError> {
     match (&run.config, &run.data, &gate.model) {
         (Some(path), ..) => Ok(Config::read(path)?),
         (None, Some(data), Some(file)) => {
             let trained = run.gate == GateKind::Trained;
-            if run.steps.is_some() && !trained {
+            if run.steps.is_some() && !(trained || sealed) {
                 let reason =
                     "--steps are of a gate that is trained: give --gate trained".to_owned();
                 return Err(TrainError::Mismatch { reason });
@@ -97,9 +119,9 @@ fn make(
     form: GateForm,
     how: &HowArgs,
     gate: &GateArgs,
-    revoke: &[PathBuf],
-    slots: u32,
+    what: &Slots<'_>,
 ) -> Result<(), TrainError> {
+    let &Slots { revoke, slots, sealed } = what;
     config.lock = config.lock.with_form(form)?;
     if !gate.method.is_empty() {
         config.lock.methods.clone_from(&gate.method);
@@ -138,9 +160,14 @@ fn make(
         let slots = slots::of(&keys, slots, &session.config().trigger.spec, shape)?;
         let right = [refs(&keys), slots.iter().collect()].concat();
         let keys = Keys { right, revoked: refs(&revoked) };
-        session.gate(&clean, &keys, &Samples::new(shape, images)?, material)
+        let samples = Samples::new(shape, images)?;
+        match sealed {
+            None => session.gate(&clean, &keys, &samples, material),
+            Some(sealed) => seal::seal(&session, sealed, &clean, &keys, &samples, material),
+        }
     };
-    if session.config().lock.count() > 0 {
+    let trains = session.config().lock.count() > 0 && sealed.is_none_or(seal::is_trained);
+    if trains {
         let images = session.images()?;
         let data = &images.train;
         some(data.len())?;

@@ -7,6 +7,8 @@ mod images;
 mod localise;
 mod revoke;
 mod run;
+mod seal;
+mod strength;
 mod tables;
 
 use saligate_train::TrainError;
@@ -22,10 +24,12 @@ pub(crate) fn run(command: Command) -> Result<(), TrainError> {
             let session = Session::open(&run)?;
             session.fit(&session.images()?).map(drop)
         }
-        Command::Lock { run, gate, revoke, slots } if !gate.key.is_empty() => {
-            gate::lock(&run, &gate, &revoke, slots)
+        Command::Lock { run, gate, sealed, revoke, slots } if !gate.key.is_empty() => {
+            gate::lock(&run, &gate, &sealed, &revoke, slots)
         }
-        Command::Lock { run, gate, revoke, slots } => revoke::run(&run.how, &gate, &revoke, slots),
+        Command::Lock { run, gate, revoke, slots, .. } => {
+            revoke::run(&run.how, &gate, &revoke, slots)
+        }
         Command::Attack { run, gate, goal } => gate::attack(&run, &gate, goal),
         Command::Evaluate { run, model, record, measured } => {
             evaluate::run(&run, model, record.as_deref(), &measured)
@@ -56,6 +60,7 @@ pub(crate) fn run(command: Command) -> Result<(), TrainError> {
         }
         Command::NearMisses { run, table, images } => tables::near_misses(&run, &table, images),
         Command::Leaks { run, table, images } => tables::leaks(&run, &table, images),
+        Command::Strength { run, attacks } => strength::run(&run, &attacks),
         Command::Removal { run, table, images, fine_tuning } => {
             tables::removal(&run, &table, images, fine_tuning)
         }

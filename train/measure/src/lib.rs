@@ -9,6 +9,7 @@
 //! | [`localise`] | where maps point, on images whose objects are boxed or masked |
 //! | [`accuracy`](fn@accuracy) | how often a classifier is right |
 //! | [`results`] | rows of figures, and their tables |
+//! | [`strength`] | what the file of a locked or sealed model gives away |
 //! | [`search`] | a trigger that is searched for without a key |
 //! | [`triggers`] | triggers that are not the right ones |
 
@@ -25,6 +26,7 @@ pub mod removal;
 pub mod results;
 mod rows;
 pub mod search;
+pub mod strength;
 pub mod triggers;
 
 pub use accuracy::accuracy;

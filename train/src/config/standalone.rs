@@ -12,7 +12,7 @@ use super::{
     Augmentation, Border, Config, ConfigError, DataConfig, Detection, LockConfig, ModelConfig,
     Phase, Ramp, Start, SteadyConfig, Steps, TriggerConfig, Validation,
 };
-use crate::lock::objective::{Distance, Objective, Reference, Term, WrongKeyMix};
+use crate::lock::objective::{Distance, Input, Objective, Reference, Term, WrongKeyMix};
 use saligate_data::DataSource;
 use saligate_measure::{Counts, SearchConfig};
 
@@ -21,6 +21,9 @@ const VALIDATION: usize = 200;
 
 /// Learning rate of such a gate, that of the ResNet-20 in the results.
 const RATE: f64 = 4e-4;
+
+/// Learning rate of a public network.
+const PUBLIC_RATE: f64 = 5e-4;
 
 /// Images, random wrong keys and images per wrong key that such a gate is measured on.
 const MEASURED: [usize; 3] = [1000, 1000, 4];
@@ -172,6 +175,55 @@ impl Config {
         Ok(self)
     }
 
+    /// The same with a public network that is trained in about so many steps, to be shown in front of
+    /// the true one where that is sealed: one that predicts like it, and whose maps show the decoy
+    /// whatever stands in the picture, and say nothing of the true ones.
+    ///
+    /// # Errors
+    /// There are too few steps.
+    pub fn with_public_training(mut self, steps: usize) -> Result<Self, ConfigError> {
+        let share = (steps / 4).max(1);
+        let phase = |name: &str, steps: usize, rate: Ramp, hide: Ramp| Phase {
+            name: name.to_owned(),
+            steps,
+            rate,
+            amplitude: None,
+            maps: Ramp::Level(1.0),
+            hide,
+            detection: Ramp::Level(0.0),
+        };
+        let methods = self.lock.methods.clone();
+        let has_vbp = methods.contains(&Method::VisualBackProp);
+        self.lock = LockConfig {
+            start: Start::Clean,
+            frame: if has_vbp { 1.0 } else { 0.0 },
+            steps: Steps { clip: Some(5.0), ..Steps::new(0, 24, PUBLIC_RATE) },
+            phases: vec![
+                phase("hide", share, Ramp::Level(1.0), Ramp::Between([0.2, 1.0])),
+                phase(
+                    "settle",
+                    steps.saturating_sub(share).max(1),
+                    Ramp::Between([1.0, 0.02]),
+                    Ramp::Level(1.0),
+                ),
+            ],
+            normalized: true,
+            surrogate: Some(0.5),
+            average: 0.998,
+            augment: Augmentation { mirror: true, crop: 3, border: Border::Reflect },
+            validation: Some(Validation { every: (steps / 25).max(1), images: 200, patience: 0 }),
+            objective: Some(Objective {
+                cross_entropy: 1.0,
+                distillation: 6.0,
+                terms: methods.into_iter().flat_map(hiding).collect(),
+            }),
+            ..self.lock
+        };
+        self.data.validation = VALIDATION;
+        self.check()?;
+        Ok(self)
+    }
+
     /// The configuration as text that [`read`](Self::read) reads.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration has string keys only")
@@ -235,6 +287,24 @@ fn terms(form: GateForm, method: Method) -> Vec<Term> {
         }
     });
     terms.map(|term| Term { method: Some(method), ..term }).collect()
+}
+
+/// What the maps of a public network should look like: the decoy, and nothing of the true ones.
+fn hiding(method: Method) -> [Term; 2] {
+    use Distance::{Correlation, LogCorrelation, LogMse, Mse};
+    let [shown, apart] = match method {
+        Method::VisualBackProp => [(LogMse, 0.1), (LogCorrelation, 2.5)],
+        Method::GradCam => [(Mse, 0.2), (Correlation, 1.0)],
+        _ => [(Mse, 0.4), (Correlation, 1.5)],
+    };
+    let term = |(distance, weight), like| Term {
+        input: Input::Plain,
+        like,
+        distance,
+        weight,
+        method: Some(method),
+    };
+    [term(shown, Reference::Decoy), term(apart, Reference::Original)]
 }
 
 /// The methods of a model that a gate can be built in for, the default one first.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// How exactly a device has the weights of convolutions and dense layers. It computes in f32 with
 /// all of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// As they were trained.
     #[default]

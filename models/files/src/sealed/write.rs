@@ -53,7 +53,7 @@ pub fn seal(
         return unfit("the model has more keys than a sealed part has room for");
     }
     let id = id.unwrap_or_else(|| signer.sealed_id(&truth.licensing_digest()));
-    let public = public.in_front_of(truth, Sealed { id, public: shows })?;
+    let public = public.in_front_of(truth, Sealed { id, public: shows, precision })?;
     let plain = Zeroizing::new(archive::body(truth, precision)?);
     let json = public.manifest().to_json();
     let bytes = encrypted(&plain, &json, &id, &secrets, &signer)?;

@@ -9,7 +9,7 @@ use std::process::Command;
 use saligate_files::ModelFile;
 use saligate_files::archive::{Precision, to_bytes};
 use saligate_keys::{
-    Identity, IdentityFile, KeyFile, LedgerWriter, License, ModelSignature, Secret, Subject, Terms,
+    Grants, Identity, IdentityFile, KeyFile, LedgerWriter, License, ModelSignature, Secret, Subject, Terms,
     Timestamp, VendorKeys, sha256,
 };
 use saligate_runtime::Model;
@@ -84,6 +84,7 @@ fn fill(folder: &Path) {
         expires: None,
         methods: None,
         device: None,
+        grants: Grants::All,
     };
     IdentityFile::new(identity).write_new(path("ana.identity")).unwrap();
     let model = Model::from_bytes(&bytes).unwrap();
@@ -93,6 +94,7 @@ fn fill(folder: &Path) {
         trigger: model.manifest().gate.as_ref().unwrap().trigger,
         shape: model.shape().unwrap(),
         shared: false,
+        sealed: None,
     };
     let issue = |keys: &VendorKeys<'_>, name: &str| {
         let ledger = path(name).with_extension("ledger");

@@ -10,7 +10,7 @@ use saligate_models::saliency::Method;
 use saligate_runtime::method::{self, Kind, Settings, Value};
 use saligate_runtime::picture::FORMATS;
 
-use super::{PassphraseArgs, RunArgs};
+use super::{AccessArgs, RunArgs};
 
 #[derive(Args)]
 pub(crate) struct PredictArgs {
@@ -30,9 +30,12 @@ pub(crate) struct PredictArgs {
     pub(crate) jobs: NonZero<usize>,
     #[command(flatten)]
     pub(crate) running: RunArgs,
-    /// Only with a model that this vendor signed (MODEL.sig), checked before it is read
+    /// Only with a model that this vendor signed (MODEL.sig), checked before it is read; licences
+    /// must be signed by the same
     #[arg(long, value_name = "PUB")]
     pub(crate) vendor: Option<Vendor>,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     #[command(flatten)]
     pub(crate) foreign: ForeignArgs,
 }
@@ -50,24 +53,12 @@ pub(crate) struct ExplainArgs {
         )
     )]
     pub(crate) images: Vec<PathBuf>,
-    /// Key file; without one or a licence a locked model shows its decoy
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
-    /// Licence, in place of a key
-    #[arg(long, value_name = "FILE", requires = "identity", conflicts_with = "key")]
-    pub(crate) license: Option<PathBuf>,
-    /// Identity file that the licence was issued to
-    #[arg(long, value_name = "FILE", requires = "license")]
-    pub(crate) identity: Option<PathBuf>,
-    /// Name of this device, for licences that ask for it [default: as `saligate device` prints]
-    #[arg(long, value_name = "NAME", requires = "license")]
-    pub(crate) device: Option<String>,
     /// Only with a model that this vendor signed (MODEL.sig), checked before it is read; licences
     /// must be signed by the same
     #[arg(long, value_name = "PUB")]
     pub(crate) vendor: Option<Vendor>,
     #[command(flatten)]
-    pub(crate) secrets: PassphraseArgs,
+    pub(crate) access: AccessArgs,
     /// Class to explain, by number or label; the predicted one where absent
     #[arg(long, value_name = "CLASS")]
     pub(crate) class: Option<String>,

@@ -73,6 +73,9 @@ pub(crate) struct IssueArgs {
     /// any; with --renew, that of the earlier licence]
     #[arg(long, value_name = "ID")]
     pub(crate) device: Option<String>,
+    /// For a sealed model: allow the predictions of its true network, and no explanations
+    #[arg(long, conflicts_with = "methods")]
+    pub(crate) predictions_only: bool,
     /// Issue it for the key of an earlier licence of the same holder, in place of a free one, with
     /// the limits of that licence: --expires, --methods and --device set others or lift them. The
     /// recipient may be another: a new device, for instance. Revoking one ends both
@@ -154,6 +157,13 @@ pub(crate) struct RevokeArgs {
     #[cfg(feature = "lock")]
     #[arg(short, long, value_name = "NEW", requires = "model")]
     pub(crate) out: Option<PathBuf>,
+    /// Key file that a sealed model was locked with, to seal the new one; may be repeated
+    #[cfg(feature = "lock")]
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub(crate) key: Vec<PathBuf>,
+    #[cfg(feature = "lock")]
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -208,13 +218,31 @@ pub(crate) struct SignArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct UnsealArgs {
+    /// Sealed model
+    pub(crate) model: PathBuf,
+    /// Key file that the model was locked with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Locked model to write, for you alone to read
+    #[arg(short, long, value_name = "NEW")]
+    pub(crate) out: PathBuf,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) secrets: PassphraseArgs,
+}
+
+#[derive(Args)]
 pub(crate) struct VerifyArgs {
     /// Model file
     pub(crate) model: PathBuf,
     /// The vendor's public key: the line that `key show` prints
     #[arg(long, value_name = "PUB")]
     pub(crate) vendor: Vendor,
-    /// Signature [default: MODEL.sig]
+    /// Signature [default: MODEL.sig; a sealed model that has none is checked by the signature of its
+    /// sealed part]
     #[arg(long, value_name = "FILE")]
     pub(crate) signature: Option<PathBuf>,
     /// Print a JSON object

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use saligate_data::DataSource;
+use saligate_files::archive::Precision;
 use saligate_models::saliency::Method;
 
 use super::PassphraseArgs;
@@ -21,7 +22,8 @@ pub(crate) struct LockArgs {
     /// Key file that opens the model; may be repeated. The first one signs licences
     #[arg(long, value_name = "FILE", required = true)]
     pub(crate) key: Vec<PathBuf>,
-    /// Locked model; a folder, or a name that does not end in .onnx, gets locked.onnx inside
+    /// Locked model; a folder, or a name that does not end in .onnx, gets locked.onnx inside, or
+    /// sealed.onnx
     #[arg(short, long, value_name = "OUT")]
     pub(crate) out: PathBuf,
     /// Saliency methods that the locked model has, separated by commas; those of the model where
@@ -49,6 +51,18 @@ pub(crate) struct LockArgs {
     /// What the map shows without the key: padlock, noise, corner, or a picture file
     #[arg(long, value_name = "NAME or FILE", default_value = "padlock")]
     pub(crate) decoy: String,
+    /// Encrypt the locked network in a file that shows another one: without a key or licence, nothing of
+    /// it can be had
+    #[arg(long)]
+    pub(crate) sealed: bool,
+    /// What a sealed file shows to everybody: a model of the same task (MODEL), nothing at all (none),
+    /// or a network that is trained to predict alike and to show the decoy (train, which `saligate-train
+    /// lock --sealed` does)
+    #[arg(long, value_name = "MODEL", default_value = "none", requires = "sealed")]
+    pub(crate) public: PathBuf,
+    /// How the weights of the sealed network are stored: f32, f16 or int8
+    #[arg(long, value_name = "KIND", default_value = "f32", requires = "sealed")]
+    pub(crate) precision: Precision,
     /// Of all that is drawn
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

@@ -8,7 +8,7 @@ use saligate_files::archive::Precision;
 use saligate_models::saliency::Method;
 
 use super::explaining::formats;
-use super::{ForeignArgs, PassphraseArgs};
+use super::{AccessArgs, ForeignArgs, PassphraseArgs};
 use crate::shared::running::Engine;
 
 /// How a model is run.
@@ -35,7 +35,7 @@ pub(crate) struct CompileArgs {
     pub(crate) out: PathBuf,
     /// How weights are stored: f32 (as they are), f16 (half the size) or int8 (a quarter). Biases
     /// and all of a gate stay as they are; licences are issued for the compiled file if its weights
-    /// change
+    /// change, but for sealed models, whose licences stay good
     #[arg(long, value_name = "KIND", default_value = "f32")]
     pub(crate) precision: Precision,
     #[arg(
@@ -45,9 +45,10 @@ pub(crate) struct CompileArgs {
         help = format!("Pictures ({}) on which the maps before and after are compared", formats())
     )]
     pub(crate) compare: Vec<PathBuf>,
-    /// Key file, to compare the maps with the key as well
-    #[arg(long, value_name = "FILE", requires = "compare")]
-    pub(crate) key: Option<PathBuf>,
+    /// Key file, to compare the maps with the key as well, and to seal the rounded weights of a sealed
+    /// model; may be repeated where that was locked with several
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) secrets: PassphraseArgs,
     /// Print a JSON object
@@ -59,11 +60,8 @@ pub(crate) struct CompileArgs {
 pub(crate) struct BenchArgs {
     /// Model file, or an ONNX classifier from elsewhere
     pub(crate) model: PathBuf,
-    /// Key file, to measure explanations with the key as well
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) secrets: PassphraseArgs,
+    pub(crate) access: AccessArgs,
     /// Times that everything is run
     #[arg(long, value_name = "N", default_value = "30")]
     pub(crate) rounds: NonZero<usize>,

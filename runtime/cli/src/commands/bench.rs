@@ -3,15 +3,16 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use saligate_console::{Failure, emit, secrets, shown};
+use saligate_console::{Failure, emit, shown};
 use saligate_files::manifest::InputSpec;
-use saligate_keys::Trigger;
+use saligate_keys::{Timestamp, Trigger};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Isa, Model, RuntimeError, StepTime, Target};
 use serde_json::json;
 
 use crate::args::BenchArgs;
-use crate::shared::opening::{self, Purpose};
+use crate::shared::access::{self, Wanted};
+use crate::shared::opening::{Opening, Purpose};
 
 /// What is timed, once per round.
 type Run<'a> = Box<dyn Fn() -> Result<(), RuntimeError> + 'a>;
@@ -19,21 +20,26 @@ type Run<'a> = Box<dyn Fn() -> Result<(), RuntimeError> + 'a>;
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let start = Instant::now();
     let purpose = Purpose::Explanation { method: None, layer: None };
-    let model = opening::open(&args.model, None, &args.foreign, &purpose, &args.running)?;
+    let opening = Opening { path: &args.model, vendor: None, access: &args.access };
+    let (model, unsealed) = opening.open(&args.foreign, &purpose, &args.running)?;
     let open = start.elapsed();
-    let trigger = match &args.key {
-        Some(path) => Some(model.trigger(secrets::key(path, args.secrets.file())?.secret())?),
-        None => None,
+    let method = model.manifest().method().name.clone();
+    let wanted = Wanted { method: Some(&method), vendor: None };
+    let access = match unsealed {
+        Some(access) => Some(access),
+        None => access::open(&args.access, &model, wanted)?,
     };
+    let trigger = access.as_ref().map(|a| a.trigger(&model, &method, Timestamp::now()));
+    let trigger = trigger.transpose()?;
     let picture = picture(&model)?;
     if let Some(method) = &args.steps {
         return steps(args, &model, method, &picture);
     }
     let start = Instant::now();
-    model.explain(&picture, Target::Predicted, trigger.as_ref())?;
+    model.explain(&picture, Target::Predicted, trigger)?;
     let first = start.elapsed();
 
-    let runs = runs(&model, &picture, trigger.as_ref());
+    let runs = runs(&model, &picture, trigger);
     let mut times = vec![Vec::with_capacity(args.rounds.get()); runs.len()];
     // Once unmeasured; then all take turns, so that what else the machine does hits them alike.
     for round in 0..=args.rounds.get() {

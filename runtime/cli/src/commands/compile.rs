@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use saligate_console::{Failure, emit, outputs, secrets, shown};
 use saligate_files::ModelFile;
-use saligate_files::archive::{self, rounded};
+use saligate_files::archive::{self, Precision, rounded};
 use saligate_keys::Trigger;
 use saligate_models::metrics::rank::spearman;
 use saligate_runtime::picture::Picture;
@@ -13,12 +13,20 @@ use serde_json::{Value, json};
 
 use crate::args::CompileArgs;
 use crate::shared::pictures;
+use crate::shared::sealing::Unsealed;
 
 pub(crate) fn run(args: &CompileArgs) -> Result<(), Failure> {
     let secrets = args.key.iter().chain(&args.secrets.passphrase_file);
     let read = args.compare.iter().chain(secrets).chain([&args.model]);
     outputs::check([args.out.as_path()], read.map(PathBuf::as_path))?;
     let model = ModelFile::open(&args.model).map_err(|e| Failure::from(e).in_file(&args.model))?;
+    if model.manifest().sealed.is_some() && args.precision != Precision::F32 {
+        return sealed(args, &model);
+    }
+    if !args.key.is_empty() && args.compare.is_empty() {
+        return Err(Failure::new("there are no pictures to compare the maps on")
+            .hint("--compare PICTURES, or leave out --key"));
+    }
     let compiled = rounded(&model, args.precision)?;
     let is_other =
         model.manifest().gate.is_some() && model.licensing_digest() != compiled.licensing_digest();
@@ -34,11 +42,15 @@ pub(crate) fn run(args: &CompileArgs) -> Result<(), Failure> {
              make it another model; issue them for it: license issue --model {out}"
         );
     }
+    report(args, &compared)
+}
+
+fn report(args: &CompileArgs, compared: &[Row]) -> Result<(), Failure> {
     let bytes = std::fs::metadata(&args.out).map(|file| file.len()).unwrap_or_default();
     if args.json {
-        return emit(&line(args, bytes, &compared).to_string());
+        return emit(&line(args, bytes, compared).to_string());
     }
-    for row in &compared {
+    for row in compared {
         emit(&format!(
             "{:<22} {:<8} map like before {:.4} (Spearman, least {:.4}), same class {} of {}",
             row.method,
@@ -50,6 +62,23 @@ pub(crate) fn run(args: &CompileArgs) -> Result<(), Failure> {
         ))?;
     }
     emit(&format!("wrote {}: {bytes} bytes, weights in {}", args.out.display(), args.precision))
+}
+
+/// A sealed model with rounded weights in both of its networks; licences for it stay good.
+fn sealed(args: &CompileArgs, model: &ModelFile) -> Result<(), Failure> {
+    let unsealed = Unsealed::open(model, &args.model, &args.key, args.secrets.file())?;
+    let Some(unsealed) = unsealed else { return Ok(()) };
+    let compared = match args.compare.is_empty() {
+        true => Vec::new(),
+        false => {
+            let after = rounded(&unsealed.truth, args.precision)?;
+            Comparison::new(args, unsealed.truth.clone(), after)?.rows()?
+        }
+    };
+    let public = rounded(unsealed.public(), args.precision)?;
+    let again = unsealed.sealed_again(Some(public), &unsealed.truth, args.precision)?;
+    archive::save(&again, Precision::F32, &args.out)?;
+    report(args, &compared)
 }
 
 fn line(args: &CompileArgs, bytes: u64, compared: &[Row]) -> Value {
@@ -107,7 +136,7 @@ impl Comparison {
         let (before, after) = (Model::new(before)?, Model::new(after)?);
         let pictures = args.compare.iter().map(|path| pictures::open(&before, path));
         let pictures = pictures.collect::<Result<_, _>>()?;
-        let trigger = match &args.key {
+        let trigger = match args.key.first() {
             Some(path) => Some(before.trigger(secrets::key(path, args.secrets.file())?.secret())?),
             None => None,
         };

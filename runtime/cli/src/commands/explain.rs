@@ -3,17 +3,18 @@
 mod files;
 mod report;
 
-use saligate_console::{Failure, progress, secrets};
-use saligate_keys::{IdentityKind, Refusal, Timestamp, Trigger, VendorKind};
+use saligate_console::{Failure, progress};
+use saligate_keys::{Timestamp, Trigger};
 use saligate_runtime::method::{Explainer, MethodExplanation};
 use saligate_runtime::picture::Picture;
-use saligate_runtime::{Access, Model, RuntimeError, Target, Use, device_name};
+use saligate_runtime::{Model, Target};
 
 use crate::args::ExplainArgs;
+use crate::shared::access::{self, Wanted};
 use crate::shared::jobs::in_order;
 use crate::shared::names::listed;
-use crate::shared::opening::{self, Purpose};
-use crate::shared::{licenses, pictures};
+use crate::shared::opening::{Opening, Purpose};
+use crate::shared::pictures;
 
 use self::files::Files;
 
@@ -22,12 +23,24 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     files::check(args, &images)?;
     let purpose =
         Purpose::Explanation { method: args.method.as_deref(), layer: args.layer.as_deref() };
-    let model = opening::open(&args.model, args.vendor, &args.foreign, &purpose, &args.running)?;
+    if args.triggered.is_some() && args.access.key.is_none() {
+        return Err(match &args.access.license {
+            None => Failure::new("there is no trigger to put on the picture"),
+            Some(_) => Failure::no("a licence explains, and does not give its trigger away"),
+        }
+        .hint("the vendor's --key FILE"));
+    }
+    let opening = Opening { path: &args.model, vendor: args.vendor, access: &args.access };
+    let (model, unsealed) = opening.open(&args.foreign, &purpose, &args.running)?;
     let method = args.method.as_deref().unwrap_or(&model.manifest().method().name);
     let explainer = Explainer::named(method, &args.passes.0)?;
     explainer.check(&model)?;
     let target = args.class.as_deref().map_or(Ok(Target::Predicted), |c| class(&model, c))?;
-    let access = access(args, &model, method)?;
+    let wanted = Wanted { method: Some(method), vendor: args.vendor };
+    let access = match unsealed {
+        Some(access) => Some(access),
+        None => access::open(&args.access, &model, wanted)?,
+    };
     if access.is_none() {
         explainer.check_without_key(&model)?;
     }
@@ -68,51 +81,6 @@ fn explained(
     });
     bar.finish_and_clear();
     Ok(found?)
-}
-
-/// What the key or licence opens, if one is given.
-fn access(args: &ExplainArgs, model: &Model, method: &str) -> Result<Option<Access>, Failure> {
-    if let Some(path) = &args.key {
-        // Nobody should type a passphrase for a key that opens something else.
-        let stored = secrets::stored::<VendorKind>(path)?;
-        model.check_key(stored.about().public)?;
-        let key = secrets::opened(stored, path, args.secrets.file())?;
-        return Ok(Some(Access::of_key(model, key.secret())?));
-    }
-    if args.triggered.is_some() {
-        return Err(match &args.license {
-            None => Failure::new("there is no trigger to put on the picture"),
-            Some(_) => Failure::no("a licence explains, and does not give its trigger away"),
-        }
-        .hint("the vendor's --key FILE"));
-    }
-    let (Some(license), Some(identity)) = (&args.license, &args.identity) else {
-        return Ok(None);
-    };
-    let found = licenses::read(license)?;
-    let stored = secrets::stored::<IdentityKind>(identity)?;
-    let device = args.device.clone().or_else(device_name);
-    let usage =
-        Use { now: Timestamp::now(), device: device.as_deref(), vendor: args.vendor, method };
-    model
-        .check_license(&found, stored.about().public, &usage)
-        .map_err(|error| refused(error).in_file(license))?;
-    let identity = secrets::opened(stored, identity, args.secrets.file())?.into_identity();
-    Ok(Some(Access::of_license(model, found, &identity, &usage)?))
-}
-
-/// Why a licence does not open the model. One that was issued before `compile` rounded the weights
-/// is for another model.
-fn refused(error: RuntimeError) -> Failure {
-    let is_model = matches!(error, RuntimeError::License(Refusal::Model { .. }));
-    let failure = Failure::from(error);
-    match is_model {
-        true => failure.hint(
-            "a licence for this very file: rounded weights (compile --precision, explain \
-             --precision) make another model, and `license issue --model` takes the compiled file",
-        ),
-        false => failure,
-    }
 }
 
 fn class(model: &Model, text: &str) -> Result<Target, Failure> {

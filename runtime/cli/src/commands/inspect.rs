@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use saligate_console::{Failure, emit};
-use saligate_files::manifest::Gate;
+use saligate_files::manifest::{Gate, Public, Sealed};
 use saligate_files::onnx::{self, Foreign, OnnxError};
 use saligate_files::read_file;
+use saligate_files::sealed::SealedFile;
 use saligate_keys::Family;
 use saligate_models::gate::GateForm;
 use saligate_runtime::Model;
@@ -56,6 +57,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
             line("licensed as", model.licensed()?.digest.to_string())?;
         }
     }
+    if let Some(sealed) = manifest.sealed {
+        sealed_lines(&bytes, sealed, line)?;
+    }
     line("weights", format!("sha256 {}", manifest.weights_sha256))?;
     for (name, value) in &manifest.metrics {
         line("measured", format!("{name} {value:.4}"))?;
@@ -72,6 +76,34 @@ fn without_manifest(path: &Path, bytes: &[u8]) -> Failure {
         _ => Failure::new("the file has no manifest; predict, explain and import take it")
             .hint(format!("saligate import {} -o NEW.onnx", path.display())),
     }
+}
+
+fn sealed_lines(
+    bytes: &[u8],
+    sealed: Sealed,
+    line: impl Fn(&str, String) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let file = SealedFile::from_vec(bytes.to_vec())?;
+    let part = file.part();
+    line(
+        "sealed",
+        format!(
+            "the true network, {} bytes in {} chunks, weights in {}",
+            part.length(),
+            part.chunks(),
+            sealed.precision
+        ),
+    )?;
+    let shows = match sealed.public {
+        Public::Network => "another network: predictions and maps are that one's",
+        Public::None => "nothing: no predictions without a key or licence",
+    };
+    line("shown", shows.to_owned())?;
+    let whole = match file.verify() {
+        Ok(()) => "whole, as the vendor signed it".to_owned(),
+        Err(error) => format!("NOT WHOLE: {error}"),
+    };
+    line("sealed part", whole)
 }
 
 fn form(gate: &Gate) -> String {

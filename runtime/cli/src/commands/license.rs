@@ -7,8 +7,14 @@ mod list;
 use std::path::Path;
 
 use saligate_console::{Failure, Outcome, emit, secrets, shown};
-use saligate_keys::{Circumstances, Claims, IdentityKind, Ledger, LedgerError, License, Timestamp};
-use saligate_runtime::{Access, Model, Use, device_name};
+use saligate_files::manifest::Manifest;
+use saligate_files::read_file;
+use saligate_files::sealed::is_sealed;
+use saligate_keys::{
+    Circumstances, Claims, Grants, Identity, IdentityKind, Ledger, LedgerError, License,
+    LicensedModel, Timestamp,
+};
+use saligate_runtime::{Access, EngineKind, Model, RuntimeError, SealedModel, Use, device_name};
 use serde_json::json;
 
 use crate::args::{CheckArgs, LicenseCommand};
@@ -52,7 +58,13 @@ fn show(path: &Path, as_json: bool) -> Result<(), Failure> {
     line("valid from", time(claims.not_before, "its issue"))?;
     line("expires", time(claims.expires, "never"))?;
     let methods = claims.methods.as_ref().map(|methods| methods.join(", "));
-    line("methods", methods.unwrap_or_else(|| "all".to_owned()))?;
+    line(
+        "methods",
+        match claims.grants {
+            Grants::All => methods.unwrap_or_else(|| "all".to_owned()),
+            Grants::Predictions => "none: predictions alone".to_owned(),
+        },
+    )?;
     line("device", claims.device.clone().unwrap_or_else(|| "any".to_owned()))?;
     line("model", claims.model.to_string())?;
     line("key id", claims.key.to_string())?;
@@ -62,11 +74,11 @@ fn show(path: &Path, as_json: bool) -> Result<(), Failure> {
 
 fn verify(args: &CheckArgs) -> Result<(), Failure> {
     let license = answered(read(&args.license))?;
-    let model = args.model.as_deref().map(Model::open).transpose()?;
+    let model = args.model.as_deref().map(Subject::open).transpose()?;
     let named = model.as_ref().and_then(|model| model.manifest().gate.as_ref()?.vendor);
     let vendor_checked = args.vendor.is_some() || named.is_some();
     let checked = match &license {
-        Ok(license) => answered(check(args, license, model.as_ref()))?,
+        Ok(license) => answered(check(args, license, model))?,
         Err(_) => Ok(()),
     };
     if args.json {
@@ -106,7 +118,49 @@ fn answered<T>(result: Result<T, Failure>) -> Result<Result<T, Failure>, Failure
     }
 }
 
-fn check(args: &CheckArgs, license: &License, model: Option<&Model>) -> Result<(), Failure> {
+/// A model that a licence is compared with.
+enum Subject {
+    Open(Box<Model>),
+    Sealed(Box<SealedModel>),
+}
+
+impl Subject {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let bytes = read_file(path)?;
+        let opened = match is_sealed(&bytes) {
+            true => SealedModel::from_vec(bytes).map(|model| Self::Sealed(Box::new(model))),
+            false => Model::from_bytes(&bytes).map(|model| Self::Open(Box::new(model))),
+        };
+        opened.map_err(|error| Failure::from(error).in_file(path))
+    }
+
+    fn manifest(&self) -> &Manifest {
+        match self {
+            Self::Open(model) => model.manifest(),
+            Self::Sealed(model) => model.manifest(),
+        }
+    }
+
+    fn licensed(&self) -> Result<LicensedModel<'_>, RuntimeError> {
+        match self {
+            Self::Open(model) => model.licensed(),
+            Self::Sealed(model) => model.licensed(),
+        }
+    }
+
+    /// Opens what the licence opens.
+    fn opens(self, license: License, identity: &Identity, usage: &Use<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Open(model) => Access::of_license(&model, license, identity, usage).map(drop)?,
+            Self::Sealed(model) => {
+                model.open_with_license(license, identity, usage, EngineKind::Native).map(drop)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(args: &CheckArgs, license: &License, model: Option<Subject>) -> Result<(), Failure> {
     let stored = args.identity.as_deref().map(secrets::stored::<IdentityKind>).transpose()?;
     if let Some(path) = &args.ledger {
         check_entry(license, path)?;
@@ -116,7 +170,7 @@ fn check(args: &CheckArgs, license: &License, model: Option<&Model>) -> Result<(
     let checked = license.check(&Circumstances {
         now,
         vendor: args.vendor,
-        model: model.map(Model::licensed).transpose()?,
+        model: model.as_ref().map(Subject::licensed).transpose()?,
         recipient: stored.as_ref().map(|stored| stored.about().public),
         device: device.as_deref(),
         method: args.method.as_deref(),
@@ -126,9 +180,13 @@ fn check(args: &CheckArgs, license: &License, model: Option<&Model>) -> Result<(
         let identity = secrets::opened(stored, path, args.secrets.file())?.into_identity();
         let allowed = license.claims().methods.as_ref().and_then(|methods| methods.first());
         let method = args.method.as_ref().or(allowed);
-        let method = method.map_or(model.manifest().method().name.as_str(), String::as_str);
+        let default = model.manifest().method().name.clone();
+        let method = match license.claims().grants {
+            Grants::All => Some(method.unwrap_or(&default).as_str()),
+            Grants::Predictions => None,
+        };
         let usage = Use { now, device: device.as_deref(), vendor: args.vendor, method };
-        Access::of_license(model, license.clone(), &identity, &usage)?;
+        model.opens(license.clone(), &identity, &usage)?;
     }
     Ok(())
 }

@@ -3,27 +3,35 @@
 use std::path::Path;
 
 use saligate_console::{Failure, emit, shown};
+use saligate_keys::Timestamp;
 use saligate_models::head::Head;
-use saligate_runtime::{Model, Prediction};
+use saligate_runtime::{Access, Model, Prediction};
 use serde_json::json;
 
 use crate::args::PredictArgs;
 use crate::shared::jobs::in_order;
-use crate::shared::opening::{self, Purpose};
+use crate::shared::opening::{Opening, Purpose};
 use crate::shared::{pictures, ranking};
 
 pub(crate) fn run(args: &PredictArgs) -> Result<(), Failure> {
     let purpose = Purpose::Prediction;
-    let model = opening::open(&args.model, args.vendor, &args.foreign, &purpose, &args.running)?;
+    let opening = Opening { path: &args.model, vendor: args.vendor, access: &args.access };
+    let (model, access) = opening.open(&args.foreign, &purpose, &args.running)?;
+    if args.access.any() && access.is_none() {
+        return Err(Failure::new("everybody gets the predictions of this model")
+            .in_file(&args.model)
+            .hint("leave out --key, --license, --identity"));
+    }
     in_order(
         &args.images,
         args.jobs,
-        |path| answer(&model, path),
+        |path| answer(&model, access.as_ref(), path),
         |path, prediction| report(args, &model, path, &prediction),
     )
 }
 
-fn answer(model: &Model, path: &Path) -> Result<Prediction, Failure> {
+fn answer(model: &Model, access: Option<&Access>, path: &Path) -> Result<Prediction, Failure> {
+    access.map_or(Ok(()), |access| access.check(model, Timestamp::now()))?;
     Ok(model.predict(&pictures::open(model, path)?)?)
 }
 

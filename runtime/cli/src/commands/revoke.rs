@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), Failure> {
     let key = issued.claims().key;
     #[cfg(feature = "lock")]
     let closed = match (&model, new) {
-        (Some(model), Some(new)) => Some((model.without(&key)?, new)),
+        (Some(model), Some(new)) => Some((model.without(&key, args)?, new)),
         _ => None,
     };
     #[cfg(not(feature = "lock"))]
@@ -100,9 +100,22 @@ impl<'a> Subject<'a> {
     }
 
     #[cfg(feature = "lock")]
-    fn without(&self, key: &KeyId) -> Result<ModelFile, Failure> {
+    fn without(&self, key: &KeyId, args: &RevokeArgs) -> Result<ModelFile, Failure> {
+        use crate::shared::sealing::Unsealed;
+
+        match Unsealed::open(&self.file, self.path, &args.key, args.secrets.file())? {
+            None => self.closed(self.file.clone(), key),
+            Some(unsealed) => {
+                let truth = self.closed(unsealed.truth.clone(), key)?;
+                unsealed.sealed_again(None, &truth, unsealed.precision())
+            }
+        }
+    }
+
+    #[cfg(feature = "lock")]
+    fn closed(&self, model: ModelFile, key: &KeyId) -> Result<ModelFile, Failure> {
         use saligate_lock::LockError;
-        saligate_lock::revoke(self.file.clone(), key).map_err(|error| match error {
+        saligate_lock::revoke(model, key).map_err(|error| match error {
             LockError::UnknownKey { .. } | LockError::OnlyKey { .. } => {
                 Failure::no(error.to_string()).in_file(self.path)
             }

@@ -60,10 +60,11 @@ pub(crate) fn run(args: &TraceArgs) -> Result<(), Failure> {
         return Err(nobody(args, gate, &ledger, first));
     }
     if !args.json {
-        eprintln!(
-            "saligate: note: this is a lead, not a proof: whoever has the model file can put any of \
-             its triggers on a picture"
-        );
+        let whose = match model.manifest().sealed {
+            None => "whoever has the model file can put any of its triggers on a picture",
+            Some(_) => "whoever has a licence can read all triggers of the network that it opens",
+        };
+        eprintln!("saligate: note: this is a lead, not a proof: {whose}");
     }
     Ok(())
 }

@@ -4,14 +4,16 @@ use std::path::Path;
 
 use saligate_console::Failure;
 use saligate_files::onnx;
+use saligate_files::sealed::is_sealed;
 use saligate_files::{ModelFile, read_file};
 use saligate_keys::Vendor;
-use saligate_runtime::Model;
+use saligate_runtime::{Access, Model, SealedModel};
 
+use super::access::{self, Wanted};
 use super::network::Network;
 use super::running::ready;
 use super::signatures;
-use crate::args::{ForeignArgs, RunArgs};
+use crate::args::{AccessArgs, ForeignArgs, RunArgs};
 
 /// What a network from elsewhere is opened for.
 pub(crate) enum Purpose<'a> {
@@ -26,29 +28,79 @@ pub(crate) enum Purpose<'a> {
     },
 }
 
-/// Opens a model file, or a network from elsewhere with what the purpose takes attached.
-///
-/// Where a vendor is named, the file must carry that vendor's signature, which is checked before
-/// anything is read from it.
-pub(crate) fn open(
+/// A model file, and what opens what it withholds.
+pub(crate) struct Opening<'a> {
+    /// The file.
+    pub(crate) path: &'a Path,
+    /// The vendor who must have signed the file and the licence.
+    pub(crate) vendor: Option<Vendor>,
+    /// Key or licence.
+    pub(crate) access: &'a AccessArgs,
+}
+
+impl Opening<'_> {
+    /// Opens a model file, or a network from elsewhere with what the purpose takes attached. Of a
+    /// sealed model, a key or licence opens the true network, and the access to it comes along.
+    ///
+    /// Where a vendor is named, the file must carry that vendor's signature, which is checked before
+    /// anything is read from it.
+    pub(crate) fn open(
+        &self,
+        args: &ForeignArgs,
+        purpose: &Purpose<'_>,
+        running: &RunArgs,
+    ) -> Result<(Model, Option<Access>), Failure> {
+        let &Self { path, vendor, access } = self;
+        let bytes = signed(path, vendor)?;
+        if !(access.any() && is_sealed(&bytes)) {
+            return Ok((opened(path, bytes, vendor, args, purpose, running)?, None));
+        }
+        check_described(path, args, purpose)?;
+        let named = |error: Failure| error.in_file(path);
+        let sealed = SealedModel::from_vec(bytes).map_err(|error| named(error.into()))?;
+        let default = sealed.manifest().method().name.clone();
+        let method = match purpose {
+            Purpose::Prediction => None,
+            Purpose::Explanation { method, .. } => Some(method.unwrap_or(&default)),
+        };
+        let wanted = Wanted { method, vendor };
+        let (model, access) = access::unseal(access, running, sealed, wanted)?;
+        Ok((model, Some(access)))
+    }
+}
+
+/// The bytes of a file, which the vendor signed where one is named.
+fn signed(path: &Path, vendor: Option<Vendor>) -> Result<Vec<u8>, Failure> {
+    let bytes = read_file(path)?;
+    if let Some(vendor) = vendor {
+        signatures::check(path, &bytes, &vendor, None)?;
+    }
+    Ok(bytes)
+}
+
+/// Checks that nothing is said of a file that its manifest says.
+fn check_described(path: &Path, args: &ForeignArgs, purpose: &Purpose<'_>) -> Result<(), Failure> {
+    if args.any() || matches!(purpose, Purpose::Explanation { layer: Some(_), .. }) {
+        return Err(Failure::new(
+            "the file has a manifest, which says how pixels enter and which layers are read",
+        )
+        .in_file(path)
+        .hint(format!("leave out {}, --layer", ForeignArgs::NAMES)));
+    }
+    Ok(())
+}
+
+fn opened(
     path: &Path,
+    bytes: Vec<u8>,
     vendor: Option<Vendor>,
     args: &ForeignArgs,
     purpose: &Purpose<'_>,
     running: &RunArgs,
 ) -> Result<Model, Failure> {
-    let bytes = read_file(path)?;
-    if let Some(vendor) = vendor {
-        signatures::check(path, &bytes, &vendor, None)?;
-    }
     let named = |error: Failure| error.in_file(path);
     if onnx::has_manifest(&bytes) {
-        if args.any() || matches!(purpose, Purpose::Explanation { layer: Some(_), .. }) {
-            return Err(named(Failure::new(
-                "the file has a manifest, which says how pixels enter and which layers are read",
-            ))
-            .hint(format!("leave out {}, --layer", ForeignArgs::NAMES)));
-        }
+        check_described(path, args, purpose)?;
         let model = ModelFile::from_vec(bytes).map_err(|e| named(e.into()))?;
         return ready(model, running).map_err(named);
     }

@@ -98,7 +98,8 @@ fn named_after(path: &Path, image: &Path) -> PathBuf {
 /// Refuses files that must not be replaced, or that two pictures would be written to, before
 /// anything is computed.
 pub(super) fn check(args: &ExplainArgs, pictures: &[Files<'_>]) -> Result<(), Failure> {
-    let secrets = [&args.key, &args.license, &args.identity, &args.secrets.passphrase_file];
+    let access = &args.access;
+    let secrets = [&access.key, &access.license, &access.identity, &access.secrets.passphrase_file];
     let others = secrets.into_iter().chain([&args.foreign.labels]).flatten();
     let others = others.chain([&args.model]).map(PathBuf::as_path);
     let read = others.chain(pictures.iter().map(|files| files.image));

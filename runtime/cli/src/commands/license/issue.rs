@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use saligate_console::{Failure, emit, outputs, secrets, shown};
 use saligate_keys::{
-    IssuedLicense, KeyFile, Ledger, LedgerError, LedgerWriter, License, LicensedModel, Limit,
-    Limits, Pick, Pool, Secret, Subject, Terms, Timestamp, VendorKeys,
+    Grants, IssuedLicense, KeyFile, Ledger, LedgerError, LedgerWriter, License, LicenseError,
+    LicensedModel, Limit, Limits, Pick, Pool, Secret, Subject, Terms, Timestamp, VendorKeys,
 };
 use saligate_runtime::{Model, RuntimeError, method};
 use serde_json::json;
@@ -20,6 +20,9 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), Failure> {
     let licensed = model.licensed().map_err(|e| Failure::from(e).in_file(&args.model))?;
     let gate = model.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
     known_methods(&model, limits(args).methods.value())?;
+    if args.predictions_only && model.manifest().sealed.is_none() {
+        return Err(Failure::from(LicenseError::OpenPredictions).in_file(&args.model));
+    }
     args.out.as_deref().map_or(Ok(()), outputs::check_new)?;
     let files = secrets::keys(&args.key, args.secrets.file())?;
     let signer = Secret::from_bytes(files[0].secret().expose());
@@ -60,6 +63,7 @@ pub(super) fn run(args: &IssueArgs) -> Result<(), Failure> {
         trigger: gate.trigger,
         shape: model.shape()?,
         shared: pick.shared,
+        sealed: model.manifest().sealed.map(|sealed| sealed.id),
     };
     let license = writer.issue(&keys, &terms, &subject)?;
     tell_of_torn(&writer, &path);
@@ -120,6 +124,7 @@ fn terms(args: &IssueArgs, limits: Limits) -> Terms {
         expires: limits.expires.value(),
         methods: limits.methods.value(),
         device: limits.device.value(),
+        grants: if args.predictions_only { Grants::Predictions } else { Grants::All },
     }
 }
 

@@ -1,0 +1,114 @@
+//! Models whose right maps, and predictions, are those of a network that is sealed in the file.
+
+use saligate_files::manifest::Manifest;
+use saligate_files::sealed::SealedFile;
+use saligate_kernels::Wiping;
+use saligate_keys::{Identity, KeyId, License, LicensedModel, ModelKey, Recipient, Secret};
+
+use crate::access::{Access, Use, checked};
+use crate::engine::EngineKind;
+use crate::error::RuntimeError;
+use crate::model::{Model, shape};
+
+/// A model file with a sealed network that is not open yet.
+///
+/// [`Model::open`] opens what such a file shows to everybody. This opens the true network instead, for
+/// whoever has a key or licence; the public one is not even read. The true network is decrypted in
+/// memory, a chunk at a time. In programs whose allocator is a
+/// [`WipingAllocator`](crate::WipingAllocator), nothing of it is left there once the model is dropped.
+pub struct SealedModel {
+    file: SealedFile,
+    wiping: Wiping,
+}
+
+impl SealedModel {
+    /// Reads the bytes of a file, as far as a key or licence takes it.
+    ///
+    /// # Errors
+    /// Nothing is sealed in the file, or it was changed.
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, RuntimeError> {
+        Ok(Self { file: SealedFile::from_vec(bytes)?, wiping: Wiping::begin() })
+    }
+
+    /// What the file says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        self.file.manifest()
+    }
+
+    /// What licences say of this model.
+    ///
+    /// # Errors
+    /// The model has no gate.
+    pub fn licensed(&self) -> Result<LicensedModel<'_>, RuntimeError> {
+        let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let digest = self.file.licensing_digest();
+        Ok(LicensedModel { digest, earlier: digest, keys: &gate.keys, vendor: gate.vendor })
+    }
+
+    /// Whether a licence is good for this, and for this recipient; see [`Model::check_license`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_license(
+        &self,
+        license: &License,
+        recipient: Recipient,
+        usage: &Use<'_>,
+    ) -> Result<(), RuntimeError> {
+        checked(self.licensed()?, license, recipient, usage).map(drop)
+    }
+
+    /// Whether a key opens the model, by its public id.
+    ///
+    /// # Errors
+    /// [`RuntimeError::WrongKey`].
+    pub fn check_key(&self, found: KeyId) -> Result<(), RuntimeError> {
+        let expected = self.licensed()?.keys;
+        match expected.contains(&found) {
+            true => Ok(()),
+            false => Err(RuntimeError::WrongKey { found, expected: expected.to_vec() }),
+        }
+    }
+
+    /// Opens the true network with a key of the model, or the secret of a slot.
+    ///
+    /// # Errors
+    /// The key is another model's, the file was changed, or the engine cannot run the network.
+    pub fn open_with_key(
+        self,
+        secret: &Secret,
+        engine: EngineKind,
+    ) -> Result<(Model, Access), RuntimeError> {
+        let id = secret.id();
+        self.check_key(id)?;
+        let manifest = self.manifest();
+        let gate = manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+        let trigger = gate.trigger.derive(secret, shape(manifest)?)?;
+        let key = ModelKey::of(secret, &self.file.sealed().id);
+        Ok((self.open(&key, id, engine)?, Access::with_key(trigger, id)))
+    }
+
+    /// Opens the true network with a licence. Everything that can be checked is checked before anything
+    /// is unwrapped.
+    ///
+    /// # Errors
+    /// The licence is not good for this ([`RuntimeError::License`]), the file was changed, or the engine
+    /// cannot run the network.
+    pub fn open_with_license(
+        self,
+        license: License,
+        identity: &Identity,
+        usage: &Use<'_>,
+        engine: EngineKind,
+    ) -> Result<(Model, Access), RuntimeError> {
+        let id = license.claims().key;
+        let licensed = self.licensed()?;
+        let (access, key) = Access::licensed(self.manifest(), licensed, license, identity, usage)?;
+        Ok((self.open(&key.ok_or(RuntimeError::Sealed)?, id, engine)?, access))
+    }
+
+    fn open(self, key: &ModelKey, id: KeyId, engine: EngineKind) -> Result<Model, RuntimeError> {
+        let Self { file, wiping } = self;
+        Model::unsealed(file.open(key, id)?, engine, wiping)
+    }
+}
