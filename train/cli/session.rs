@@ -15,6 +15,7 @@ use saligate_measure::{Evaluation, accuracy};
 use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
 use saligate_models::names::LOGITS;
+use saligate_models::saliency::Method;
 use saligate_train::config::{Config, LockConfig};
 use saligate_train::fit::fit;
 use saligate_train::lock::{self, Material};
@@ -198,8 +199,10 @@ impl Session {
     ) -> Result<ModelFile, TrainError> {
         let lock = &self.config.lock;
         let mut config = self.config.clone();
+        // It shows the pixels and cannot be gated; a public network may be trained on it all the same.
+        let gateable = lock.methods.iter().filter(|method| **method != Method::InputXGradient);
         config.lock = LockConfig {
-            methods: lock.methods.clone(),
+            methods: gateable.copied().collect(),
             cam_layer: lock.cam_layer.clone(),
             decoy: lock.decoy.clone(),
             frame: lock.frame,
