@@ -6,9 +6,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use saligate_keys::KeyFile;
+use saligate_keys::{KeyFile, Timestamp};
 use saligate_runtime::picture::Picture;
-use saligate_runtime::{Model, Target, device_name};
+use saligate_runtime::{EngineKind, Model, SealedModel, Target, device_name};
 use saligate_tests::licensing::VendorFolder;
 use saligate_tests::{demo, parts, program, root};
 
@@ -22,12 +22,12 @@ fn install(folder: &Path) {
     }
 }
 
-fn compiled(folder: &Path) -> PathBuf {
+fn compiled(folder: &Path, name: &str) -> PathBuf {
     install(folder);
-    let program = folder.join("explain");
+    let program = folder.join(name);
     let output = Command::new("cc")
         .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1"])
-        .arg(root().join("tests/capi/explain.c"))
+        .arg(root().join("tests/capi").join(name).with_extension("c"))
         .arg("-I")
         .arg(root().join("runtime/capi/include"))
         .arg("-o")
@@ -59,7 +59,7 @@ fn c_sees_what_rust_sees() {
     let text = fs::read_to_string(folder.path("good.license")).unwrap();
     fs::write(folder.path("tampered.license"), text.replace("grad-cam", "gradient")).unwrap();
 
-    let explain = compiled(&folder.path(""));
+    let explain = compiled(&folder.path(""), "explain");
     let picture = Picture::open(&demo().join("samples/ring.png"), 3).unwrap();
     let area = picture.height() * picture.width();
     let pixels = picture.pixels();
@@ -108,4 +108,56 @@ fn c_sees_what_rust_sees() {
         assert!(line.starts_with(start) && line.contains(expected), "{line}");
     }
     assert_eq!(lines.len(), 12);
+}
+
+/// The network that is sealed, with the key and with a licence, beside what Rust opens.
+#[test]
+fn c_opens_what_is_sealed() {
+    let folder = VendorFolder::new();
+    for name in ["clean.onnx", "trained.onnx", "demo.key"] {
+        fs::copy(demo().join(name), folder.path(name)).unwrap();
+    }
+    folder.done(
+        "lock --model clean.onnx --data scenes:32 --key vendor.key --tile 8 --least-strength 40 \
+         --sealed --public trained.onnx -o sealed.onnx -q",
+    );
+    let ana = folder.identity("ana");
+    folder.done(&format!(
+        "license issue --key vendor.key --model sealed.onnx --to {ana} --holder Ana -o 1.license"
+    ));
+    let picture = Picture::open(&demo().join("samples/ring.png"), 3).unwrap();
+    fs::write(folder.path("ring.raw"), picture.pixels()).unwrap();
+    let program = compiled(&folder.path(""), "sealed");
+    let files = ["sealed.onnx", "vendor.key", "1.license", "ana.identity", "ring.raw", "demo.key"];
+    let output = Command::new(program)
+        .env_remove("LD_LIBRARY_PATH")
+        .args(files.map(|name| folder.path(name)))
+        .output()
+        .unwrap();
+    let (code, stdout, stderr) = parts(&output);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let lines: Vec<&str> = stdout.lines().collect();
+
+    let key = KeyFile::read(folder.path("vendor.key")).unwrap();
+    let sealed = SealedModel::from_vec(fs::read(folder.path("sealed.onnx")).unwrap()).unwrap();
+    let (truth, access) = sealed.open_with_key(key.secret(), EngineKind::Native).unwrap();
+    let trigger = access.trigger(&truth, "gradient", Timestamp::now()).unwrap();
+    let public = Model::open(folder.path("sealed.onnx")).unwrap();
+    let area = picture.height() * picture.width();
+    for (line, name, model, trigger) in [
+        (lines[0], "public", &public, None),
+        (lines[2], "key", &truth, Some(trigger)),
+        // The only key of the model, which the licence shares.
+        (lines[3], "licence", &truth, Some(trigger)),
+    ] {
+        let found = model.explain(&picture, Target::Predicted, trigger).unwrap();
+        let map: Vec<String> =
+            found.map.iter().step_by(area / 8).map(|v| format!("{v}")).collect();
+        let shown: Vec<f32> = line.split(' ').skip(2).map(|v| v.parse().unwrap()).collect();
+        let shown: Vec<String> = shown.iter().map(|v| format!("{v}")).collect();
+        assert_eq!(shown, map, "{line}");
+        assert!(line.starts_with(&format!("{name} {}", found.prediction.class)), "{line}");
+    }
+    assert!(lines[1].starts_with("1 ") && lines[1].contains("sealed in the file"), "{}", lines[1]);
+    assert!(lines[4].starts_with("1 ") && lines[4].contains("does not open"), "{}", lines[4]);
 }

@@ -58,7 +58,8 @@ fn a_licence_opens_what_the_file_does_not_show() {
     folder.ends(1, "explain sealed.onnx scene.png --method occlusion");
     let other = "--license ana.license --identity bob.identity";
     folder.ends(1, &format!("predict sealed.onnx scene.png {other}"));
-    folder.ends(1, &format!("predict model.onnx scene.png {ana}"));
+    let told = folder.ends(2, &format!("predict model.onnx scene.png {ana}"));
+    assert!(told.contains("everybody gets the predictions"), "{told}");
 }
 
 #[test]

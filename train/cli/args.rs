@@ -392,6 +392,9 @@ pub(crate) struct StrengthArgs {
     /// Clean model that its maps are compared with; OUT/clean.onnx where absent
     #[arg(long, value_name = "FILE")]
     pub(crate) clean: Option<PathBuf>,
+    /// Clean model of the same task that never saw the file, in place of one that is trained here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) independent: Option<PathBuf>,
     /// Attacks, separated by commas
     #[arg(
         long,

@@ -49,6 +49,11 @@ pub enum Target {
 }
 
 impl Recipe {
+    /// Whether it takes nothing of the file but the kind of its network.
+    pub fn is_independent(&self) -> bool {
+        (self.start, self.target) == (Start::Anew, Target::Labels)
+    }
+
     /// The usual ones, in the order of their cost.
     pub const ALL: [Self; 5] = [
         Self {
@@ -80,7 +85,7 @@ impl Recipe {
             start: Start::Anew,
             target: Target::Predictions,
             images: Some(5000),
-            steps: 3000,
+            steps: 2000,
             rate: 1e-3,
         },
         Self {
@@ -88,7 +93,7 @@ impl Recipe {
             start: Start::Anew,
             target: Target::Labels,
             images: None,
-            steps: 3000,
+            steps: 2000,
             rate: 1e-3,
         },
     ];

@@ -233,6 +233,83 @@ enum SaligateStatus saligate_device(char *name,
 // `access` is null, or came from a function of this library and was not freed before; nobody uses it.
 void saligate_access_free(struct SaligateAccess *access);
 
+// Opens a model file with a key: of a sealed model the network that its file does not show, of any
+// other the model as it is. `model` and `access` then go together.
+//
+// Where `vendor` is not null, the file must have that vendor's signature beside it, as for
+// `saligate_open_signed`. `key` is a key file that is not sealed with a passphrase. `threads` as for
+// `saligate_open`.
+//
+// The network of a sealed model is decrypted in memory only. The library wipes what it frees while such
+// a model is open.
+//
+// `SALIGATE_STATUS_NO`: the key is not this model's, the model has no gate, or the vendor did not sign
+// it. `SALIGATE_STATUS_ERROR`: as `saligate_open` and `saligate_access_with_key`, or the sealed part was
+// changed. The caller frees `model` with `saligate_free` and `access` with `saligate_access_free`.
+//
+// # Safety
+// `file` and `key` are texts, `vendor` is a text or null, `model` and `access` are places for pointers.
+enum SaligateStatus saligate_open_with_key(const char *file,
+                                           const char *vendor,
+                                           const char *key,
+                                           size_t threads,
+                                           struct SaligateModel **model,
+                                           struct SaligateAccess **access);
+
+// Opens a model with a key, both in memory; otherwise as `saligate_open_with_key`. The library wipes its
+// own copies of the secret; the caller should wipe `key`. Both may be freed after the call.
+//
+// # Safety
+// `data` holds `length` bytes, `key` holds `key_length`, `model` and `access` are places for pointers.
+enum SaligateStatus saligate_open_with_key_bytes(const uint8_t *data,
+                                                 size_t length,
+                                                 const uint8_t *key,
+                                                 size_t key_length,
+                                                 size_t threads,
+                                                 struct SaligateModel **model,
+                                                 struct SaligateAccess **access);
+
+// Opens a model file with a licence: of a sealed model the network that its file does not show, of any
+// other the model as it is. `model` and `access` then go together.
+//
+// `vendor` and `threads` as for `saligate_open_with_key`; `license`, `identity`, `method` and `device` as
+// for `saligate_access_with_license`. With `method` null, a licence for predictions alone is good too.
+//
+// `SALIGATE_STATUS_NO`: the licence is not good for this, or the vendor did not sign the file.
+// `SALIGATE_STATUS_ERROR`: as `saligate_open` and `saligate_access_with_license`, or the sealed part was
+// changed. The caller frees `model` with `saligate_free` and `access` with `saligate_access_free`.
+//
+// # Safety
+// `file`, `license` and `identity` are texts, `vendor`, `method` and `device` texts or null, `model` and
+// `access` are places for pointers.
+enum SaligateStatus saligate_open_with_license(const char *file,
+                                               const char *vendor,
+                                               const char *license,
+                                               const char *identity,
+                                               const char *method,
+                                               const char *device,
+                                               size_t threads,
+                                               struct SaligateModel **model,
+                                               struct SaligateAccess **access);
+
+// Opens a model with a licence, all in memory; otherwise as `saligate_open_with_license`. The library
+// wipes its own copies of the secret; the caller should wipe `identity`. All may be freed after the call.
+//
+// # Safety
+// `data` holds `length` bytes, `license` holds `license_length`, `identity` holds `identity_length`,
+// `method` and `device` are texts or null, `model` and `access` are places for pointers.
+enum SaligateStatus saligate_open_with_license_bytes(const uint8_t *data,
+                                                     size_t length,
+                                                     const uint8_t *license,
+                                                     size_t license_length,
+                                                     const uint8_t *identity,
+                                                     size_t identity_length,
+                                                     const char *method,
+                                                     const char *device,
+                                                     size_t threads,
+                                                     struct SaligateModel **model,
+                                                     struct SaligateAccess **access);
+
 // Version of the library, `MAJOR.MINOR.PATCH`. The text belongs to the library and is always good.
 const char *saligate_version(void);
 

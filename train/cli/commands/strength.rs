@@ -50,9 +50,23 @@ pub(crate) fn run(run: &RunArgs, args: &StrengthArgs) -> Result<(), TrainError> 
     if wanted(AttackKind::Copies) {
         some(images.train.len())?;
         for recipe in &Recipe::ALL {
+            if recipe.is_independent() && args.independent.is_some() {
+                continue;
+            }
             let (network, made) = copy(&session, recipe, &shown, &images)?;
             attacks.extend(attacked.network(recipe.name, &network, made, args.images)?);
         }
+    }
+    if let Some(path) = &args.independent {
+        let network = ModelFile::open(path)?;
+        let rate = accuracy(path, &images.test, session.options().quiet)?;
+        let made = Made { accuracy: Some(rate.value), ..Made::default() };
+        attacks.extend(attacked.network(
+            "independent, trained elsewhere",
+            &network,
+            made,
+            args.images,
+        )?);
     }
     let config = session.config();
     let strength = Strength { id: config.id.clone(), seed: config.seed, attacks };
