@@ -23,7 +23,9 @@ fuzz_target!(|bytes: &[u8]| {
     let again = ModelFile::from_bytes(&again).expect("and read again");
     assert_eq!(again.graph(), model.graph());
     // A file that was made up may say anything of its weights, one that is written does not.
-    assert_eq!(again.manifest().weights_sha256, saligate_files::weights_digest(model.graph()));
+    if model.sealed_part().is_none() {
+        assert_eq!(again.manifest().weights_sha256, saligate_files::weights_digest(model.graph()));
+    }
     let elements = model.graph().values().map(|(_, v)| v.shape.iter().product::<usize>());
     if elements.fold(0, usize::saturating_add) > SMALL {
         return;

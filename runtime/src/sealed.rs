@@ -1,5 +1,7 @@
 //! Models whose right maps, and predictions, are those of a network that is sealed in the file.
 
+use std::path::Path;
+
 use saligate_files::manifest::Manifest;
 use saligate_files::sealed::SealedFile;
 use saligate_kernels::Wiping;
@@ -28,6 +30,16 @@ impl SealedModel {
     /// Nothing is sealed in the file, or it was changed.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Self, RuntimeError> {
         Ok(Self { file: SealedFile::from_vec(bytes)?, wiping: Wiping::begin() })
+    }
+
+    /// Reads a file, as far as a key or licence takes it: the public network is left out. `None` where
+    /// nothing is sealed in it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or it was changed.
+    pub fn open_path(path: &Path) -> Result<Option<Self>, RuntimeError> {
+        let file = SealedFile::open_path(path)?;
+        Ok(file.map(|file| Self { file, wiping: Wiping::begin() }))
     }
 
     /// What the file says of itself.

@@ -252,7 +252,8 @@ impl ModelFile {
     /// The manifest as a file of these weights must have it.
     pub(crate) fn written_manifest(&self) -> Manifest {
         let mut manifest = self.manifest.clone();
-        if self.weights == Weights::Covered {
+        // What is sealed is bound to the manifest as it was.
+        if self.weights == Weights::Covered && self.part.is_none() {
             manifest.weights_sha256 = weights_digest(&self.graph);
         }
         manifest

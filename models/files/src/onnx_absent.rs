@@ -1,10 +1,13 @@
 //! ONNX, in a program that was built without it: only compiled models are read.
 
 use std::fmt;
+use std::io::{self, Read, Seek};
+use std::ops::Range;
 
 use crate::error::FileError;
 use crate::manifest::Manifest;
 use crate::model::ModelFile;
+use crate::sealed::SealedPartRead;
 
 /// An error in reading ONNX; there is none where nothing is read.
 #[derive(Debug)]
@@ -23,7 +26,11 @@ pub(crate) fn has_sealed_part(_: &[u8]) -> bool {
     false
 }
 
-pub(crate) fn sealed_part(_: Vec<u8>) -> Result<(Manifest, Vec<u8>), FileError> {
+pub(crate) fn read_sealed_part(_: &mut (impl Read + Seek)) -> io::Result<Option<SealedPartRead>> {
+    Ok(None)
+}
+
+pub(crate) fn sealed_part(_: &[u8]) -> Result<(Manifest, Range<usize>), FileError> {
     Err(FileError::NotBuiltIn)
 }
 

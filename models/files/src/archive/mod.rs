@@ -25,6 +25,8 @@ mod error;
 mod precision;
 mod source;
 
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use saligate_models::graph::{Graph, Op, Source, Value, ValueId};
@@ -35,7 +37,7 @@ use crate::error::FileError;
 use crate::hash::sha256;
 use crate::manifest::Manifest;
 use crate::model::ModelFile;
-use crate::sealed::{Plaintext, SealedError, SealedPart};
+use crate::sealed::{Plaintext, SealedError, SealedPart, SealedPartRead};
 pub use error::ArchiveError;
 use precision::{Encoding, Encodings, encode};
 pub use precision::{Precision, UnknownPrecision};
@@ -181,11 +183,45 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ModelFile, FileError> {
     ModelFile::covered(graph, manifest, part)
 }
 
-/// The manifest of an archive, and the bytes of its sealed part.
-pub(crate) fn sealed_part(bytes: Vec<u8>) -> Result<(Manifest, Vec<u8>), FileError> {
-    let (outline, rest) = parts(&bytes)?;
-    let part = split(&outline, rest)?.1.ok_or(SealedError::Missing)?.to_vec();
-    Ok((outline.manifest, part))
+/// The manifest of an archive, and where its sealed part stands. The SHA-256 is not looked at: both are
+/// bound to each other, and nothing else of the file is used.
+pub(crate) fn sealed_part(bytes: &[u8]) -> Result<(Manifest, Range<usize>), FileError> {
+    let (outline, rest) = outlined(bytes)?;
+    let length = split(&outline, rest)?.1.ok_or(SealedError::Missing)?.len();
+    let end = bytes.len() - DIGEST_BYTES;
+    Ok((outline.manifest, end - length..end))
+}
+
+/// [`sealed_part`] of a file that is not read whole: the manifest, and the bytes of the sealed part.
+/// `None` where nothing is sealed.
+pub(crate) fn read_sealed_part(
+    file: &mut (impl Read + Seek),
+) -> io::Result<Option<SealedPartRead>> {
+    let end = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut head = Vec::new();
+    file.take(16).read_to_end(&mut head)?;
+    if !(is_archive(&head) && is_sealed(&head)) {
+        return Ok(None);
+    }
+    let outline = outline_length(&head, SEALED..=SEALED);
+    let mut json = Vec::new();
+    file.take(*outline.as_ref().unwrap_or(&0) as u64).read_to_end(&mut json)?;
+    let read = outline.map_err(FileError::from).and_then(|length| match json.len() == length {
+        true => Outline::from_json(&json, SEALED),
+        false => Err(ArchiveError::Length.into()),
+    });
+    let Ok(Outline { manifest, sealed: Some(length), .. }) = read else {
+        return Ok(Some(read.and(Err(SealedError::Missing.into()))));
+    };
+    let behind = (length as u64).saturating_add(DIGEST_BYTES as u64);
+    let Some(start) = end.checked_sub(behind).filter(|&at| at >= (16 + json.len()) as u64) else {
+        return Ok(Some(Err(SealedError::Length.into())));
+    };
+    file.seek(SeekFrom::Start(start))?;
+    let mut part = Vec::with_capacity(length);
+    file.take(length as u64).read_to_end(&mut part)?;
+    Ok(Some(Ok((manifest, part))))
 }
 
 /// Whether an archive has a sealed part, as far as its version tells.
@@ -289,18 +325,41 @@ fn outline_length(
     }
 }
 
-/// The outline of a whole file, and what is behind it.
+/// The outline of a whole file, and what is behind it, after the SHA-256 was checked.
 fn parts(bytes: &[u8]) -> Result<(Outline, &[u8]), FileError> {
+    let body = bytes.get(..bytes.len().saturating_sub(DIGEST_BYTES)).unwrap_or_default();
+    let parts = lengths(bytes)?;
+    if sha256(body) != bytes[body.len()..] {
+        return Err(ArchiveError::Damaged.into());
+    }
+    parts.outline()
+}
+
+/// The outline of a whole file, and what is behind it, whatever its SHA-256.
+fn outlined(bytes: &[u8]) -> Result<(Outline, &[u8]), FileError> {
+    lengths(bytes)?.outline()
+}
+
+/// A file whose lengths are right.
+struct Parts<'a> {
+    version: u32,
+    outline: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn outline(self) -> Result<(Outline, &'a [u8]), FileError> {
+        Ok((Outline::from_json(self.outline, self.version)?, self.rest))
+    }
+}
+
+fn lengths(bytes: &[u8]) -> Result<Parts<'_>, FileError> {
     let length = outline_length(bytes, OPEN..=ARCHIVE_VERSION)?;
     let version = if is_sealed(bytes) { SEALED } else { OPEN };
     let at = bytes.len().checked_sub(DIGEST_BYTES).ok_or(ArchiveError::Length)?;
-    let (body, digest) = bytes.split_at(at);
-    let rest = body.get(16..).filter(|rest| length <= rest.len()).ok_or(ArchiveError::Length)?;
-    if sha256(body) != *digest {
-        return Err(ArchiveError::Damaged.into());
-    }
-    let (outline, rest) = rest.split_at(length);
-    Ok((Outline::from_json(outline, version)?, rest))
+    let rest = bytes[..at].get(16..).filter(|rest| length <= rest.len());
+    let (outline, rest) = rest.ok_or(ArchiveError::Length)?.split_at(length);
+    Ok(Parts { version, outline, rest })
 }
 
 #[cfg(test)]

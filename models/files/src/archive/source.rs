@@ -30,6 +30,14 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// How many bytes there are at most.
+    fn left(&self) -> usize {
+        match self {
+            Self::Open(bytes) => bytes.len(),
+            Self::Sealed(plain) => plain.left(),
+        }
+    }
+
     /// Some of the next bytes, at most so many and at least one.
     fn next(&mut self, most: usize) -> Result<&[u8], FileError> {
         let found = match self {
@@ -71,16 +79,14 @@ impl<'a> Parameters<'a> {
         stored: Encoding,
     ) -> Result<Vec<f32>, FileError> {
         let [scales, elements] = stored.lengths(shape).ok_or(ArchiveError::Length)?;
-        if let Self::Open(bytes) = self
-            && scales.saturating_add(elements) > bytes.len()
-        {
+        if scales.saturating_add(elements) > self.left() {
             return Err(ArchiveError::Length.into());
         }
         let scale_bytes = self.bytes(scales)?;
         let rows: Vec<f32> = scale_bytes.chunks_exact(4).map(four).collect();
         let count = shape.iter().product::<usize>();
         let row = count.checked_div(rows.len()).unwrap_or(1);
-        let mut values = Vec::with_capacity(if matches!(self, Self::Open(_)) { count } else { 0 });
+        let mut values = Vec::with_capacity(count);
         // Pieces end at whole elements: chunks, and the beginning of every parameter, are multiples of 4.
         self.pieces(elements, |piece| stored.append(piece, &rows, row, &mut values))?;
         let used = scales + elements;

@@ -119,18 +119,25 @@ pub(super) fn field(bytes: &[u8], number: u64) -> Option<std::ops::Range<usize>>
 pub(super) fn metadata<'a>(bytes: &'a [u8], key: &str) -> Option<&'a [u8]> {
     let mut rest = bytes;
     while let Ok(Some((field, content, behind))) = next_field(rest) {
-        if let (METADATA, Some(entry)) = (field, content)
-            && let Ok(Some((KEY, Some(name), value))) = next_field(entry)
-            && name == key.as_bytes()
+        if let (METADATA, Some(content)) = (field, content)
+            && let Some(value) = entry(content, key)
         {
-            return match next_field(value) {
-                Ok(Some((VALUE, content, []))) => content,
-                _ => None,
-            };
+            return Some(value);
         }
         rest = behind;
     }
     None
+}
+
+/// The text of a metadata entry, if it has this key.
+pub(super) fn entry<'a>(entry: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    match next_field(entry) {
+        Ok(Some((KEY, Some(name), value))) if name == key.as_bytes() => match next_field(value) {
+            Ok(Some((VALUE, content, []))) => content,
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The number of a field, its bytes if it has a length, and what follows.

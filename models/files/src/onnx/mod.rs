@@ -10,6 +10,7 @@ mod error;
 mod foreign;
 mod limits;
 mod node;
+mod outline;
 mod proto;
 mod read;
 #[cfg(test)]
@@ -17,7 +18,8 @@ mod tests;
 mod view;
 mod write;
 
-use std::ops::RangeInclusive;
+use std::io::{self, Read, Seek};
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
 use prost::encoding::{WireType, encode_key, encode_varint};
@@ -31,7 +33,7 @@ use crate::atomic::write_atomic;
 use crate::error::FileError;
 use crate::manifest::{MANIFEST_KEY, Manifest, ManifestError};
 use crate::model::ModelFile;
-use crate::sealed::{self, SealedError, SealedPart};
+use crate::sealed::{SealedError, SealedPart, SealedPartRead};
 
 /// Version of the standard operations that are written: `Slice`, `Pad` and `ReduceSum` take
 /// their lists as operands, and average pools and reductions have not changed up to 20.
@@ -69,7 +71,7 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<ModelFile, FileError> {
     let part = limits::field(&bytes, SEALED_FIELD.into()).map(|range| bytes[range].to_vec());
     let part = part.map(SealedPart::parse).transpose()?;
     let read::Contents { graph, manifest } = read::model(bytes.into())?;
-    let manifest = sealed::canonical(&manifest.ok_or(ManifestError::Missing)?)?;
+    let manifest = canonical(&manifest.ok_or(ManifestError::Missing)?)?;
     let said = [&manifest.weights_sha256, &manifest.network_sha256].map(String::clone);
     let model = ModelFile::digested(graph, manifest)?;
     let Manifest { weights_sha256, network_sha256, .. } = model.manifest();
@@ -85,20 +87,40 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<ModelFile, FileError> {
     model.joined(part)
 }
 
+/// The manifest of a file, which must be spelled as it is written: another spelling of the same would
+/// be another file under the same signature.
+fn canonical(text: &str) -> Result<Manifest, FileError> {
+    let manifest = Manifest::from_json(text)?;
+    match manifest.sealed.is_none() || manifest.to_json() == text {
+        true => Ok(manifest),
+        false => Err(SealedError::Manifest.into()),
+    }
+}
+
 /// Whether a file has a sealed part.
 pub(crate) fn has_sealed_part(bytes: &[u8]) -> bool {
     limits::field(bytes, SEALED_FIELD.into()).is_some()
 }
 
-/// The manifest of a file, and the bytes of its sealed part.
-pub(crate) fn sealed_part(mut bytes: Vec<u8>) -> Result<(Manifest, Vec<u8>), FileError> {
-    let json = limits::metadata(&bytes, MANIFEST_KEY).ok_or(ManifestError::Missing)?;
+/// [`sealed_part`] of a file that is not read whole: the manifest, and the bytes of the sealed part.
+/// `None` where nothing is sealed.
+pub(crate) fn read_sealed_part(
+    file: &mut (impl Read + Seek),
+) -> io::Result<Option<SealedPartRead>> {
+    let found = outline::read(file)?;
+    Ok(found.map(|outline::Found { manifest, part }| {
+        let json = str::from_utf8(&manifest).map_err(|_| SealedError::Manifest)?;
+        Ok((canonical(json)?, part))
+    }))
+}
+
+/// The manifest of a file, and where its sealed part stands.
+pub(crate) fn sealed_part(bytes: &[u8]) -> Result<(Manifest, Range<usize>), FileError> {
+    let json = limits::metadata(bytes, MANIFEST_KEY).ok_or(ManifestError::Missing)?;
     let json = str::from_utf8(json).map_err(|_| SealedError::Manifest)?;
-    let manifest = sealed::canonical(json)?;
-    let range = limits::field(&bytes, SEALED_FIELD.into()).ok_or(SealedError::Missing)?;
-    bytes.truncate(range.end);
-    bytes.drain(..range.start);
-    Ok((manifest, bytes))
+    let manifest = canonical(json)?;
+    let place = limits::field(bytes, SEALED_FIELD.into()).ok_or(SealedError::Missing)?;
+    Ok((manifest, place))
 }
 
 /// Whether a file is a [`ModelFile`] of this project, and no [`Foreign`] network.

@@ -1,5 +1,9 @@
 //! A model file with a sealed part, without its public network.
 
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
 use saligate_keys::{KeyId, ModelDigest, ModelKey};
 
 use super::{SealedError, SealedPart};
@@ -31,11 +35,31 @@ impl SealedFile {
     /// # Errors
     /// The file has none, or they do not belong together.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Self, FileError> {
-        let (manifest, part) = match archive::is_archive(&bytes) {
-            true => archive::sealed_part(bytes)?,
-            false => onnx::sealed_part(bytes)?,
+        let (manifest, place) = match archive::is_archive(&bytes) {
+            true => archive::sealed_part(&bytes)?,
+            false => onnx::sealed_part(&bytes)?,
         };
-        Self::new(manifest, SealedPart::parse(part)?)
+        Self::new(manifest, SealedPart::within(bytes, place)?)
+    }
+
+    /// Reads the manifest and the sealed part of a file, and nothing else of it; `None` where nothing is
+    /// sealed, or the file is none that can be read in parts.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the two do not belong together.
+    pub fn open_path(path: &Path) -> Result<Option<Self>, FileError> {
+        let io = |source| FileError::Io { path: path.to_owned(), source };
+        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        if !file.get_ref().metadata().map_err(io)?.is_file() {
+            return Ok(None);
+        }
+        let found = match archive::read_sealed_part(&mut file).map_err(io)? {
+            Some(found) => Some(found),
+            None => onnx::read_sealed_part(&mut file).map_err(io)?,
+        };
+        let Some(found) = found else { return Ok(None) };
+        let (manifest, part) = found?;
+        Self::new(manifest, SealedPart::parse(part)?).map(Some)
     }
 
     pub(crate) fn new(manifest: Manifest, part: SealedPart) -> Result<Self, FileError> {
@@ -111,14 +135,4 @@ fn check_same(said: &Manifest, found: &Manifest) -> Result<(), FileError> {
         }
     }
     Ok(())
-}
-
-/// The manifest of a file, which must be spelled as it is written: another spelling of the same would
-/// be another file under the same signature.
-pub(crate) fn canonical(text: &str) -> Result<Manifest, FileError> {
-    let manifest = Manifest::from_json(text)?;
-    match manifest.sealed.is_none() || manifest.to_json() == text {
-        true => Ok(manifest),
-        false => Err(SealedError::Manifest.into()),
-    }
 }

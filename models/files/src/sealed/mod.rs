@@ -31,12 +31,16 @@ mod write;
 
 pub use error::SealedError;
 pub use file::{SealedFile, is_sealed};
+#[cfg(fuzzing)]
+pub use opened::open_as_if_sealed;
 pub use part::SealedPart;
 pub use public::{blank, public_network};
 pub use write::{Sealing, seal};
 
-pub(crate) use file::canonical;
 pub(crate) use opened::Plaintext;
+
+/// What was read of a file in which something is sealed: its manifest and its sealed part.
+pub(crate) type SealedPartRead = Result<(crate::manifest::Manifest, Vec<u8>), crate::FileError>;
 
 const MAGIC: &[u8; 8] = b"sgsealed";
 /// The version that is written, and the newest that is read.

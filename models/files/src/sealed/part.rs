@@ -1,5 +1,7 @@
 //! The bytes of a sealed part, and what they say without a key.
 
+use std::ops::Range;
+
 use saligate_keys::{
     CHUNK_TAG_LEN, KeyId, ModelKey, SIGNATURE_LEN, Vendor, WRAPPED_KEY_LEN, WrappedKey,
 };
@@ -15,9 +17,11 @@ const ENTRY_LEN: usize = KeyId::LEN + WRAPPED_KEY_LEN;
 
 /// A sealed part whose lengths are right. What it holds is known to be unchanged only once it is
 /// opened, or its [signature](SealedPart::verify) is checked.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct SealedPart {
-    bytes: Vec<u8>,
+    /// The part, and what else stood around it.
+    file: Vec<u8>,
+    place: Range<usize>,
     chunk: usize,
     length: u64,
     keys: usize,
@@ -29,6 +33,16 @@ impl SealedPart {
     /// # Errors
     /// [`SealedError::Magic`], [`SealedError::Version`] or [`SealedError::Length`].
     pub fn parse(bytes: Vec<u8>) -> Result<Self, SealedError> {
+        let place = 0..bytes.len();
+        Self::within(bytes, place)
+    }
+
+    /// [`parse`](Self::parse) of a part of some bytes, which are not moved.
+    ///
+    /// # Panics
+    /// There are no such bytes.
+    pub(crate) fn within(file: Vec<u8>, place: Range<usize>) -> Result<Self, SealedError> {
+        let bytes = &file[place.clone()];
         let head = bytes.get(..HEAD_LEN);
         let head = match head {
             Some(head) if head.starts_with(MAGIC) => head,
@@ -54,12 +68,12 @@ impl SealedPart {
         if !fits || all != bytes.len() as u64 {
             return Err(SealedError::Length);
         }
-        Ok(Self { bytes, chunk, length, keys })
+        Ok(Self { file, place, chunk, length, keys })
     }
 
     /// The bytes as they stand in a file.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.file[self.place.clone()]
     }
 
     /// Bytes of the true network.
@@ -78,7 +92,7 @@ impl SealedPart {
     }
 
     fn entries(&self) -> impl Iterator<Item = (KeyId, &[u8])> {
-        let entries = self.bytes[HEAD_LEN..self.chunks_at()].chunks_exact(ENTRY_LEN);
+        let entries = self.as_bytes()[HEAD_LEN..self.chunks_at()].chunks_exact(ENTRY_LEN);
         entries.map(|entry| {
             let (id, wrapped) = entry.split_at(KeyId::LEN);
             let mut bytes = [0; KeyId::LEN];
@@ -96,7 +110,7 @@ impl SealedPart {
     /// # Errors
     /// [`SealedError::Manifest`].
     pub(super) fn check_manifest(&self, json: &str) -> Result<(), SealedError> {
-        let same = self.bytes[56..88] == sha256(json.as_bytes());
+        let same = self.as_bytes()[56..88] == sha256(json.as_bytes());
         same.then_some(()).ok_or(SealedError::Manifest)
     }
 
@@ -105,7 +119,8 @@ impl SealedPart {
     /// # Errors
     /// [`SealedError::Signature`].
     pub fn verify(&self, vendor: &Vendor) -> Result<(), SealedError> {
-        let (signed, signature) = self.bytes.split_at(self.bytes.len() - SIGNATURE_LEN);
+        let bytes = self.as_bytes();
+        let (signed, signature) = bytes.split_at(bytes.len() - SIGNATURE_LEN);
         let signature = signature.try_into().map_err(|_| SealedError::Length)?;
         let good = vendor.signed_sealed(&sha256(signed), signature);
         good.then_some(()).ok_or(SealedError::Signature)
@@ -115,21 +130,28 @@ impl SealedPart {
     ///
     /// # Errors
     /// [`SealedError::NoKey`], or the key does not open the file.
-    pub(super) fn open(mut self, key: &ModelKey, id: KeyId) -> Result<Plaintext, SealedError> {
+    pub(super) fn open(self, key: &ModelKey, id: KeyId) -> Result<Plaintext, SealedError> {
         let entry = self.entries().find(|(other, _)| *other == id).map(|(_, wrapped)| wrapped);
         let unknown = || SealedError::NoKey { found: id, known: self.keys() };
         let wrapped: &WrappedKey =
             entry.and_then(|wrapped| wrapped.try_into().ok()).ok_or_else(unknown)?;
         let mut salt = [0; 32];
-        salt.copy_from_slice(&self.bytes[24..56]);
-        let content = key.unwrap(wrapped, &salt, &bound_entry(&self.bytes[..HEAD_LEN], id))?;
-        let start = self.chunks_at();
-        let bound = sha256(&self.bytes[..start]);
-        self.bytes.truncate(self.bytes.len() - SIGNATURE_LEN);
-        self.bytes.drain(..start);
-        Ok(Plaintext::new(self.bytes, self.chunk, content, bound))
+        let bytes = self.as_bytes();
+        salt.copy_from_slice(&bytes[24..56]);
+        let content = key.unwrap(wrapped, &salt, &bound_entry(&bytes[..HEAD_LEN], id))?;
+        let bound = sha256(&bytes[..self.chunks_at()]);
+        let chunks = self.place.start + self.chunks_at()..self.place.end - SIGNATURE_LEN;
+        Ok(Plaintext::new(self.file, chunks, self.chunk, content, bound))
     }
 }
+
+impl PartialEq for SealedPart {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for SealedPart {}
 
 impl std::fmt::Debug for SealedPart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -62,6 +62,27 @@ fn the_true_network_comes_back_from_both_forms_of_a_file() {
 }
 
 #[test]
+fn a_file_is_read_in_parts_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        SealedFile::open_path(&path)
+    };
+    let model = sealed(Precision::F16);
+    for bytes in files(&model) {
+        let file = read(&bytes).unwrap().unwrap();
+        assert_eq!(file.manifest(), model.manifest());
+        assert_eq!(Some(file.part()), model.sealed_part());
+        for length in (0..bytes.len()).step_by(7919).chain([bytes.len() - 1]) {
+            assert!(!matches!(read(&bytes[..length]), Ok(Some(_))), "{length} bytes");
+        }
+    }
+    assert!(read(&demo("locked.onnx").to_onnx()).unwrap().is_none());
+    assert!(SealedFile::open_path(&folder.path().join("nothing")).is_err());
+}
+
+#[test]
 fn what_is_shown_is_the_public_network() {
     let (model, public) = (sealed(Precision::F32), demo("trained.onnx"));
     let logits = |model: &ModelFile| model.graph().extract(&["logits"]).unwrap();

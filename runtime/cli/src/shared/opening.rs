@@ -7,7 +7,7 @@ use saligate_files::onnx;
 use saligate_files::sealed::is_sealed;
 use saligate_files::{ModelFile, read_file};
 use saligate_keys::Vendor;
-use saligate_runtime::{Access, Model, SealedModel};
+use saligate_runtime::{Access, Model, RuntimeError, SealedModel};
 
 use super::access::{self, Wanted};
 use super::network::Network;
@@ -51,13 +51,26 @@ impl Opening<'_> {
         running: &RunArgs,
     ) -> Result<(Model, Option<Access>), Failure> {
         let &Self { path, vendor, access } = self;
-        let bytes = signed(path, vendor)?;
-        if !(access.any() && is_sealed(&bytes)) {
+        let named = |error: RuntimeError| Failure::from(error).in_file(path);
+        let sealed = match (access.any(), vendor) {
+            // A signature covers the whole file.
+            (true, Some(_)) => {
+                let bytes = signed(path, vendor)?;
+                match is_sealed(&bytes) {
+                    true => Some(SealedModel::from_vec(bytes).map_err(named)?),
+                    false => {
+                        return Ok((opened(path, bytes, vendor, args, purpose, running)?, None));
+                    }
+                }
+            }
+            (true, None) => SealedModel::open_path(path).map_err(named)?,
+            (false, _) => None,
+        };
+        let Some(sealed) = sealed else {
+            let bytes = signed(path, vendor)?;
             return Ok((opened(path, bytes, vendor, args, purpose, running)?, None));
-        }
+        };
         check_described(path, args, purpose)?;
-        let named = |error: Failure| error.in_file(path);
-        let sealed = SealedModel::from_vec(bytes).map_err(|error| named(error.into()))?;
         let default = sealed.manifest().method().name.clone();
         let method = match purpose {
             Purpose::Prediction => None,
