@@ -151,8 +151,7 @@ fn c_opens_what_is_sealed() {
         (lines[3], "licence", &truth, Some(trigger)),
     ] {
         let found = model.explain(&picture, Target::Predicted, trigger).unwrap();
-        let map: Vec<String> =
-            found.map.iter().step_by(area / 8).map(|v| format!("{v}")).collect();
+        let map: Vec<String> = found.map.iter().step_by(area / 8).map(|v| format!("{v}")).collect();
         let shown: Vec<f32> = line.split(' ').skip(2).map(|v| v.parse().unwrap()).collect();
         let shown: Vec<String> = shown.iter().map(|v| format!("{v}")).collect();
         assert_eq!(shown, map, "{line}");

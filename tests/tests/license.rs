@@ -123,14 +123,14 @@ fn what_cannot_be_read_is_an_error() {
     let ana = folder.identity("ana");
     folder.done(&folder.issue(&ana, "-o ana.license"));
     let newer = fs::read_to_string(folder.path("ana.license")).unwrap();
-    fs::write(folder.path("newer.license"), newer.replace("license v1", "license v2")).unwrap();
+    fs::write(folder.path("newer.license"), newer.replace("license v1", "license v3")).unwrap();
     fs::write(folder.path("huge.license"), vec![b'x'; 1 << 20]).unwrap();
     for (words, expected) in [
         ("license show none.license", "none.license"),
         ("license show model.onnx", "license file; check the path"),
         ("license show vendor.key", "no saligate license file"),
         ("license show huge.license", "more than 163840 bytes"),
-        ("license show newer.license", "version 2, this program reads version 1"),
+        ("license show newer.license", "version 3, this program reads version 2"),
         ("explain model.onnx scene.png --license ana.license", "--identity"),
         (
             "explain model.onnx scene.png --license ana.license --identity vendor.key",

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use saligate_tests::demo;
+use saligate_files::sealed::SealedFile;
 use saligate_tests::licensing::VendorFolder;
+use saligate_tests::{demo, parts, program};
 
 /// A vendor's folder with `sealed.onnx`: the demo's classifier, sealed behind the network of its
 /// trained gate, with slots.
@@ -91,8 +92,7 @@ fn a_revoked_licence_does_not_open_what_is_sealed_afterwards() {
     assert!(refused.contains("revoked"), "{refused}");
     // The new file has no key of hers: not even a program without these checks opens it.
     let [old, new] = ["sealed.onnx", "next.onnx"].map(|name| {
-        let file =
-            saligate_files::sealed::SealedFile::from_vec(fs::read(folder.path(name)).unwrap());
+        let file = SealedFile::from_vec(fs::read(folder.path(name)).unwrap());
         let file = file.unwrap();
         file.verify().unwrap();
         file.part().keys()
@@ -167,4 +167,63 @@ fn what_was_changed_is_told_before_anything_is_opened() {
     fs::write(folder.path("other.onnx"), &bytes[..bytes.len() - 1]).unwrap();
     folder.ends(2, "predict other.onnx scene.png --key vendor.key");
     folder.ends(2, "inspect other.onnx");
+}
+
+/// A public network of a few steps: what it hides is a matter of the results, how it is made is tested.
+#[test]
+fn a_public_network_is_trained_and_attacked() {
+    let folder = VendorFolder::new();
+    fs::copy(demo().join("clean.onnx"), folder.path("clean.onnx")).unwrap();
+    let train = |words: &str| {
+        let mut command = program("saligate-train");
+        command.current_dir(folder.path("")).args(words.split_whitespace());
+        let (code, stdout, stderr) = parts(&command.output().unwrap());
+        assert_eq!(code, 0, "{words}: {stdout}{stderr}");
+        stdout
+    };
+    train(
+        "lock --model clean.onnx --data scenes:32 --key vendor.key --sealed --steps 6 -q \
+         --least-strength 40 --set data.train=300 --set data.test=20 --set lock.steps.batch=4 -o out",
+    );
+    let file = SealedFile::open_path(&folder.path("out/sealed.onnx")).unwrap().unwrap();
+    file.verify().unwrap();
+    let attack = "-o out --table strength.json --images 6 --few 1 -q \
+                  --attacks maps,inner-values,finite-differences";
+    train(&format!("strength out/config.toml --key vendor.key --results results.json {attack}"));
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(folder.path(name)).unwrap()).unwrap()
+    };
+    let row = &read("results.json")[0]["metrics"];
+    for metric in [
+        "accuracy_public",
+        "accuracy_keyed",
+        "agreement",
+        "spearman_keyed",
+        "rho_gradient",
+        "rho_finite_differences",
+        "rho_smoothgrad",
+        "rho_integrated_gradients",
+        "rho_grad_cam",
+        "rho_vbp",
+        "rho_inner_values",
+    ] {
+        assert!(row[metric].is_number(), "{metric}: {row}");
+    }
+    // With the key, the file is the clean model; six steps from it, the public network still is alike.
+    assert!(row["spearman_keyed"].as_f64().unwrap() > 0.9, "{row}");
+    assert!(row["rho_gradient"].as_f64().unwrap() > 0.5, "{row}");
+    let table = fs::read_to_string(folder.path("strength.md")).unwrap();
+    assert!(table.contains("| finite-differences | gradient |"), "{table}");
+
+    // A gate that is built in, and not sealed: no value is the map, and predictions give it away.
+    fs::copy(folder.path("model.onnx"), folder.path("out/locked.onnx")).unwrap();
+    train(&format!("strength out/config.toml --model out/locked.onnx {attack}"));
+    let attacks = read("strength.json")[0]["attacks"].as_array().unwrap().clone();
+    let rho = |name: &str| {
+        let found = attacks.iter().find(|a| a["name"].as_str().unwrap().starts_with(name));
+        found.unwrap()["rho"][0].as_f64().unwrap()
+    };
+    assert!(rho("gradient") < 0.5, "{attacks:?}");
+    assert!(rho("inner value") < 0.95, "{attacks:?}");
+    assert!(rho("finite-differences") > 0.9, "{attacks:?}");
 }

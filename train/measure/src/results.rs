@@ -121,9 +121,10 @@ pub fn markdown(rows: &[Row]) -> String {
          that of the clean\nmodel for the image without trigger. `unlocked` counts the wrong keys \
          whose mean Spearman correlation lies\nabove the midpoint of locked and keyed.\n\n\
          All gates are built into the graph ([gate.md](gate.md)), except in rows whose id begins \
-         with `trained`.\n",
+         with `trained`. Those whose id begins with `sealed` are encrypted in a file that\nshows \
+         another network: `rho` is what an attacker makes of that file ([strength.md](strength.md)).\n",
     );
-    for columns in [KEY_FORM, BACKDOORED] {
+    for columns in [KEY_FORM, BACKDOORED, SEALED] {
         text.push_str(&glance(rows, columns));
     }
     for row in rows {
@@ -170,6 +171,22 @@ const BACKDOORED: Columns = (
         ("Spearman without trigger", "spearman_plain"),
         ("MSE to the picture with trigger", "mse_decoy"),
         ("importance kept with trigger", "importance_kept"),
+    ],
+);
+
+const SEALED: Columns = (
+    "Sealed",
+    &[
+        ("accuracy shown", "accuracy_public"),
+        ("with key", "accuracy_keyed"),
+        ("agreement", "agreement"),
+        ("Spearman keyed", "spearman_keyed"),
+        ("shown: gradient", "rho_gradient"),
+        ("finite differences", "rho_finite_differences"),
+        ("SmoothGrad", "rho_smoothgrad"),
+        ("integrated gradients", "rho_integrated_gradients"),
+        ("Grad-CAM", "rho_grad_cam"),
+        ("VisualBackProp", "rho_vbp"),
     ],
 );
 
