@@ -400,7 +400,8 @@ pub(crate) struct StrengthArgs {
         long,
         value_name = "NAMES",
         value_delimiter = ',',
-        default_value = "maps,inner-values,finite-differences,occlusion,copies"
+        default_value = "maps,inner-values,finite-differences,occlusion,fine-tuned,retrained,student,\
+                         independent"
     )]
     pub(crate) attacks: Vec<AttackKind>,
     /// Number of test images that maps are compared on
@@ -433,8 +434,14 @@ pub(crate) enum AttackKind {
     FiniteDifferences,
     /// Occlusion of single pixels
     Occlusion,
-    /// Networks that are trained from the file
-    Copies,
+    /// The file's network, fine-tuned on what it predicts itself
+    FineTuned,
+    /// The file's network, trained hard: on labels, and on what it predicts itself
+    Retrained,
+    /// A network that is trained anew from what the file predicts
+    Student,
+    /// A network that is trained anew on labels and never sees the file
+    Independent,
 }
 
 #[derive(Args)]

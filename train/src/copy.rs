@@ -49,21 +49,17 @@ pub enum Target {
 }
 
 impl Recipe {
-    /// Whether it takes nothing of the file but the kind of its network.
-    pub fn is_independent(&self) -> bool {
-        (self.start, self.target) == (Start::Anew, Target::Labels)
-    }
-
-    /// The usual ones, in the order of their cost.
-    pub const ALL: [Self; 5] = [
-        Self {
-            name: "fine-tuned on its own predictions",
-            start: Start::Weights,
-            target: Target::Predictions,
-            images: None,
-            steps: 600,
-            rate: 1e-4,
-        },
+    /// Gently, as somebody does who adapts a network.
+    pub const FINE_TUNED: Self = Self {
+        name: "fine-tuned on its own predictions",
+        start: Start::Weights,
+        target: Target::Predictions,
+        images: None,
+        steps: 600,
+        rate: 1e-4,
+    };
+    /// At a rate at which little stays as it was.
+    pub const RETRAINED: [Self; 2] = [
         Self {
             name: "retrained hard on 5000 labels",
             start: Start::Weights,
@@ -80,23 +76,25 @@ impl Recipe {
             steps: 1500,
             rate: 1e-3,
         },
-        Self {
-            name: "student of 5000 pictures",
-            start: Start::Anew,
-            target: Target::Predictions,
-            images: Some(5000),
-            steps: 2000,
-            rate: 1e-3,
-        },
-        Self {
-            name: "independent, on all labels",
-            start: Start::Anew,
-            target: Target::Labels,
-            images: None,
-            steps: 2000,
-            rate: 1e-3,
-        },
     ];
+    /// From predictions alone.
+    pub const STUDENT: Self = Self {
+        name: "student of 5000 pictures",
+        start: Start::Anew,
+        target: Target::Predictions,
+        images: Some(5000),
+        steps: 2000,
+        rate: 1e-3,
+    };
+    /// From nothing of the file but the kind of its network: what anybody gets who has the images.
+    pub const INDEPENDENT: Self = Self {
+        name: "independent, on all labels",
+        start: Start::Anew,
+        target: Target::Labels,
+        images: None,
+        steps: 2000,
+        rate: 1e-3,
+    };
 }
 
 /// Trains a network by a recipe from the classifier of a file.

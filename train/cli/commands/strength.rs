@@ -47,12 +47,18 @@ pub(crate) fn run(run: &RunArgs, args: &StrengthArgs) -> Result<(), TrainError> 
     if wanted(AttackKind::Occlusion) {
         attacks.push(attacked.occlusion(args.few)?);
     }
-    if wanted(AttackKind::Copies) {
+    for (kind, recipes) in [
+        (AttackKind::FineTuned, &[Recipe::FINE_TUNED][..]),
+        (AttackKind::Retrained, &Recipe::RETRAINED),
+        (AttackKind::Student, &[Recipe::STUDENT]),
+        (AttackKind::Independent, &[Recipe::INDEPENDENT]),
+    ] {
+        let given = kind == AttackKind::Independent && args.independent.is_some();
+        if !wanted(kind) || given {
+            continue;
+        }
         some(images.train.len())?;
-        for recipe in &Recipe::ALL {
-            if recipe.is_independent() && args.independent.is_some() {
-                continue;
-            }
+        for recipe in recipes {
             let (network, made) = copy(&session, recipe, &shown, &images)?;
             attacks.extend(attacked.network(recipe.name, &network, made, args.images)?);
         }

@@ -22,6 +22,7 @@ use saligate_runtime::GraphRunner;
 use saligate_runtime::render::{Canvas, Cell, Panel, Scaling, heatmap};
 
 use super::Training;
+use super::objective::Input;
 use crate::batch::arg_max;
 use crate::checkpoint::{Label, load_weights, save_weights};
 use crate::config::Validation;
@@ -51,6 +52,8 @@ pub(super) struct Watch<'a> {
     originals: Vec<Seen>,
     /// Steps, score and weights of the best gate so far.
     best: Option<(usize, f32, BTreeMap<String, Vec<f32>>)>,
+    /// Whether a key is to do anything.
+    opens: bool,
 }
 
 /// What a network says of an image.
@@ -96,6 +99,7 @@ impl<'a> Watch<'a> {
             originals: Vec::new(),
             clean,
             best: None,
+            opens: gate.settings.objective().terms.iter().any(|term| term.input == Input::Keyed),
         };
         let images: Vec<&[u8]> = watch.images.iter().map(|v| v[0].as_slice()).collect();
         watch.originals = watch.seen(&watch.clean, &images)?;
@@ -237,6 +241,8 @@ impl<'a> Watch<'a> {
             }
             let [plain, keyed, wrong] = VERSIONS.map(|version| means[version]);
             let quality = match self.gate.settings.form {
+                // A public network in front of a sealed one, which no key opens.
+                GateForm::Key if !self.opens => -plain[0].abs(),
                 GateForm::Key => keyed[0] - plain[0].abs().max(wrong[0].abs()),
                 GateForm::Targeted => plain[0] - keyed[1],
                 GateForm::Untargeted => plain[0] - keyed[2],
