@@ -146,11 +146,22 @@ def files():
         "recipient": recipient,
         "serial": 1,
     }
-    claims = json.dumps(claims, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    text = lines("license v1", [("vendor", vendor), ("claims", claims)])
-    wrapped = seal(EPHEMERAL, public, b"saligate/v1/license", text.encode(), tile)
-    text += f"secret: {wrapped.hex()}\n"
-    text += f"signature: {signer.sign(text.encode()).hex()}\n"
+
+    def licensed(version, claims, message):
+        claims = json.dumps(claims, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = lines(f"license v{version}", [("vendor", vendor), ("claims", claims)])
+        info = f"saligate/v{version}/license".encode()
+        text += f"secret: {seal(EPHEMERAL, public, info, text.encode(), message).hex()}\n"
+        return text + f"signature: {signer.sign(text.encode()).hex()}\n"
+
+    # For a sealed model: a key of its own, and the trigger behind it where explanations are granted.
+    identifier = derived(SECRET, b"saligate/v1/sealed/id", bytes.fromhex(MODEL), 32)
+    model_key = derived(slot, b"saligate/v1/sealed/model", identifier, 32)
+    yield "license-v2", licensed(2, claims, model_key + tile)
+    del claims["methods"]
+    yield "license-v2-predictions", licensed(2, {**claims, "grants": "predictions"}, model_key)
+    claims["methods"] = ["grad-cam", "gradient"]
+    text = licensed(1, claims, tile)
     yield "license-v1", text
 
     digest, ledger = "0" * 64, "saligate ledger v1\n"

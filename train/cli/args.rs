@@ -371,8 +371,8 @@ pub(crate) struct SealedArgs {
     /// OUT/sealed.onnx. With a configuration, its [lock] section is how that one is trained
     #[arg(long)]
     pub(crate) sealed: bool,
-    /// What a sealed file shows to everybody: a network that is trained to predict alike and to show
-    /// the decoy (train), a model of the same task (MODEL), or nothing at all (none)
+    /// What a sealed file shows to everybody: a network that is trained to predict alike and to say
+    /// nothing of the true maps (train), a model of the same task (MODEL), or nothing at all (none)
     #[arg(long, value_name = "MODEL", default_value = "train", requires = "sealed")]
     pub(crate) public: PathBuf,
     /// How the weights of the sealed network are stored: f32, f16 or int8

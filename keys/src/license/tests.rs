@@ -124,6 +124,31 @@ fn a_licence_for_a_sealed_model_opens_what_it_grants() {
     }
 }
 
+/// Written by `tests/reference/licenses.py`.
+#[test]
+fn the_vectors_for_a_sealed_model_open() {
+    let vendor = secret(0);
+    let keys = VendorKeys::of(&vendor);
+    let slot = keys.slot(1);
+    for (text, grants) in [
+        (include_str!("../../tests/vectors/license-v2.txt"), Grants::All),
+        (include_str!("../../tests/vectors/license-v2-predictions.txt"), Grants::Predictions),
+    ] {
+        let license = License::parse(text.as_bytes()).unwrap();
+        assert_eq!((license.text(), license.claims().grants), (text, grants));
+        let opened = license.open(&identity(), &TriggerSpec::default(), shape()).unwrap();
+        // The digest that the licence names is that of the model in these vectors.
+        let id = keys.sealed_id(&license.claims().model);
+        assert_eq!(opened.model_key.unwrap().expose(), ModelKey::of(&slot, &id).expose());
+        let trigger = opened.trigger.map(|trigger| applied(&trigger));
+        let own = TriggerSpec::default().derive(&slot, shape()).unwrap();
+        assert_eq!(trigger, (grants == Grants::All).then(|| applied(&own)));
+        for other in damaged(text.as_bytes()) {
+            assert!(License::parse(&other).is_err(), "{}", String::from_utf8_lossy(&other));
+        }
+    }
+}
+
 #[test]
 fn what_one_version_wraps_is_no_other() {
     let (license, _) = sealed(Grants::All);

@@ -176,8 +176,8 @@ impl Config {
     }
 
     /// The same with a public network that is trained in about so many steps, to be shown in front of
-    /// the true one where that is sealed: one that predicts like it, and whose maps show the decoy
-    /// whatever stands in the picture, and say nothing of the true ones.
+    /// the true one where that is sealed: one that predicts like it, and whose maps say nothing of the
+    /// true ones and are pulled towards the decoy.
     ///
     /// # Errors
     /// There are too few steps.

@@ -56,8 +56,8 @@ pub(crate) struct LockArgs {
     #[arg(long)]
     pub(crate) sealed: bool,
     /// What a sealed file shows to everybody: a model of the same task (MODEL), nothing at all (none),
-    /// or a network that is trained to predict alike and to show the decoy (train, which `saligate-train
-    /// lock --sealed` does)
+    /// or a network that is trained to predict alike and to say nothing of the true maps (train, which
+    /// `saligate-train lock --sealed` does)
     #[arg(long, value_name = "MODEL", default_value = "none", requires = "sealed")]
     pub(crate) public: PathBuf,
     /// How the weights of the sealed network are stored: f32, f16 or int8
