@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use divan::Bencher;
 use saligate_keys::{
-    Grants, Identity, IdentityFile, KeyFile, LedgerWriter, License, Subject, Terms, Timestamp, VendorKeys,
+    Grants, Identity, IdentityFile, KeyFile, LedgerWriter, License, Subject, Terms, Timestamp,
+    VendorKeys,
 };
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Access, Model, Target, Use};

@@ -54,6 +54,14 @@ fn a_licence_opens_what_the_file_does_not_show() {
         let found = folder.done(&format!("predict sealed.onnx scene.png --json {access}"));
         assert_eq!(close(&found), close(&truth), "{access}");
     }
+    // A renewal grants no more than the licence that it renews.
+    let to = fs::read_to_string(folder.path("bob.license")).unwrap();
+    let to = to.split("\"recipient\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    folder.done(&issue(&to, "Bob --renew 2 -o again.license"));
+    let shown = folder.done("license show again.license");
+    assert!(shown.contains("predictions alone"), "{shown}");
+    folder.done(&issue(&to, "Bob --renew 2 --methods all -o more.license"));
+    assert!(!folder.done("license show more.license").contains("predictions alone"));
     let refused = folder.ends(1, &format!("explain sealed.onnx scene.png {bob}"));
     assert!(refused.contains("predictions, and no explanations"), "{refused}");
     folder.ends(1, "explain sealed.onnx scene.png --method occlusion");
@@ -138,6 +146,10 @@ fn a_blank_file_predicts_to_nobody() {
     let found = folder.done("predict blank.onnx scene.png --key vendor.key");
     assert_eq!(found, folder.done("predict clean.onnx scene.png"));
     folder.ends(1, "unseal model.onnx --key vendor.key -o back.onnx");
+    let own = "lock --model clean.onnx --data scenes:32 --key vendor.key --tile 8 --least-strength 40 \
+               --sealed --public clean.onnx -o t.onnx -q";
+    let told = folder.ends(2, own);
+    assert!(told.contains("everybody could read"), "{told}");
     let told = folder.ends(
         2,
         "lock --model clean.onnx --data scenes:32 --key vendor.key --sealed --public train -o t.onnx",

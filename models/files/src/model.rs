@@ -236,17 +236,24 @@ impl ModelFile {
         })
     }
 
-    /// Checks that the weights are those that the manifest names; an ONNX file is checked when it is
-    /// read, a compiled one by a digest of its own alone.
+    /// Checks that weights and operations are those that the manifest names; an ONNX file is checked
+    /// when it is read, a compiled one by a digest of its own alone.
     ///
     /// # Errors
     /// They are others.
-    pub fn check_weights(&self) -> Result<(), FileError> {
-        let (found, expected) = (&self.manifest.weights_sha256, weights_digest(&self.graph));
-        match *found == expected {
-            true => Ok(()),
-            false => Err(field("weights_sha256", expected, found.clone())),
+    pub fn check_digests(&self) -> Result<(), FileError> {
+        let Manifest { weights_sha256, network_sha256, version, .. } = &self.manifest;
+        let network =
+            (*version >= NETWORK_DIGEST_SINCE).then(|| network_digest(&self.graph, &self.manifest));
+        for (name, found, expected) in [
+            ("weights_sha256", weights_sha256, Some(weights_digest(&self.graph))),
+            ("network_sha256", network_sha256, network),
+        ] {
+            if let Some(expected) = expected.filter(|expected| expected != found) {
+                return Err(field(name, expected, found.clone()));
+            }
         }
+        Ok(())
     }
 
     /// The manifest as a file of these weights must have it.

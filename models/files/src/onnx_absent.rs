@@ -1,7 +1,7 @@
 //! ONNX, in a program that was built without it: only compiled models are read.
 
 use std::fmt;
-use std::io::{self, Read, Seek};
+use std::io::{self, BufReader, Read, Seek};
 use std::ops::Range;
 
 use crate::error::FileError;
@@ -26,7 +26,9 @@ pub(crate) fn has_sealed_part(_: &[u8]) -> bool {
     false
 }
 
-pub(crate) fn read_sealed_part(_: &mut (impl Read + Seek)) -> io::Result<Option<SealedPartRead>> {
+pub(crate) fn read_sealed_part<F: Read + Seek>(
+    _: &mut BufReader<F>,
+) -> io::Result<Option<SealedPartRead>> {
     Ok(None)
 }
 

@@ -12,6 +12,19 @@ pub const MAX_FILE_BYTES: u64 = 1 << 31;
 /// How the text begins that Git keeps in place of a large file.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
+/// An empty list with room for so many bytes.
+///
+/// # Errors
+/// The machine has not so much memory.
+pub(crate) fn reserved(length: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    match bytes.try_reserve_exact(length) {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(std::io::Error::new(std::io::ErrorKind::OutOfMemory, error)),
+    }
+}
+
 /// Reads a whole file of at most [`MAX_FILE_BYTES`].
 ///
 /// # Errors

@@ -8,9 +8,7 @@ use saligate_keys::{IdentityKind, KeyFile, License, StoredSecret, Timestamp, Ven
 use saligate_runtime::{Access, EngineKind, Model, SealedModel, Use};
 
 use crate::access::{SaligateAccess, of, open_identity};
-use crate::call::{
-    Failure, SaligateStatus, bytes, call, give_boxed, optional, path, take_back,
-};
+use crate::call::{Failure, SaligateStatus, bytes, call, give_boxed, optional, path, take_back};
 use crate::open::{SaligateModel, checked, parsed, read, signed_data, with_threads};
 
 /// Opens a model file with a key: of a sealed model the network that its file does not show, of any
@@ -174,9 +172,7 @@ impl Opened {
         threads: NonZero<usize>,
     ) -> Result<Self, Failure> {
         let (model, access) = match is_sealed(&data) {
-            true => {
-                SealedModel::from_vec(data)?.open_with_key(key.secret(), EngineKind::Native)?
-            }
+            true => SealedModel::from_vec(data)?.open_with_key(key.secret(), EngineKind::Native)?,
             false => {
                 let model = Model::from_bytes(&data)?;
                 let access = Access::of_key(&model, key.secret())?;

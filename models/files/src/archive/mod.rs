@@ -37,6 +37,7 @@ use crate::error::FileError;
 use crate::hash::sha256;
 use crate::manifest::Manifest;
 use crate::model::ModelFile;
+use crate::read::{MAX_FILE_BYTES, reserved};
 use crate::sealed::{Plaintext, SealedError, SealedPart, SealedPartRead};
 pub use error::ArchiveError;
 use precision::{Encoding, Encodings, encode};
@@ -88,24 +89,43 @@ pub fn is_archive(bytes: &[u8]) -> bool {
 /// Weights of convolutions and dense layers are rounded, one scale per output channel for
 /// [`Precision::Int8`]. Biases, constants and all of a gate stay as they are.
 ///
+/// A model whose weights are as exact as that already stays as it is, also a sealed one.
+///
 /// # Errors
-/// None but those of a graph whose weights overflow.
+/// Something is sealed in the file, which its weights are bound to.
 pub fn rounded(model: &ModelFile, precision: Precision) -> Result<ModelFile, FileError> {
     let encodings = Encodings::new(model.graph(), precision);
     let rounded = encodings.all_rounded();
     if rounded.is_empty() {
         return Ok(model.clone());
     }
+    let graph = model.graph();
+    let mut changed = Vec::new();
+    for (name, encoding) in rounded {
+        let value = graph.value(graph.find(name)?);
+        let Source::Param(data) = &value.source else { continue };
+        let values =
+            Parameters::of(&padded(data, &value.shape, encoding)).take(&value.shape, encoding)?;
+        if values[..] != data[..] {
+            changed.push((name, values));
+        }
+    }
+    if changed.is_empty() {
+        return Ok(model.clone());
+    }
     model.clone().map_graph(|graph| {
-        for (name, encoding) in rounded {
-            let value = graph.value(graph.find(name)?);
-            let Source::Param(data) = &value.source else { continue };
-            let bytes = encode(data, &value.shape, encoding);
-            let values = Parameters::of(&bytes).take(&value.shape, encoding)?;
+        for (name, values) in changed {
             graph.set_param(name, values)?;
         }
         Ok(())
     })
+}
+
+/// A parameter as it is stored, with the zeros behind it.
+fn padded(data: &[f32], shape: &[usize], encoding: Encoding) -> Vec<u8> {
+    let mut bytes = encode(data, shape, encoding);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
 }
 
 fn parameters(graph: &Graph) -> impl Iterator<Item = (&Value, &[f32])> {
@@ -158,8 +178,7 @@ pub(crate) fn body(model: &ModelFile, precision: Precision) -> Result<Vec<u8>, F
     bytes.extend(u32::try_from(json.len()).map_err(|_| ArchiveError::Length)?.to_le_bytes());
     bytes.extend(json);
     for (value, data) in parameters(graph) {
-        bytes.extend(encode(data, &value.shape, encodings.of(value)));
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend(padded(data, &value.shape, encodings.of(value)));
     }
     bytes.extend(part.unwrap_or_default());
     Ok(bytes)
@@ -215,11 +234,12 @@ pub(crate) fn read_sealed_part(
         return Ok(Some(read.and(Err(SealedError::Missing.into()))));
     };
     let behind = (length as u64).saturating_add(DIGEST_BYTES as u64);
-    let Some(start) = end.checked_sub(behind).filter(|&at| at >= (16 + json.len()) as u64) else {
+    let fits = |at: &u64| *at >= (16 + json.len()) as u64 && length as u64 <= MAX_FILE_BYTES;
+    let Some(start) = end.checked_sub(behind).filter(fits) else {
         return Ok(Some(Err(SealedError::Length.into())));
     };
     file.seek(SeekFrom::Start(start))?;
-    let mut part = Vec::with_capacity(length);
+    let mut part = reserved(length as u64)?;
     file.take(length as u64).read_to_end(&mut part)?;
     Ok(Some(Ok((manifest, part))))
 }

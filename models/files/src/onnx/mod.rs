@@ -18,7 +18,7 @@ mod tests;
 mod view;
 mod write;
 
-use std::io::{self, Read, Seek};
+use std::io::{self, BufReader, Read, Seek};
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
@@ -104,8 +104,8 @@ pub(crate) fn has_sealed_part(bytes: &[u8]) -> bool {
 
 /// [`sealed_part`] of a file that is not read whole: the manifest, and the bytes of the sealed part.
 /// `None` where nothing is sealed.
-pub(crate) fn read_sealed_part(
-    file: &mut (impl Read + Seek),
+pub(crate) fn read_sealed_part<F: Read + Seek>(
+    file: &mut BufReader<F>,
 ) -> io::Result<Option<SealedPartRead>> {
     let found = outline::read(file)?;
     Ok(found.map(|outline::Found { manifest, part }| {

@@ -1,11 +1,11 @@
 //! The fields of an ONNX file that are not its network, read without the network.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use super::limits::entry;
 use super::{MANIFEST_KEY, SEALED_FIELD};
 use crate::manifest::MAX_MANIFEST_BYTES;
-use crate::read::MAX_FILE_BYTES;
+use crate::read::{MAX_FILE_BYTES, reserved};
 
 /// The field of the metadata.
 const METADATA: u64 = 14;
@@ -20,7 +20,7 @@ pub(crate) struct Found {
 
 /// Reads them from a file that can be searched; `None` where one of them is missing or stands twice, or
 /// the fields are broken.
-pub(crate) fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
+pub(crate) fn read<F: Read + Seek>(file: &mut BufReader<F>) -> io::Result<Option<Found>> {
     let end = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(0))?;
     let (mut at, mut manifest, mut part) = (0, None, None);
@@ -36,8 +36,8 @@ pub(crate) fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
             _ => false,
         };
         if wanted {
-            let mut bytes = Vec::with_capacity(length as usize);
-            file.take(length).read_to_end(&mut bytes)?;
+            let mut bytes = reserved(length)?;
+            file.by_ref().take(length).read_to_end(&mut bytes)?;
             match field {
                 METADATA => {
                     if let Some(value) = entry(&bytes, MANIFEST_KEY)
@@ -51,7 +51,10 @@ pub(crate) fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
             }
         }
         at += length;
-        file.seek(SeekFrom::Start(at))?;
+        if !wanted {
+            // Keeps what is buffered, where the next field is near.
+            file.seek_relative(length as i64)?;
+        }
     }
     Ok(manifest.zip(part).map(|(manifest, part)| Found { manifest, part }))
 }

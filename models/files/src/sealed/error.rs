@@ -86,8 +86,8 @@ impl fmt::Display for SealedError {
                  file again"
             ),
             Self::Bound => f.write_str(
-                "a sealed model cannot be changed; `saligate unseal` gives its vendor the true one \
-                 back, to change and to seal again",
+                "a sealed model cannot be changed: what is sealed is bound to it; lock the clean model \
+                 anew with --sealed",
             ),
             Self::Unfit { reason } => f.write_str(reason),
             Self::Seal(error) => error.fmt(f),

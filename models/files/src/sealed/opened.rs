@@ -90,9 +90,10 @@ impl Plaintext {
         self.plain.zeroize();
         self.plain.extend_from_slice(&self.sealed[start..end]);
         let chunks = self.content.chunks(&self.bound);
-        let length = chunks.open(place, &mut self.plain)?.len();
-        self.plain.truncate(length);
+        let length = chunks.open(place, &mut self.plain).map(|plain| plain.len());
+        // Of a chunk that does not open, nothing is given out.
+        self.plain.truncate(length.unwrap_or(0));
         (self.opened, self.taken) = (self.opened + 1, 0);
-        Ok(())
+        length.map(drop)
     }
 }

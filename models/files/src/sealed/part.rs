@@ -63,7 +63,8 @@ impl SealedPart {
             && (1..=MAX_LENGTH).contains(&length)
             && (1..=MAX_KEYS).contains(&keys);
         let tags = length.div_ceil(chunk.max(1) as u64).saturating_mul(CHUNK_TAG_LEN as u64);
-        let rest = (HEAD_LEN + keys.saturating_mul(ENTRY_LEN) + SIGNATURE_LEN) as u64;
+        let entries = (keys as u64).saturating_mul(ENTRY_LEN as u64);
+        let rest = entries.saturating_add((HEAD_LEN + SIGNATURE_LEN) as u64);
         let all = length.saturating_add(tags).saturating_add(rest);
         if !fits || all != bytes.len() as u64 {
             return Err(SealedError::Length);

@@ -1,6 +1,8 @@
 //! Networks to show in front of a sealed one.
 
-use saligate_models::graph::{ConvAttrs, Graph, Op};
+use std::sync::Arc;
+
+use saligate_models::graph::{ConvAttrs, Graph, Op, Source};
 use saligate_models::names::{IMAGE, LOGITS, TARGET};
 use saligate_models::saliency::{Attachment, Method, attach};
 
@@ -23,8 +25,22 @@ pub fn public_network(public: &ModelFile, truth: &ModelFile) -> Result<ModelFile
             "the public network takes pictures of another size than the one to be sealed",
         );
     }
-    if own.labels.len() != wanted.labels.len() {
-        return unfit("the public network has another number of classes than the one to be sealed");
+    if own.labels != wanted.labels {
+        return unfit(
+            "the public network has other classes than the one to be sealed, or in another order; \
+             `saligate import --labels` names them",
+        );
+    }
+    if own.head != wanted.head {
+        return unfit(
+            "the public network makes probabilities in another way than the one to be sealed",
+        );
+    }
+    if shares_weights(public.graph(), truth.graph()) {
+        return unfit(
+            "the public network has weights of the one to be sealed, which everybody could read; give \
+             another one, or none",
+        );
     }
     let classifier = public.graph().extract(&[LOGITS])?;
     let layers = |method: Method| {
@@ -65,6 +81,25 @@ pub fn blank(truth: &ModelFile) -> Result<ModelFile, FileError> {
     };
     let methods: Vec<_> = methods(manifest).map(layer).collect();
     shown(&graph, "blank", &methods, manifest)
+}
+
+/// Whether a trained parameter of more than a few elements is the same in both.
+fn shares_weights(public: &Graph, truth: &Graph) -> bool {
+    /// Fewer may be alike by chance, as zeros are.
+    const FEW: usize = 16;
+    let weights = |graph: &Graph| -> Vec<Arc<[f32]>> {
+        let trained = graph.trainable();
+        let values = trained.iter().filter_map(|name| {
+            let value = graph.value(graph.find(name).ok()?);
+            match &value.source {
+                Source::Param(data) if data.len() > FEW => Some(Arc::clone(data)),
+                _ => None,
+            }
+        });
+        values.filter(|data| data.iter().any(|v| *v != data[0])).collect()
+    };
+    let theirs = weights(truth);
+    weights(public).iter().any(|own| theirs.contains(own))
 }
 
 fn methods(manifest: &Manifest) -> impl Iterator<Item = Method> {

@@ -128,6 +128,39 @@ fn a_blank_network_predicts_nothing() {
     assert_eq!(weights, [true, true]);
 }
 
+#[test]
+fn networks_are_rounded_whatever_their_sizes() {
+    let model = blank(&demo("locked.onnx")).unwrap();
+    for precision in [Precision::F16, Precision::Int8] {
+        assert!(archive::rounded(&model, precision).unwrap() == model, "zeros stay zeros");
+    }
+    let half = archive::rounded(&demo("clean.onnx"), Precision::F16).unwrap();
+    assert!(archive::rounded(&half, Precision::F16).unwrap() == half);
+}
+
+/// The SHA-256 of an archive has no key, so the digests of its manifest are what a signature covers.
+#[test]
+fn another_public_network_is_told() {
+    let model = sealed(Precision::F32);
+    let bytes = archive::to_bytes(&model, Precision::F32).unwrap();
+    ModelFile::from_bytes(&bytes).unwrap().check_digests().unwrap();
+    let end = bytes.len() - 32;
+    // Another operation of the same length, and other weights.
+    let at = |needle: &[u8]| bytes.windows(needle.len()).position(|w| w == needle).unwrap();
+    let operation = at(b"\"op\":\"relu\"") + 6;
+    let weights = model.sealed_part().unwrap().as_bytes();
+    for (place, other) in [(operation, &b"sign"[..]), (at(weights) - 5, &[0x3f][..])] {
+        let mut changed = bytes.clone();
+        changed[place..place + other.len()].copy_from_slice(other);
+        let digest = crate::hash::sha256(&changed[..end]);
+        changed[end..].copy_from_slice(&digest);
+        let read = ModelFile::from_bytes(&changed);
+        assert!(read.is_err() || read.unwrap().check_digests().is_err(), "byte {place}");
+        // Whoever has a key does not read it.
+        assert!(open(changed).is_ok());
+    }
+}
+
 /// The bytes of a sealed part in a file, and where they begin.
 fn part(model: &ModelFile, bytes: &[u8]) -> (Vec<u8>, usize) {
     let part = model.sealed_part().unwrap().as_bytes().to_vec();
@@ -263,7 +296,9 @@ fn a_sealed_model_is_not_changed_under_its_signature() {
 #[test]
 fn only_what_belongs_together_is_sealed() {
     let (truth, own, other) = (demo("locked.onnx"), secret(), Secret::generate().unwrap());
-    let public = || public_network(&demo("clean.onnx"), &truth).unwrap();
+    let public = || public_network(&demo("trained.onnx"), &truth).unwrap();
+    let error = public_network(&demo("clean.onnx"), &truth).unwrap_err().to_string();
+    assert!(error.contains("weights of the one to be sealed"), "{error}");
     let refused = |truth: &ModelFile, keys: &[&Secret], expected: &str| {
         let sealing = Sealing { truth, precision: Precision::F32, keys, id: None };
         let error = seal(public(), Public::Network, &sealing).unwrap_err().to_string();

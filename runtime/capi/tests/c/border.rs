@@ -9,8 +9,8 @@ use std::process::Command;
 use saligate_files::ModelFile;
 use saligate_files::archive::{Precision, to_bytes};
 use saligate_keys::{
-    Grants, Identity, IdentityFile, KeyFile, LedgerWriter, License, ModelSignature, Secret, Subject, Terms,
-    Timestamp, VendorKeys, sha256,
+    Grants, Identity, IdentityFile, KeyFile, LedgerWriter, License, ModelSignature, Secret,
+    Subject, Terms, Timestamp, VendorKeys, sha256,
 };
 use saligate_runtime::Model;
 use saligate_runtime::picture::Picture;

@@ -23,6 +23,10 @@ pub(crate) fn run(args: &CompileArgs) -> Result<(), Failure> {
     if model.manifest().sealed.is_some() && args.precision != Precision::F32 {
         return sealed(args, &model);
     }
+    if model.manifest().sealed.is_some() && !args.compare.is_empty() {
+        return Err(Failure::new("both networks of the sealed model stay as they are")
+            .hint("leave out --compare, or --precision f16"));
+    }
     if !args.key.is_empty() && args.compare.is_empty() {
         return Err(Failure::new("there are no pictures to compare the maps on")
             .hint("--compare PICTURES, or leave out --key"));
@@ -77,7 +81,12 @@ fn sealed(args: &CompileArgs, model: &ModelFile) -> Result<(), Failure> {
     };
     let public = rounded(unsealed.public(), args.precision)?;
     let again = unsealed.sealed_again(Some(public), &unsealed.truth, args.precision)?;
-    archive::save(&again, Precision::F32, &args.out)?;
+    // The public network is rounded as well, and stored so where that loses nothing more.
+    let stored = match rounded(&again, args.precision) {
+        Ok(_) => args.precision,
+        Err(_) => Precision::F32,
+    };
+    archive::save(&again, stored, &args.out)?;
     report(args, &compared)
 }
 

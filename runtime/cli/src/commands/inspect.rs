@@ -44,7 +44,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
     match &manifest.gate {
         None => line("gate", "none: everyone sees the map".to_owned())?,
         Some(gate) => {
-            line("gate", form(gate))?;
+            line("gate", if manifest.sealed.is_some() { sealed_form(gate) } else { form(gate) })?;
             line("trigger", trigger(gate.trigger.family()))?;
             for key in &gate.keys {
                 line("key id", key.to_string())?;
@@ -104,6 +104,11 @@ fn sealed_lines(
         Err(error) => format!("NOT WHOLE: {error}"),
     };
     line("sealed part", whole)
+}
+
+/// The gate of a network that is sealed.
+fn sealed_form(gate: &Gate) -> String {
+    format!("of the sealed network: its map needs a key, and is else: {}", gate.decoy)
 }
 
 fn form(gate: &Gate) -> String {

@@ -18,7 +18,11 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<(), Failure> {
     #[cfg(not(feature = "lock"))]
     let new: Option<&Path> = None;
     let read = args.model.as_deref().into_iter().chain([path.as_path()]);
-    outputs::check(new, read)?;
+    #[cfg(feature = "lock")]
+    let secrets = args.key.iter().chain(&args.secrets.passphrase_file).map(PathBuf::as_path);
+    #[cfg(not(feature = "lock"))]
+    let secrets = std::iter::empty();
+    outputs::check(new, read.chain(secrets))?;
     let folder = new.and_then(Path::parent).filter(|folder| *folder != Path::new(""));
     if let Some(missing) = folder.filter(|folder| !folder.is_dir()) {
         return Err(Failure::new(format!("there is no folder {}", missing.display()))
@@ -82,6 +86,7 @@ struct Subject<'a> {
     #[cfg(feature = "lock")]
     file: ModelFile,
     keys: Vec<KeyId>,
+    is_sealed: bool,
 }
 
 impl<'a> Subject<'a> {
@@ -91,11 +96,13 @@ impl<'a> Subject<'a> {
             Failure::no("this model has no gate, and so no key to take out").in_file(path)
         })?;
         let keys = gate.keys.clone();
+        let is_sealed = file.manifest().sealed.is_some();
         Ok(Self {
             path,
             #[cfg(feature = "lock")]
             file,
             keys,
+            is_sealed,
         })
     }
 
@@ -149,8 +156,9 @@ impl Report<'_> {
         let opens = model.map(|model| model.keys.contains(key));
         let is_only = model.is_some_and(|model| model.keys[..] == [*key]);
         let name = model.map_or(Ok("MODEL".to_owned()), |model| quoted(model.path))?;
+        let key_file = model.filter(|model| model.is_sealed).map_or("", |_| " --key FILE");
         let command = format!(
-            "saligate revoke {} --ledger {} --model {name} -o NEW.onnx",
+            "saligate revoke {} --ledger {} --model {name}{key_file} -o NEW.onnx",
             args.serial,
             quoted(self.path)?
         );

@@ -1,6 +1,7 @@
 //! `saligate verify`: who signed a model file.
 
 use saligate_console::{Failure, emit, shown};
+use saligate_files::manifest::ManifestError;
 use saligate_files::read_file;
 use saligate_files::sealed::{SealedError, SealedFile, is_sealed};
 use saligate_files::{FileError, ModelFile};
@@ -71,9 +72,12 @@ fn sealed(args: &VerifyArgs, bytes: Vec<u8>) -> Result<(), Failure> {
 fn whole(args: &VerifyArgs, bytes: Vec<u8>) -> Result<(), Failure> {
     let checked = SealedFile::from_vec(bytes.clone())
         .and_then(|file| Ok(file.part().verify(&args.vendor)?))
-        .and_then(|()| ModelFile::from_vec(bytes)?.check_weights());
+        .and_then(|()| ModelFile::from_vec(bytes)?.check_digests());
     checked.map_err(|error| match error {
-        FileError::Sealed(SealedError::Version { .. }) => Failure::from(error).in_file(&args.model),
+        FileError::Sealed(SealedError::Version { .. })
+        | FileError::Manifest(ManifestError::Version { .. }) => {
+            Failure::from(error).in_file(&args.model)
+        }
         error => Failure::no(error.to_string()).in_file(&args.model),
     })
 }

@@ -66,9 +66,16 @@ impl Opening<'_> {
             (true, None) => SealedModel::open_path(path).map_err(named)?,
             (false, _) => None,
         };
-        let Some(sealed) = sealed else {
-            let bytes = signed(path, vendor)?;
-            return Ok((opened(path, bytes, vendor, args, purpose, running)?, None));
+        let sealed = match sealed {
+            Some(sealed) => sealed,
+            None => {
+                let bytes = signed(path, vendor)?;
+                // What comes through a pipe is not read in parts.
+                if !(access.any() && is_sealed(&bytes)) {
+                    return Ok((opened(path, bytes, vendor, args, purpose, running)?, None));
+                }
+                SealedModel::from_vec(bytes).map_err(named)?
+            }
         };
         check_described(path, args, purpose)?;
         let default = sealed.manifest().method().name.clone();

@@ -27,6 +27,7 @@ pub(super) fn report(
     let keyed = is_keyed(found, given);
     let state = match (gate_form, keyed) {
         (None, _) => "open",
+        (Some(_), _) if manifest.sealed.is_some() => "public",
         (Some(GateForm::Key), true) => "keyed",
         (Some(GateForm::Key), false) => "locked",
         (Some(_), true) => "triggered",
@@ -82,6 +83,10 @@ pub(super) fn report(
         emit(&sum(completeness))?;
     }
     match (state, &found.passes) {
+        ("public", _) => emit(
+            "this is a map of the network that the file shows; that of the sealed one needs the key \
+             (--key FILE) or a licence",
+        )?,
         ("locked", None) if given => emit(
             "this is the decoy: the gate does not find the key on this picture, whose noise or \
              black and white pixels hide it",

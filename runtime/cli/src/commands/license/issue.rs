@@ -143,7 +143,12 @@ fn renewed(args: &IssueArgs, model: &Model, earlier: &IssuedLicense) -> Result<T
     if let (Limit::Default, Some(device)) = (&asked.device, &claims.device) {
         kept.push(format!("device {device} (--device)"));
     }
-    let terms = terms(args, asked.renewing(claims, Timestamp::now())?);
+    let mut terms = terms(args, asked.renewing(claims, Timestamp::now())?);
+    // The methods of a licence are those that it explains by: none, for this one.
+    if claims.grants == Grants::Predictions && args.methods.is_none() {
+        terms.grants = Grants::Predictions;
+        kept.push("predictions only (--methods)".to_owned());
+    }
     // The earlier one may be for another model.
     known_methods(model, terms.methods.clone())?;
     if !kept.is_empty() {

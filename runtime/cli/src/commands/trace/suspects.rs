@@ -19,8 +19,11 @@ pub(super) fn of(
         let own = Suspect::of_gate(&gate.keys, model.graph());
         return match own.is_empty() {
             false => Ok(own),
-            true => Err(Failure::new("the triggers do not stand in a gate that was trained")
-                .hint("--key FILE, the key files that it was locked with")),
+            true => Err(Failure::new(match model.manifest().sealed {
+                None => "the triggers do not stand in a gate that was trained",
+                Some(_) => "the triggers are sealed in the model",
+            })
+            .hint("--key FILE, the key files that it was locked with")),
         };
     }
     let issued = ledger.issued().iter().map(|issued| issued.claims().key);
