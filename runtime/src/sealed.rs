@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use saligate_files::manifest::Manifest;
-use saligate_files::sealed::SealedFile;
+use saligate_files::sealed::{SealedFile, is_sealed};
 use saligate_kernels::Wiping;
 use saligate_keys::{Identity, KeyId, License, LicensedModel, ModelKey, Recipient, Secret};
 
@@ -24,6 +24,11 @@ pub struct SealedModel {
 }
 
 impl SealedModel {
+    /// Whether something is sealed in a model file. Only the file's outline is looked at.
+    pub fn is_in(bytes: &[u8]) -> bool {
+        is_sealed(bytes)
+    }
+
     /// Reads the bytes of a file, as far as a key or licence takes it.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use std::ffi::c_char;
 use std::num::NonZero;
 
-use saligate_files::sealed::is_sealed;
 use saligate_keys::{IdentityKind, KeyFile, License, StoredSecret, Timestamp, Vendor};
 use saligate_runtime::{Access, EngineKind, Model, SealedModel, Use};
 
@@ -171,7 +170,7 @@ impl Opened {
         key: &KeyFile,
         threads: NonZero<usize>,
     ) -> Result<Self, Failure> {
-        let (model, access) = match is_sealed(&data) {
+        let (model, access) = match SealedModel::is_in(&data) {
             true => SealedModel::from_vec(data)?.open_with_key(key.secret(), EngineKind::Native)?,
             false => {
                 let model = Model::from_bytes(&data)?;
@@ -192,7 +191,7 @@ impl Opened {
         let usage = Use { now: Timestamp::now(), device, vendor, method };
         let signer = Some(license.vendor());
         let recipient = identity.about().public;
-        let (model, access) = match is_sealed(&data) {
+        let (model, access) = match SealedModel::is_in(&data) {
             true => {
                 let sealed = SealedModel::from_vec(data)?;
                 sealed.check_license(&license, recipient, &usage)?;
