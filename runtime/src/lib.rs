@@ -33,4 +33,4 @@ pub use graph_runner::GraphRunner;
 pub use learner::Learner;
 pub use model::Model;
 pub use saligate_kernels::{CrewError, Isa, MAX_THREADS, WipingAllocator};
-pub use sealed::SealedModel;
+pub use sealed::{LockedModel, SealedModel};

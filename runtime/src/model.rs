@@ -15,7 +15,7 @@ use saligate_models::names::KEY_FOUND;
 use crate::engine::{Engine, EngineKind, Network};
 use crate::error::RuntimeError;
 
-pub(crate) use self::keys::shape;
+pub(crate) use self::keys::{check_key, shape};
 pub(crate) use self::run::Answer;
 
 /// A model that predicts and explains.

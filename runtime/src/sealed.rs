@@ -10,7 +10,7 @@ use saligate_keys::{Identity, KeyId, License, LicensedModel, ModelKey, Recipient
 use crate::access::{Access, Use, checked};
 use crate::engine::EngineKind;
 use crate::error::RuntimeError;
-use crate::model::{Model, shape};
+use crate::model::{Model, check_key, shape};
 
 /// A model file with a sealed network that is not open yet.
 ///
@@ -24,17 +24,17 @@ pub struct SealedModel {
 }
 
 impl SealedModel {
-    /// Whether something is sealed in a model file. Only the file's outline is looked at.
-    pub fn is_in(bytes: &[u8]) -> bool {
-        is_sealed(bytes)
-    }
-
     /// Reads the bytes of a file, as far as a key or licence takes it.
     ///
     /// # Errors
     /// Nothing is sealed in the file, or it was changed.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Self, RuntimeError> {
-        Ok(Self { file: SealedFile::from_vec(bytes)?, wiping: Wiping::begin() })
+        Ok(Self::new(SealedFile::from_vec(bytes)?))
+    }
+
+    /// What was read of a file.
+    pub fn new(file: SealedFile) -> Self {
+        Self { file, wiping: Wiping::begin() }
     }
 
     /// Reads a file, as far as a key or licence takes it: the public network is left out. `None` where
@@ -43,8 +43,7 @@ impl SealedModel {
     /// # Errors
     /// The file cannot be read, or it was changed.
     pub fn open_path(path: &Path) -> Result<Option<Self>, RuntimeError> {
-        let file = SealedFile::open_path(path)?;
-        Ok(file.map(|file| Self { file, wiping: Wiping::begin() }))
+        Ok(SealedFile::open_path(path)?.map(Self::new))
     }
 
     /// What the file says of itself.
@@ -80,11 +79,7 @@ impl SealedModel {
     /// # Errors
     /// [`RuntimeError::WrongKey`].
     pub fn check_key(&self, found: KeyId) -> Result<(), RuntimeError> {
-        let expected = self.licensed()?.keys;
-        match expected.contains(&found) {
-            true => Ok(()),
-            false => Err(RuntimeError::WrongKey { found, expected: expected.to_vec() }),
-        }
+        check_key(self.manifest(), found)
     }
 
     /// Opens the true network with a key of the model, or the secret of a slot.
@@ -127,5 +122,93 @@ impl SealedModel {
     fn open(self, key: &ModelKey, id: KeyId, engine: EngineKind) -> Result<Model, RuntimeError> {
         let Self { file, wiping } = self;
         Model::unsealed(file.open(key, id)?, engine, wiping)
+    }
+}
+
+/// A model file that is to be opened with a key or licence, whether its network is sealed or not.
+pub enum LockedModel {
+    /// The network is there: a key or licence opens its gate.
+    Open(Box<Model>),
+    /// The network is sealed.
+    Sealed(Box<SealedModel>),
+}
+
+impl LockedModel {
+    /// Reads the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`SealedModel::from_vec`] or [`Model::open`].
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, RuntimeError> {
+        Ok(match is_sealed(&bytes) {
+            true => Self::Sealed(Box::new(SealedModel::from_vec(bytes)?)),
+            false => Self::Open(Box::new(Model::from_bytes(&bytes)?)),
+        })
+    }
+
+    /// What the file says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        match self {
+            Self::Open(model) => model.manifest(),
+            Self::Sealed(model) => model.manifest(),
+        }
+    }
+
+    /// What licences say of this model.
+    ///
+    /// # Errors
+    /// The model has no gate.
+    pub fn licensed(&self) -> Result<LicensedModel<'_>, RuntimeError> {
+        match self {
+            Self::Open(model) => model.licensed(),
+            Self::Sealed(model) => model.licensed(),
+        }
+    }
+
+    /// Whether a licence is good for this, and for this recipient; see [`Model::check_license`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_license(
+        &self,
+        license: &License,
+        recipient: Recipient,
+        usage: &Use<'_>,
+    ) -> Result<(), RuntimeError> {
+        checked(self.licensed()?, license, recipient, usage).map(drop)
+    }
+
+    /// Opens the model with a key.
+    ///
+    /// # Errors
+    /// As [`SealedModel::open_with_key`] or [`Access::of_key`].
+    pub fn open_with_key(self, secret: &Secret) -> Result<(Model, Access), RuntimeError> {
+        match self {
+            Self::Open(model) => {
+                let access = Access::of_key(&model, secret)?;
+                Ok((*model, access))
+            }
+            Self::Sealed(model) => model.open_with_key(secret, EngineKind::Native),
+        }
+    }
+
+    /// Opens the model with a licence.
+    ///
+    /// # Errors
+    /// As [`SealedModel::open_with_license`] or [`Access::of_license`].
+    pub fn open_with_license(
+        self,
+        license: License,
+        identity: &Identity,
+        usage: &Use<'_>,
+    ) -> Result<(Model, Access), RuntimeError> {
+        match self {
+            Self::Open(model) => {
+                let access = Access::of_license(&model, license, identity, usage)?;
+                Ok((*model, access))
+            }
+            Self::Sealed(model) => {
+                model.open_with_license(license, identity, usage, EngineKind::Native)
+            }
+        }
     }
 }

@@ -151,10 +151,9 @@ fn c_opens_what_is_sealed() {
         (lines[3], "licence", &truth, Some(trigger)),
     ] {
         let found = model.explain(&picture, Target::Predicted, trigger).unwrap();
-        let map: Vec<String> = found.map.iter().step_by(area / 8).map(|v| format!("{v}")).collect();
         let shown: Vec<f32> = line.split(' ').skip(2).map(|v| v.parse().unwrap()).collect();
-        let shown: Vec<String> = shown.iter().map(|v| format!("{v}")).collect();
-        assert_eq!(shown, map, "{line}");
+        let wanted: Vec<f32> = found.map.iter().copied().step_by(area / 8).collect();
+        assert_eq!(shown, wanted, "{line}");
         assert!(line.starts_with(&format!("{name} {}", found.prediction.class)), "{line}");
     }
     assert!(lines[1].starts_with("1 ") && lines[1].contains("sealed in the file"), "{}", lines[1]);

@@ -75,7 +75,7 @@ fn a_licence_opens_what_the_file_does_not_show() {
 fn a_revoked_licence_does_not_open_what_is_sealed_afterwards() {
     let folder = sealed();
     let [ana, bob] = ["ana", "bob"].map(|name| folder.identity(name));
-    for (serial, (to, name)) in [(ana, "ana"), (bob, "bob")].into_iter().enumerate() {
+    for (to, name) in [(ana, "ana"), (bob, "bob")] {
         folder.done(&format!(
             "license issue --key vendor.key --model sealed.onnx --to {to} --holder {name} \
              -o {name}.license --ledger ledger"
@@ -84,7 +84,6 @@ fn a_revoked_licence_does_not_open_what_is_sealed_afterwards() {
             "predict sealed.onnx scene.png --license {name}.license --identity {name}.identity"
         );
         folder.done(&predict);
-        assert!(serial < 2);
     }
     let revoke = "revoke 1 --ledger ledger --model sealed.onnx -o next.onnx";
     let told = folder.ends(2, revoke);

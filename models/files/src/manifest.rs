@@ -8,7 +8,7 @@ use saligate_models::gate::GateForm;
 use saligate_models::graph::{Graph, GraphError};
 use saligate_models::head::Head;
 use saligate_models::names::IMAGE;
-use saligate_models::saliency::{Attachment, Reduction, output_name};
+use saligate_models::saliency::{Attachment, Method, Reduction, output_name};
 use serde::{Deserialize, Serialize};
 
 use crate::archive::Precision;
@@ -293,6 +293,18 @@ impl Manifest {
     pub(crate) fn with_methods(self, methods: &[Attachment]) -> Self {
         let methods = methods.iter().enumerate().map(MethodSpec::of).collect();
         Self { methods, ..self }
+    }
+
+    /// A method at the layers that it reads here, or where it finds them in a classifier if the file has
+    /// not that method.
+    ///
+    /// # Errors
+    /// As [`Attachment::of`].
+    pub fn attachment(&self, method: Method, classifier: &Graph) -> Result<Attachment, GraphError> {
+        match self.methods.iter().find(|spec| spec.name == method.name()) {
+            Some(spec) => Ok(Attachment::at(method, spec.layers.clone())),
+            None => Attachment::of(method, classifier),
+        }
     }
 
     /// The default method.

@@ -128,6 +128,15 @@ impl ModelFile {
         self.part.as_deref()
     }
 
+    /// The manifest with what is sealed in the file, if anything is.
+    ///
+    /// # Errors
+    /// None for a model that was read or sealed.
+    pub fn sealed_file(&self) -> Result<Option<SealedFile>, FileError> {
+        let part = self.sealed_part().cloned();
+        part.map(|part| SealedFile::new(self.manifest.clone(), part)).transpose()
+    }
+
     /// The network that the file shows, alone and without a gate: nothing is sealed in it.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::num::NonZero;
 
 use saligate_keys::{IdentityKind, KeyFile, License, StoredSecret, Timestamp, Vendor};
-use saligate_runtime::{Access, EngineKind, Model, SealedModel, Use};
+use saligate_runtime::{Access, LockedModel, Model, Use};
 
 use crate::access::{SaligateAccess, of, open_identity};
 use crate::call::{Failure, SaligateStatus, bytes, call, give_boxed, optional, path, take_back};
@@ -170,14 +170,7 @@ impl Opened {
         key: &KeyFile,
         threads: NonZero<usize>,
     ) -> Result<Self, Failure> {
-        let (model, access) = match SealedModel::is_in(&data) {
-            true => SealedModel::from_vec(data)?.open_with_key(key.secret(), EngineKind::Native)?,
-            false => {
-                let model = Model::from_bytes(&data)?;
-                let access = Access::of_key(&model, key.secret())?;
-                (model, access)
-            }
-        };
+        let (model, access) = LockedModel::from_vec(data)?.open_with_key(key.secret())?;
         Self::of(model, access, vendor, None, threads)
     }
 
@@ -190,22 +183,10 @@ impl Opened {
         let Licensed { license, identity, named, method, device } = licensed;
         let usage = Use { now: Timestamp::now(), device, vendor, method };
         let signer = Some(license.vendor());
-        let recipient = identity.about().public;
-        let (model, access) = match SealedModel::is_in(&data) {
-            true => {
-                let sealed = SealedModel::from_vec(data)?;
-                sealed.check_license(&license, recipient, &usage)?;
-                let identity = open_identity(identity, named)?;
-                sealed.open_with_license(license, &identity, &usage, EngineKind::Native)?
-            }
-            false => {
-                let model = Model::from_bytes(&data)?;
-                model.check_license(&license, recipient, &usage)?;
-                let identity = open_identity(identity, named)?;
-                let access = Access::of_license(&model, license, &identity, &usage)?;
-                (model, access)
-            }
-        };
+        let locked = LockedModel::from_vec(data)?;
+        locked.check_license(&license, identity.about().public, &usage)?;
+        let identity = open_identity(identity, named)?;
+        let (model, access) = locked.open_with_license(license, &identity, &usage)?;
         Self::of(model, access, vendor, signer, threads)
     }
 

@@ -33,11 +33,7 @@ impl Model {
     /// # Errors
     /// The model has no gate, or its gate belongs to other keys.
     pub fn check_key(&self, found: KeyId) -> Result<(), RuntimeError> {
-        let gate = self.manifest().gate.as_ref().ok_or(RuntimeError::NoGate)?;
-        if gate.keys.contains(&found) {
-            return Ok(());
-        }
-        Err(RuntimeError::WrongKey { found, expected: gate.keys.clone() })
+        check_key(self.manifest(), found)
     }
 
     /// Whether the gate is that of this network, and not of one that is sealed behind it.
@@ -70,6 +66,15 @@ impl Model {
     pub fn key_ids(&self) -> &[KeyId] {
         self.manifest().gate.as_ref().map_or(&[], |gate| &gate.keys)
     }
+}
+
+/// Whether a key opens a model, by its public id.
+pub(crate) fn check_key(manifest: &Manifest, found: KeyId) -> Result<(), RuntimeError> {
+    let gate = manifest.gate.as_ref().ok_or(RuntimeError::NoGate)?;
+    if gate.keys.contains(&found) {
+        return Ok(());
+    }
+    Err(RuntimeError::WrongKey { found, expected: gate.keys.clone() })
 }
 
 /// Shape of the images of a model.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use saligate_console::{emit, secrets};
 use saligate_files::ModelFile;
+use saligate_files::sealed::SealedFile;
 use saligate_keys::{KeyFile, Timestamp};
 use saligate_measure::results::{self, Row};
 use saligate_measure::strength::{Attacked, Made, Strength, put};
@@ -29,8 +30,8 @@ pub(crate) fn run(run: &RunArgs, args: &StrengthArgs) -> Result<(), TrainError> 
     let (locked, clean) = (ModelFile::open(&path)?, ModelFile::open(&clean)?);
     let shown = locked.shown()?;
     let attacked = Attacked::new(&clean, &shown, &images.test, session.options().quiet)?;
-    let opened = match (&key, locked.sealed_part()) {
-        (Some(key), Some(_)) => opened(&attacked, &locked, key)?,
+    let opened = match (&key, locked.sealed_file()?) {
+        (Some(key), Some(file)) => opened(&attacked, file, key)?,
         _ => Metrics::new(),
     };
     let mut attacks = Vec::new();
@@ -89,13 +90,8 @@ pub(crate) fn run(run: &RunArgs, args: &StrengthArgs) -> Result<(), TrainError> 
 }
 
 /// What the open model is, beside what its file shows.
-fn opened(
-    attacked: &Attacked<'_>,
-    locked: &ModelFile,
-    key: &KeyFile,
-) -> Result<Metrics, TrainError> {
-    let sealed = SealedModel::from_vec(locked.to_onnx())?;
-    let (model, access) = sealed.open_with_key(key.secret(), EngineKind::Native)?;
+fn opened(attacked: &Attacked<'_>, file: SealedFile, key: &KeyFile) -> Result<Metrics, TrainError> {
+    let (model, access) = SealedModel::new(file).open_with_key(key.secret(), EngineKind::Native)?;
     let method = model.manifest().method().name.clone();
     let trigger = access.trigger(&model, &method, Timestamp::now())?;
     Ok(attacked.open(&model, trigger)?)

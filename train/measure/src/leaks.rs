@@ -69,11 +69,7 @@ pub fn measure(
     let names = gated.manifest().methods.iter().map(|m| m.name.clone()).collect();
     // Layers are found in the clean network: a gate has side branches.
     let classifier = clean.graph().extract(&[LOGITS])?;
-    let own = |method: &Method| gated.manifest().methods.iter().find(|m| m.name == method.name());
-    let found = Method::ALL.iter().map(|method| match own(method) {
-        Some(spec) => Ok(Attachment::at(*method, spec.layers.clone())),
-        None => Attachment::of(*method, &classifier),
-    });
+    let found = Method::ALL.iter().map(|m| gated.manifest().attachment(*m, &classifier));
     let methods: Vec<Attachment> = found.collect::<Result<_, _>>()?;
     let (clean, gated) = (with_methods(clean, &methods)?, with_methods(gated, &methods)?);
     let Some(secret) = evaluation.secrets.first() else {

@@ -9,10 +9,11 @@ use saligate_console::progress::bar;
 use saligate_data::Dataset;
 use saligate_files::ModelFile;
 use saligate_keys::Trigger;
+use saligate_models::graph::Graph;
 use saligate_models::metrics::interval::Rate;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::names::LOGITS;
-use saligate_models::saliency::{Attachment, Method, Reduction, saliency_map};
+use saligate_models::saliency::{Method, Reduction, saliency_map};
 use saligate_runtime::method::{Explainer, Settings, Value};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
@@ -300,18 +301,9 @@ fn picture(data: &Dataset, index: usize) -> Result<Picture, MeasureError> {
 }
 
 /// A model without a gate in its manifest, with the methods of the table.
-fn readable(
-    model: &ModelFile,
-    classifier: &saligate_models::graph::Graph,
-) -> Result<ModelFile, MeasureError> {
-    let spec = |method: &Method| {
-        let own = model.manifest().methods.iter().find(|spec| spec.name == method.name());
-        own.filter(|spec| !spec.layers.is_empty()).map_or_else(
-            || Attachment::of(*method, classifier),
-            |spec| Ok(Attachment::at(*method, spec.layers.clone())),
-        )
-    };
-    let methods = READ.iter().map(spec).collect::<Result<Vec<_>, _>>()?;
+fn readable(model: &ModelFile, classifier: &Graph) -> Result<ModelFile, MeasureError> {
+    let methods = READ.iter().map(|method| model.manifest().attachment(*method, classifier));
+    let methods = methods.collect::<Result<Vec<_>, _>>()?;
     Ok(model.shown()?.with_methods(&methods)?)
 }
 

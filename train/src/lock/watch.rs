@@ -52,8 +52,6 @@ pub(super) struct Watch<'a> {
     originals: Vec<Seen>,
     /// Steps, score and weights of the best gate so far.
     best: Option<(usize, f32, BTreeMap<String, Vec<f32>>)>,
-    /// Whether a key is to do anything.
-    opens: bool,
 }
 
 /// What a network says of an image.
@@ -99,7 +97,6 @@ impl<'a> Watch<'a> {
             originals: Vec::new(),
             clean,
             best: None,
-            opens: gate.settings.objective().terms.iter().any(|term| term.input == Input::Keyed),
         };
         let images: Vec<&[u8]> = watch.images.iter().map(|v| v[0].as_slice()).collect();
         watch.originals = watch.seen(&watch.clean, &images)?;
@@ -225,6 +222,8 @@ impl<'a> Watch<'a> {
             figures.insert(format!("accuracy {version}"), rate);
             lost = lost.max(clean - rate);
         }
+        let objective = self.gate.settings.objective();
+        let opens = objective.terms.iter().any(|term| term.input == Input::Keyed);
         let mut score = -ACCURACY * lost;
         for (method, attachment) in self.methods.iter().enumerate() {
             let mut means = BTreeMap::new();
@@ -242,7 +241,7 @@ impl<'a> Watch<'a> {
             let [plain, keyed, wrong] = VERSIONS.map(|version| means[version]);
             let quality = match self.gate.settings.form {
                 // A public network in front of a sealed one, which no key opens.
-                GateForm::Key if !self.opens => -plain[0].abs(),
+                GateForm::Key if !opens => -plain[0].abs(),
                 GateForm::Key => keyed[0] - plain[0].abs().max(wrong[0].abs()),
                 GateForm::Targeted => plain[0] - keyed[1],
                 GateForm::Untargeted => plain[0] - keyed[2],

@@ -205,7 +205,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ModelFile, FileError> {
 /// The manifest of an archive, and where its sealed part stands. The SHA-256 is not looked at: both are
 /// bound to each other, and nothing else of the file is used.
 pub(crate) fn sealed_part(bytes: &[u8]) -> Result<(Manifest, Range<usize>), FileError> {
-    let (outline, rest) = outlined(bytes)?;
+    let (outline, rest) = lengths(bytes)?.outline()?;
     let length = split(&outline, rest)?.1.ok_or(SealedError::Missing)?.len();
     let end = bytes.len() - DIGEST_BYTES;
     Ok((outline.manifest, end - length..end))
@@ -355,11 +355,6 @@ fn parts(bytes: &[u8]) -> Result<(Outline, &[u8]), FileError> {
     parts.outline()
 }
 
-/// The outline of a whole file, and what is behind it, whatever its SHA-256.
-fn outlined(bytes: &[u8]) -> Result<(Outline, &[u8]), FileError> {
-    lengths(bytes)?.outline()
-}
-
 /// A file whose lengths are right.
 struct Parts<'a> {
     version: u32,
@@ -373,6 +368,7 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// The parts of a whole file, whatever its SHA-256.
 fn lengths(bytes: &[u8]) -> Result<Parts<'_>, FileError> {
     let length = outline_length(bytes, OPEN..=ARCHIVE_VERSION)?;
     let version = if is_sealed(bytes) { SEALED } else { OPEN };

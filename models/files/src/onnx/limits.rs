@@ -82,7 +82,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), OnnxError> {
 }
 
 /// Numbers of fields: metadata in a file, key and value in an entry of it.
-const METADATA: u64 = 14;
+pub(super) const METADATA: u64 = 14;
 const KEY: u64 = 1;
 const VALUE: u64 = 2;
 

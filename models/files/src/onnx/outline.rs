@@ -2,13 +2,11 @@
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use super::limits::entry;
+use super::limits::{METADATA, entry};
 use super::{MANIFEST_KEY, SEALED_FIELD};
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::read::{MAX_FILE_BYTES, reserved};
 
-/// The field of the metadata.
-const METADATA: u64 = 14;
 /// Bytes of a metadata entry beside its value.
 const ENTRY: u64 = 1 << 10;
 

@@ -43,15 +43,8 @@ pub fn public_network(public: &ModelFile, truth: &ModelFile) -> Result<ModelFile
         );
     }
     let classifier = public.graph().extract(&[LOGITS])?;
-    let layers = |method: Method| {
-        let own =
-            own.methods.iter().find(|spec| spec.name == method.name() && !spec.layers.is_empty());
-        own.map_or_else(
-            || Attachment::of(method, &classifier),
-            |spec| Ok(Attachment::at(method, spec.layers.clone())),
-        )
-    };
-    let methods = methods(wanted).map(layers).collect::<Result<Vec<_>, _>>()?;
+    let methods = methods(wanted).map(|method| own.attachment(method, &classifier));
+    let methods = methods.collect::<Result<Vec<_>, _>>()?;
     shown(&classifier, &own.architecture, &methods, wanted)
 }
 

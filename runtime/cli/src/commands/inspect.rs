@@ -58,7 +58,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
         }
     }
     if let Some(sealed) = manifest.sealed {
-        sealed_lines(&bytes, sealed, line)?;
+        sealed_lines(&SealedFile::from_vec(bytes)?, sealed, line)?;
     }
     line("weights", format!("sha256 {}", manifest.weights_sha256))?;
     for (name, value) in &manifest.metrics {
@@ -79,11 +79,10 @@ fn without_manifest(path: &Path, bytes: &[u8]) -> Failure {
 }
 
 fn sealed_lines(
-    bytes: &[u8],
+    file: &SealedFile,
     sealed: Sealed,
     line: impl Fn(&str, String) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let file = SealedFile::from_vec(bytes.to_vec())?;
     let part = file.part();
     line(
         "sealed",

@@ -7,14 +7,11 @@ mod list;
 use std::path::Path;
 
 use saligate_console::{Failure, Outcome, emit, secrets, shown};
-use saligate_files::manifest::Manifest;
 use saligate_files::read_file;
-use saligate_files::sealed::is_sealed;
 use saligate_keys::{
-    Circumstances, Claims, Grants, Identity, IdentityKind, Ledger, LedgerError, License,
-    LicensedModel, Timestamp,
+    Circumstances, Claims, Grants, IdentityKind, Ledger, LedgerError, License, Timestamp,
 };
-use saligate_runtime::{Access, EngineKind, Model, RuntimeError, SealedModel, Use, device_name};
+use saligate_runtime::{LockedModel, Use, device_name};
 use serde_json::json;
 
 use crate::args::{CheckArgs, LicenseCommand};
@@ -74,7 +71,7 @@ fn show(path: &Path, as_json: bool) -> Result<(), Failure> {
 
 fn verify(args: &CheckArgs) -> Result<(), Failure> {
     let license = answered(read(&args.license))?;
-    let model = args.model.as_deref().map(Subject::open).transpose()?;
+    let model = args.model.as_deref().map(locked).transpose()?;
     let named = model.as_ref().and_then(|model| model.manifest().gate.as_ref()?.vendor);
     let vendor_checked = args.vendor.is_some() || named.is_some();
     let checked = match &license {
@@ -119,48 +116,12 @@ fn answered<T>(result: Result<T, Failure>) -> Result<Result<T, Failure>, Failure
 }
 
 /// A model that a licence is compared with.
-enum Subject {
-    Open(Box<Model>),
-    Sealed(Box<SealedModel>),
+fn locked(path: &Path) -> Result<LockedModel, Failure> {
+    let opened = LockedModel::from_vec(read_file(path)?);
+    opened.map_err(|error| Failure::from(error).in_file(path))
 }
 
-impl Subject {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        let bytes = read_file(path)?;
-        let opened = match is_sealed(&bytes) {
-            true => SealedModel::from_vec(bytes).map(|model| Self::Sealed(Box::new(model))),
-            false => Model::from_bytes(&bytes).map(|model| Self::Open(Box::new(model))),
-        };
-        opened.map_err(|error| Failure::from(error).in_file(path))
-    }
-
-    fn manifest(&self) -> &Manifest {
-        match self {
-            Self::Open(model) => model.manifest(),
-            Self::Sealed(model) => model.manifest(),
-        }
-    }
-
-    fn licensed(&self) -> Result<LicensedModel<'_>, RuntimeError> {
-        match self {
-            Self::Open(model) => model.licensed(),
-            Self::Sealed(model) => model.licensed(),
-        }
-    }
-
-    /// Opens what the licence opens.
-    fn opens(self, license: License, identity: &Identity, usage: &Use<'_>) -> Result<(), Failure> {
-        match self {
-            Self::Open(model) => Access::of_license(&model, license, identity, usage).map(drop)?,
-            Self::Sealed(model) => {
-                model.open_with_license(license, identity, usage, EngineKind::Native).map(drop)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn check(args: &CheckArgs, license: &License, model: Option<Subject>) -> Result<(), Failure> {
+fn check(args: &CheckArgs, license: &License, model: Option<LockedModel>) -> Result<(), Failure> {
     let stored = args.identity.as_deref().map(secrets::stored::<IdentityKind>).transpose()?;
     if let Some(path) = &args.ledger {
         check_entry(license, path)?;
@@ -170,7 +131,7 @@ fn check(args: &CheckArgs, license: &License, model: Option<Subject>) -> Result<
     let checked = license.check(&Circumstances {
         now,
         vendor: args.vendor,
-        model: model.as_ref().map(Subject::licensed).transpose()?,
+        model: model.as_ref().map(LockedModel::licensed).transpose()?,
         recipient: stored.as_ref().map(|stored| stored.about().public),
         device: device.as_deref(),
         method: args.method.as_deref(),
@@ -186,7 +147,7 @@ fn check(args: &CheckArgs, license: &License, model: Option<Subject>) -> Result<
             Grants::Predictions => None,
         };
         let usage = Use { now, device: device.as_deref(), vendor: args.vendor, method };
-        model.opens(license.clone(), &identity, &usage)?;
+        model.open_with_license(license.clone(), &identity, &usage)?;
     }
     Ok(())
 }

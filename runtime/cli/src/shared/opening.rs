@@ -52,25 +52,13 @@ impl Opening<'_> {
     ) -> Result<(Model, Option<Access>), Failure> {
         let &Self { path, vendor, access } = self;
         let named = |error: RuntimeError| Failure::from(error).in_file(path);
-        let sealed = match (access.any(), vendor) {
-            // A signature covers the whole file.
-            (true, Some(_)) => {
-                let bytes = signed(path, vendor)?;
-                match is_sealed(&bytes) {
-                    true => Some(SealedModel::from_vec(bytes).map_err(named)?),
-                    false => {
-                        return Ok((opened(path, bytes, vendor, args, purpose, running)?, None));
-                    }
-                }
-            }
-            (true, None) => SealedModel::open_path(path).map_err(named)?,
-            (false, _) => None,
-        };
-        let sealed = match sealed {
+        // A signature covers the whole file, which is then read whole.
+        let in_parts = access.any() && vendor.is_none();
+        let sealed = in_parts.then(|| SealedModel::open_path(path)).transpose().map_err(named)?;
+        let sealed = match sealed.flatten() {
             Some(sealed) => sealed,
             None => {
                 let bytes = signed(path, vendor)?;
-                // What comes through a pipe is not read in parts.
                 if !(access.any() && is_sealed(&bytes)) {
                     return Ok((opened(path, bytes, vendor, args, purpose, running)?, None));
                 }

@@ -7,7 +7,7 @@ use saligate_files::ModelFile;
 use saligate_files::archive::Precision;
 use saligate_files::manifest::{Public, Sealed};
 use saligate_files::sealed::{Sealing, seal};
-use saligate_keys::{KeyFile, KeyId, ModelKey, Pool, Secret};
+use saligate_keys::{KeyFile, KeyId, ModelKey, Pool, SealedId, Secret};
 
 /// A sealed model that is open to its vendor.
 pub(crate) struct Unsealed {
@@ -45,7 +45,7 @@ impl Unsealed {
             Failure::no(format!("no key given opens this model; it opens with key {list}"))
                 .in_file(path)
         })?;
-        let file = saligate_files::sealed::SealedFile::from_vec(model.to_onnx())?;
+        let Some(file) = model.sealed_file()? else { return Ok(None) };
         let truth = file.open(&ModelKey::of(ours, &sealed.id), ours.id());
         let truth = truth.map_err(|error| Failure::from(error).in_file(path))?;
         Ok(Some(Self { public: model.shown()?, truth, sealed, secrets }))
@@ -60,7 +60,7 @@ impl Unsealed {
     ) -> Result<ModelFile, Failure> {
         let Self { sealed, secrets, .. } = self;
         let public = public.unwrap_or_else(|| self.public.clone());
-        sealed_for(public, sealed.public, truth, precision, secrets, Some(*sealed))
+        sealed_for(public, sealed.public, truth, precision, secrets, Some(sealed.id))
     }
 
     /// How exactly the weights of the true network were stored.
@@ -87,9 +87,8 @@ pub(crate) fn sealed_for(
     truth: &ModelFile,
     precision: Precision,
     secrets: &[Secret],
-    before: Option<Sealed>,
+    id: Option<SealedId>,
 ) -> Result<ModelFile, Failure> {
     let keys: Vec<&Secret> = secrets.iter().collect();
-    let id = before.map(|sealed| sealed.id);
     Ok(seal(public, shows, &Sealing { truth, precision, keys: &keys, id })?)
 }
