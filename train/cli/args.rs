@@ -400,8 +400,8 @@ pub(crate) struct StrengthArgs {
         long,
         value_name = "NAMES",
         value_delimiter = ',',
-        default_value = "maps,inner-values,finite-differences,occlusion,fine-tuned,retrained,student,\
-                         independent"
+        default_value = "maps,inner-values,staircase,tile,pair,searched,finite-differences,occlusion,\
+                         fine-tuned,retrained,student,independent"
     )]
     pub(crate) attacks: Vec<AttackKind>,
     /// Number of test images that maps are compared on
@@ -430,9 +430,17 @@ pub(crate) enum AttackKind {
     Maps,
     /// Every value inside the network, made an output
     InnerValues,
-    /// Differences of predictions over whole grey levels
+    /// Gradients behind steps that are taken for straight lines
+    Staircase,
+    /// Constants of the file, added to pictures as tiles
+    Tile,
+    /// The difference of a picture with and without the trigger, added to others; needs --key
+    Pair,
+    /// A tile that is searched for with pictures
+    Searched,
+    /// Differences of predictions over whole grey levels, of pixels and of blocks
     FiniteDifferences,
-    /// Occlusion of single pixels
+    /// Occlusion of single pixels; occlusion and RISE as they are
     Occlusion,
     /// The file's network, fine-tuned on what it predicts itself
     FineTuned,

@@ -1,5 +1,6 @@
 //! Bars on standard error.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +9,7 @@ use indicatif::{ProgressDrawTarget, ProgressStyle};
 
 /// A bar for `count` steps of something with a name, on standard error if that is a terminal and
 /// `quiet` is not set.
-pub fn bar(name: &'static str, count: usize, quiet: bool) -> ProgressBar {
+pub fn bar(name: impl Into<Cow<'static, str>>, count: usize, quiet: bool) -> ProgressBar {
     let shown = !quiet && std::io::stderr().is_terminal();
     let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let style = "{prefix:>10} {wide_bar} {pos}/{len} {msg} ({eta} left)";

@@ -1,13 +1,15 @@
 //! `saligate-train strength`: attacks on the file of a locked or sealed model.
 
+use std::path::Path;
 use std::time::Instant;
 
+use clap::ValueEnum as _;
 use saligate_console::{emit, secrets};
 use saligate_files::ModelFile;
 use saligate_files::sealed::SealedFile;
 use saligate_keys::{KeyFile, Timestamp};
 use saligate_measure::results::{self, Row};
-use saligate_measure::strength::{Attacked, Made, Strength, put};
+use saligate_measure::strength::{Attack, Attacked, Made, Strength, put};
 use saligate_measure::{Metrics, accuracy};
 use saligate_models::names::LOGITS;
 use saligate_runtime::{EngineKind, SealedModel};
@@ -35,49 +37,17 @@ pub(crate) fn run(run: &RunArgs, args: &StrengthArgs) -> Result<(), TrainError> 
         _ => Metrics::new(),
     };
     let mut attacks = Vec::new();
-    let wanted = |kind| args.attacks.contains(&kind);
-    if wanted(AttackKind::Maps) {
-        attacks.extend(attacked.maps(args.images)?);
-    }
-    if wanted(AttackKind::InnerValues) {
-        attacks.push(attacked.inner_values(args.few)?);
-    }
-    if wanted(AttackKind::FiniteDifferences) {
-        attacks.push(attacked.finite_differences(args.few)?);
-    }
-    if wanted(AttackKind::Occlusion) {
-        attacks.push(attacked.occlusion(args.few)?);
-    }
-    for (kind, recipes) in [
-        (AttackKind::FineTuned, &[Recipe::FINE_TUNED][..]),
-        (AttackKind::Retrained, &Recipe::RETRAINED),
-        (AttackKind::Student, &[Recipe::STUDENT]),
-        (AttackKind::Independent, &[Recipe::INDEPENDENT]),
-    ] {
-        let given = kind == AttackKind::Independent && args.independent.is_some();
-        if !wanted(kind) || given {
-            continue;
-        }
-        some(images.train.len())?;
-        for recipe in recipes {
-            let (network, made) = copy(&session, recipe, &shown, &images)?;
-            attacks.extend(attacked.network(recipe.name, &network, made, args.images)?);
-        }
-    }
-    if let Some(path) = &args.independent {
-        let network = ModelFile::open(path)?;
-        let rate = accuracy(path, &images.test, session.options().quiet)?;
-        let made = Made { accuracy: Some(rate.value), ..Made::default() };
-        attacks.extend(attacked.network(
-            "independent, trained elsewhere",
-            &network,
-            made,
-            args.images,
-        )?);
+    let attacker =
+        Attacker { session: &session, args, images: &images, shown: &shown, attacked: &attacked };
+    for &kind in &args.attacks {
+        let name = kind.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
+        let found = attacker.attack(kind, key.as_ref())?;
+        attacks.extend(found.into_iter().map(|attack| Attack { kind: name.clone(), ..attack }));
     }
     let config = session.config();
-    let strength = Strength { id: config.id.clone(), seed: config.seed, attacks };
-    put(&strength, &args.table)?;
+    let model = shown.licensing_digest().to_string();
+    let mut strength = Strength { id: config.id.clone(), seed: config.seed, model, attacks };
+    put(&mut strength, &args.table)?;
     let mut metrics = strength.metrics();
     metrics.extend(opened);
     let method = &locked.manifest().method().name;
@@ -95,6 +65,65 @@ fn opened(attacked: &Attacked<'_>, file: SealedFile, key: &KeyFile) -> Result<Me
     let method = model.manifest().method().name.clone();
     let trigger = access.trigger(&model, &method, Timestamp::now())?;
     Ok(attacked.open(&model, trigger)?)
+}
+
+/// Whoever has the file and the training images.
+struct Attacker<'a> {
+    session: &'a Session,
+    args: &'a StrengthArgs,
+    images: &'a Images,
+    shown: &'a ModelFile,
+    attacked: &'a Attacked<'a>,
+}
+
+impl Attacker<'_> {
+    fn attack(&self, kind: AttackKind, key: Option<&KeyFile>) -> Result<Vec<Attack>, TrainError> {
+        let Self { args, attacked, .. } = self;
+        let config = self.session.config();
+        let spec = &config.trigger.spec;
+        Ok(match kind {
+            AttackKind::Maps => attacked.maps(args.images)?,
+            AttackKind::InnerValues => vec![attacked.inner_values(args.few)?],
+            AttackKind::Staircase => attacked.staircase(args.images)?,
+            AttackKind::Tile => attacked.tiles(spec, args.images)?,
+            AttackKind::Pair => match key {
+                Some(key) => attacked.pair(key.secret(), spec, args.images)?,
+                None => Vec::new(),
+            },
+            AttackKind::Searched => {
+                attacked.searched(&config.lock.methods, spec, config.seed, args.images)?
+            }
+            AttackKind::FiniteDifferences => attacked.finite_differences(args.few)?,
+            AttackKind::Occlusion => attacked.occlusion(args.few)?,
+            AttackKind::FineTuned => self.copies(&[Recipe::FINE_TUNED])?,
+            AttackKind::Retrained => self.copies(&Recipe::RETRAINED)?,
+            AttackKind::Student => self.copies(&[Recipe::STUDENT])?,
+            AttackKind::Independent => match &args.independent {
+                Some(path) => self.elsewhere(path)?,
+                None => self.copies(&[Recipe::INDEPENDENT])?,
+            },
+        })
+    }
+
+    /// A network that was trained without the file.
+    fn elsewhere(&self, path: &Path) -> Result<Vec<Attack>, TrainError> {
+        let network = ModelFile::open(path)?;
+        let rate = accuracy(path, &self.images.test, self.session.options().quiet)?;
+        let made = Made { accuracy: Some(rate.value), ..Made::default() };
+        let name = "independent, trained elsewhere";
+        Ok(self.attacked.network(name, &network, made, self.args.images)?)
+    }
+
+    /// Networks that are trained here.
+    fn copies(&self, recipes: &[Recipe]) -> Result<Vec<Attack>, TrainError> {
+        some(self.images.train.len())?;
+        let mut attacks = Vec::new();
+        for recipe in recipes {
+            let (network, made) = copy(self.session, recipe, self.shown, self.images)?;
+            attacks.extend(self.attacked.network(recipe.name, &network, made, self.args.images)?);
+        }
+        Ok(attacks)
+    }
 }
 
 /// A network that is trained by a recipe from what a file shows.

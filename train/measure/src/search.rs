@@ -77,10 +77,10 @@ impl Tile {
 
     /// The cosine of the changes with those of a whole pattern `[channel, row, column]` of an image,
     /// in [-1, 1].
-    pub fn likeness(&self, pattern: &[i16], [_, rows, columns]: [usize; 3]) -> f64 {
+    pub fn likeness(&self, pattern: &[i16], image: [usize; 3]) -> f64 {
         let mut sums = [0.0f64; 3];
         for (at, &value) in pattern.iter().enumerate() {
-            let own = f64::from(self.steps[self.place(at, rows, columns)]);
+            let own = f64::from(self.steps[Self::place(self.side, at, image)]);
             let value = f64::from(value);
             [own * value, own * own, value * value]
                 .iter()
@@ -90,16 +90,16 @@ impl Tile {
         sums[0] / (sums[1] * sums[2]).sqrt().max(f64::MIN_POSITIVE)
     }
 
-    /// The element that a value of an image gets.
-    fn place(&self, at: usize, rows: usize, columns: usize) -> usize {
+    /// The element of a tile of a side in pixels that a value of an image `[channel, row, column]` gets.
+    pub(crate) fn place(side: usize, at: usize, [_, rows, columns]: [usize; 3]) -> usize {
         let (channel, row, column) = (at / (rows * columns), at / columns % rows, at % columns);
-        (channel * self.side + row % self.side) * self.side + column % self.side
+        (channel * side + row % side) * side + column % side
     }
 
     /// An 8-bit picture `[channel, row, column]` with the tile on it.
-    pub fn applied(&self, picture: &[u8], [_, rows, columns]: [usize; 3]) -> Vec<u8> {
+    pub fn applied(&self, picture: &[u8], image: [usize; 3]) -> Vec<u8> {
         let pixel = |(at, &value): (usize, &u8)| {
-            let step = self.steps[self.place(at, rows, columns)];
+            let step = self.steps[Self::place(self.side, at, image)];
             (i16::from(value) + step).clamp(0, 255) as u8
         };
         picture.iter().enumerate().map(pixel).collect()

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::{MeasureError, floor};
 pub(crate) use bench::{Bench, picture, with_methods};
 pub use searched::SearchConfig;
+pub(crate) use searched::WIDTH;
 
 /// How much is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

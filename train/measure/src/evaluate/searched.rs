@@ -22,7 +22,7 @@ use crate::search::{Search, space};
 /// Images that a key that was found is tried on.
 const TRIED: usize = 200;
 /// Width of surrogate slopes, in standard deviations.
-const WIDTH: f32 = 0.5;
+pub(crate) const WIDTH: f32 = 0.5;
 
 /// How hard a key is searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,5 @@
 //! What somebody who has the file of a locked or sealed model gets of the right maps, and at what cost.
 
-use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -13,7 +11,7 @@ use saligate_models::graph::Graph;
 use saligate_models::metrics::interval::Rate;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::names::LOGITS;
-use saligate_models::saliency::{Method, Reduction, saliency_map};
+use saligate_models::saliency::Method;
 use saligate_runtime::method::{Explainer, Settings, Value};
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, Target};
@@ -22,7 +20,12 @@ use serde::{Deserialize, Serialize};
 use crate::evaluate::Metrics;
 use crate::{MeasureError, rows};
 
+mod gate;
+mod queries;
+mod table;
 mod values;
+
+pub use table::put;
 
 /// Methods that a network which was stolen, trained or bought is read with.
 const READ: [Method; 3] = [Method::Gradient, Method::GradCam, Method::VisualBackProp];
@@ -34,6 +37,8 @@ pub struct Strength {
     pub id: String,
     /// Seed of the run.
     pub seed: u64,
+    /// Digest of the network that the file shows.
+    pub model: String,
     /// One per attack and method.
     pub attacks: Vec<Attack>,
 }
@@ -41,6 +46,8 @@ pub struct Strength {
 /// One way round a gate or seal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Attack {
+    /// Kind of attack: those of one kind are measured together.
+    pub kind: String,
     /// What is done.
     pub name: String,
     /// The method that the result is compared by.
@@ -106,33 +113,23 @@ impl<'a> Attacked<'a> {
     pub fn maps(&self, images: usize) -> Result<Vec<Attack>, MeasureError> {
         let mut attacks = Vec::new();
         for method in READ {
-            attacks.push(self.read(method.name(), &Settings::default(), 1, images, None)?);
+            attacks.push(self.read(method.name(), &Settings::default(), images, None)?);
         }
         for (name, count, passes) in
             [("smoothgrad", "samples", 25), ("integrated-gradients", "steps", 32)]
         {
             let settings = Settings::default().with(count, Value::Whole(passes));
-            attacks.push(self.read(name, &settings, passes as usize, images, None)?);
+            attacks.push(self.read(name, &settings, images, None)?);
         }
         Ok(attacks)
     }
 
-    /// Occlusion of single pixels, compared with the gradient, which it approaches.
-    ///
-    /// # Errors
-    /// A model cannot be run.
-    pub fn occlusion(&self, images: usize) -> Result<Attack, MeasureError> {
-        let settings =
-            Settings::default().with("window", Value::Whole(1)).with("stride", Value::Whole(1));
-        let passes = self.data.shape().pixels();
-        self.read("occlusion", &settings, passes, images, Some(Method::Gradient))
-    }
-
+    /// What the file shows by a method of the runtime, compared with the same of the clean model, or
+    /// with another method's map of it.
     fn read(
         &self,
         name: &'static str,
         settings: &Settings,
-        queries: usize,
         images: usize,
         against: Option<Method>,
     ) -> Result<Attack, MeasureError> {
@@ -141,35 +138,34 @@ impl<'a> Attacked<'a> {
             Some(method) => Explainer::named(method.name(), &Settings::default())?,
             None => Explainer::named(name, settings)?,
         };
-        let (rho, seconds, pictures) = self.compare(name, images, |picture| {
-            let map = |explainer: &Explainer, model: &Model| {
-                let found =
-                    explainer.run(model, picture, Target::Predicted, None, &mut |_, _| ())?;
-                Ok::<_, MeasureError>(found.explanation.map)
+        let method = against.map_or(name, |method| method.name());
+        self.compare(name, method, images, |picture| {
+            let run = |explainer: &Explainer, model: &Model| {
+                explainer.run(model, picture, Target::Predicted, None, &mut |_, _| ())
             };
-            Ok(spearman(&map(&explainer, &self.model)?, &map(&wanted, &self.truth)?)?)
-        })?;
-        let method = against.map_or(name, |method| method.name()).to_owned();
-        let name = name.to_owned();
-        Ok(Attack { name, method, rho, pictures, queries, steps: 0, seconds, accuracy: None })
+            let found = run(&explainer, &self.model)?;
+            let runs = found.passes.map_or(1, |passes| passes.count);
+            let map = run(&wanted, &self.truth)?.explanation.map;
+            Ok((spearman(&found.explanation.map, &map)?, runs))
+        })
     }
 
-    /// Differences of scores over whole grey levels, which take predictions alone.
-    ///
-    /// # Errors
-    /// A model cannot be run.
-    pub fn finite_differences(&self, images: usize) -> Result<Attack, MeasureError> {
-        let name = "finite-differences";
-        let (rho, seconds, pictures) = self.compare(name, images, |picture| {
-            let found = differences(&self.model, picture)?;
-            let truth =
-                self.truth.explain_by(Method::Gradient.name(), picture, Target::Predicted, None)?;
-            Ok(spearman(&found, &truth.map)?)
-        })?;
-        let queries = 2 * self.data.shape().bytes();
-        let method = Method::Gradient.name().to_owned();
-        let name = name.to_owned();
-        Ok(Attack { name, method, rho, pictures, queries, steps: 0, seconds, accuracy: None })
+    /// The map of another network, or of other pictures, by each method, compared with the clean model's
+    /// map of the picture as it is.
+    fn shown_by(
+        &self,
+        name: &str,
+        images: usize,
+        show: impl Fn(Method, &Picture) -> Result<Vec<f32>, MeasureError> + Sync,
+    ) -> Result<Vec<Attack>, MeasureError> {
+        let by = |method: Method| {
+            self.compare(name, method.name(), images, |picture| {
+                let wanted =
+                    self.truth.explain_by(method.name(), picture, Target::Predicted, None)?;
+                Ok((spearman(&show(method, picture)?, &wanted.map)?, 1))
+            })
+        };
+        READ.into_iter().map(by).collect()
     }
 
     /// The value inside the file's network that is most like the right map: what whoever makes every
@@ -181,6 +177,7 @@ impl<'a> Attacked<'a> {
         let start = Instant::now();
         let (best, count, pictures) = values::best(&self.file, &self.truth, self.data, images)?;
         Ok(Attack {
+            kind: String::new(),
             name: format!("inner value '{}' of {count}", best.name),
             method: Method::Gradient.name().to_owned(),
             rho: rows::mean(&best.similarity)?,
@@ -205,46 +202,44 @@ impl<'a> Attacked<'a> {
     ) -> Result<Vec<Attack>, MeasureError> {
         let classifier = network.graph().extract(&[LOGITS])?;
         let own = Model::new(readable(network, &classifier)?)?;
-        let mut attacks = Vec::new();
-        for method in READ {
-            let (rho, _, pictures) = self.compare(name, images, |picture| {
-                let map = |model: &Model| {
-                    model.explain_by(method.name(), picture, Target::Predicted, None)
-                };
-                Ok(spearman(&map(&own)?.map, &map(&self.truth)?.map)?)
-            })?;
-            attacks.push(Attack {
-                name: name.to_owned(),
-                method: method.name().to_owned(),
-                rho,
-                pictures,
-                queries: 1,
-                steps: made.steps,
-                seconds: made.seconds,
-                accuracy: made.accuracy,
-            });
-        }
-        Ok(attacks)
+        let found = self.shown_by(name, images, |method, picture| {
+            Ok(own.explain_by(method.name(), picture, Target::Predicted, None)?.map)
+        })?;
+        let Made { steps, seconds, accuracy } = made;
+        Ok(found.into_iter().map(|attack| Attack { steps, seconds, accuracy, ..attack }).collect())
     }
 
-    /// A figure of some pictures, with its interval, the seconds that they took and their number.
+    /// What is read off the first pictures: `one` gives the likeness with the right map, and the runs
+    /// of a network that it took.
     fn compare(
         &self,
-        name: &'static str,
+        name: &str,
+        method: &str,
         images: usize,
-        one: impl Fn(&Picture) -> Result<f64, MeasureError> + Sync,
-    ) -> Result<([f64; 3], f64, usize), MeasureError> {
+        one: impl Fn(&Picture) -> Result<(f64, usize), MeasureError> + Sync,
+    ) -> Result<Attack, MeasureError> {
         let images = images.min(self.data.len());
-        let bar = bar(name, images, self.quiet);
+        let bar = bar(name.to_owned(), images, self.quiet);
         let start = Instant::now();
         let found = (0..images).into_par_iter().map(|index| {
             let found = one(&picture(self.data, index)?);
             bar.inc(1);
             found
         });
-        let found = found.collect::<Result<Vec<f64>, MeasureError>>()?;
+        let found = found.collect::<Result<Vec<_>, MeasureError>>()?;
         bar.finish_and_clear();
-        Ok((rows::mean(&found)?, start.elapsed().as_secs_f64(), images))
+        let (rho, runs): (Vec<f64>, Vec<usize>) = found.into_iter().unzip();
+        Ok(Attack {
+            kind: String::new(),
+            name: name.to_owned(),
+            method: method.to_owned(),
+            rho: rows::mean(&rho)?,
+            pictures: images,
+            queries: runs.into_iter().max().unwrap_or(0),
+            steps: 0,
+            seconds: start.elapsed().as_secs_f64(),
+            accuracy: None,
+        })
     }
 
     /// How often the file predicts right, how often the open model does, how often both agree, and how
@@ -307,29 +302,17 @@ fn readable(model: &ModelFile, classifier: &Graph) -> Result<ModelFile, MeasureE
     Ok(model.shown()?.with_methods(&methods)?)
 }
 
-/// The largest difference per channel of the predicted class's score between one grey level more and
-/// one less, `[row, column]`.
-fn differences(model: &Model, picture: &Picture) -> Result<Vec<f32>, MeasureError> {
-    let class = model.predict(picture)?.class;
-    let [channels, height, width] = [picture.channels(), picture.height(), picture.width()];
-    let score = |at: usize, value: u8| {
-        let mut pixels = picture.pixels().to_vec();
-        pixels[at] = value;
-        let changed = Picture::from_planar(channels, height, width, pixels)?;
-        Ok::<_, MeasureError>(model.predict(&changed)?.logits[class])
-    };
-    let slope = |at: usize| {
-        let value = picture.pixels()[at];
-        let (low, high) = (value.saturating_sub(1), value.saturating_add(1));
-        Ok(255.0 * (score(at, high)? - score(at, low)?) / f32::from(high - low))
-    };
-    let count = channels * height * width;
-    let slopes =
-        (0..count).into_par_iter().map(slope).collect::<Result<Vec<f32>, MeasureError>>()?;
-    Ok(saliency_map(&slopes, [channels, height, width], [height, width], Reduction::MaxAbs))
-}
-
 impl Strength {
+    /// Puts what was measured of the same file before in front, but for kinds that are among these.
+    fn add_earlier(&mut self, earlier: &Self) {
+        if self.model != earlier.model {
+            return;
+        }
+        let new = std::mem::take(&mut self.attacks);
+        let left = earlier.attacks.iter().filter(|old| new.iter().all(|one| one.kind != old.kind));
+        self.attacks = left.chain(&new).cloned().collect();
+    }
+
     /// The figures of results: the strongest attack of each kind.
     pub fn metrics(&self) -> Metrics {
         let figure = |name: &str, method: &str| {
@@ -352,6 +335,13 @@ impl Strength {
             ("rho_grad_cam", "grad-cam", Method::GradCam.name()),
             ("rho_vbp", "vbp", Method::VisualBackProp.name()),
             ("rho_occlusion", "occlusion", gradient),
+            ("rho_occlusion_itself", "occlusion", "occlusion"),
+            ("rho_rise", "rise", "rise"),
+            ("rho_blocks", "differences of", gradient),
+            ("rho_staircase", "autograd behind", gradient),
+            ("rho_tile", "tile of the file", gradient),
+            ("rho_pair", "one pair", gradient),
+            ("rho_searched", "searched tile", gradient),
             ("rho_inner_values", "inner value", gradient),
         ] {
             put(metric.to_owned(), figure(name, method));
@@ -368,47 +358,4 @@ impl Strength {
         }
         metrics
     }
-}
-
-/// Puts the attacks on a file into a table, in the place of those with its id if there are some, and
-/// writes the Markdown beside it.
-///
-/// # Errors
-/// The file holds something else, or cannot be written.
-pub fn put(strength: &Strength, path: &Path) -> Result<(), MeasureError> {
-    rows::tabulate(path, strength.clone(), |a, b| a.id == b.id, table)
-}
-
-fn table(all: &[Strength]) -> String {
-    let mut text = String::from(
-        "# What the file of a locked or sealed model gives away\n\n\
-         Made by `saligate-train strength`. Each figure is the rank correlation of what an attacker \
-         gets with the clean\nmodel's map of the same picture: the mean over test images, with a 95 % \
-         interval. Whoever attacks has the file, the\ntraining images where steps are named, and no key. \
-         Seconds are of one run on the machine that made the table, for all\npictures or for the \
-         training. What each attack does is told in [threat-model.md](threat-model.md#sealed-models).\n",
-    );
-    for Strength { id, seed, attacks } in all {
-        let _ = write!(
-            text,
-            "\n## {id}\n\nSeed {seed}.\n\n\
-             | attack | compared by | rho | pictures | runs per picture | training steps | seconds | accuracy |\n\
-             |---|---|---|---|---|---|---|---|\n"
-        );
-        for attack in attacks {
-            let accuracy = attack.accuracy.map_or_else(String::new, |a| format!("{a:.3}"));
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {} | {:.1} | {accuracy} |",
-                attack.name,
-                attack.method,
-                rows::cell(attack.rho),
-                attack.pictures,
-                attack.queries,
-                attack.steps,
-                attack.seconds,
-            );
-        }
-    }
-    text
 }
