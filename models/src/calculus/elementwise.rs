@@ -122,6 +122,47 @@ pub(super) fn sigmoid(
     tape.add("sloped", Op::Mul, &[g, slope])
 }
 
+/// d e^x / dx = e^x.
+pub(super) fn exp(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
+    tape.add("sloped", Op::Mul, &[g, at.result])
+}
+
+/// d ln x / dx = 1 / x.
+pub(super) fn log(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
+    let slope = tape.add("slope", Op::Power { exponent: -1.0 }, &[at.operand])?;
+    tape.add("sloped", Op::Mul, &[g, slope])
+}
+
+/// d x^p / dx = p x^(p - 1).
+pub(super) fn power(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    exponent: f32,
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let scalar = scalar(tape, at.result);
+    let factor = tape.constant(&scalar, exponent)?;
+    let scaled = tape.add("scaled", Op::Mul, &[g, factor])?;
+    let slope = match exponent {
+        1.0 => return Ok(scaled),
+        2.0 => at.operand,
+        _ => tape.add("slope", Op::Power { exponent: exponent - 1.0 }, &[at.operand])?,
+    };
+    tape.add("sloped", Op::Mul, &[scaled, slope])
+}
+
+/// d erf(x) / dx = 2 / sqrt(pi) e^(-x^2).
+pub(super) fn erf(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
+    let scalar = scalar(tape, at.result);
+    let minus = tape.constant(&scalar, -1.0)?;
+    let factor = tape.constant(&scalar, std::f32::consts::FRAC_2_SQRT_PI)?;
+    let negated = tape.add("negated", Op::Mul, &[at.operand, minus])?;
+    let square = tape.add("square", Op::Mul, &[at.operand, negated])?;
+    let bell = tape.add("bell", Op::Exp, &[square])?;
+    let slope = tape.add("slope", Op::Mul, &[bell, factor])?;
+    tape.add("sloped", Op::Mul, &[g, slope])
+}
+
 /// g for the first operand, -g for the second.
 pub(super) fn sub(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
     let g = if at.position == 0 {

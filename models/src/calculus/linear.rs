@@ -1,6 +1,6 @@
 //! Rules of the operations with weights.
 
-use super::{At, Tape};
+use super::{At, Tape, elementwise};
 use crate::graph::{ConvAttrs, GraphError, Op, ValueId, shape::left_over};
 
 /// Transposed convolution of g; the cells that the forward windows did not reach come back as
@@ -37,6 +37,15 @@ pub(super) fn gemm(
 ) -> Result<ValueId, GraphError> {
     only_first(tape, at)?;
     tape.add("gemm", Op::Gemm { transposed: !transposed }, &[g, at.operands[1]])
+}
+
+/// For z = x y: g y^T for x, and x^T g for y.
+pub(super) fn mat_mul(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueId, GraphError> {
+    let exchanged = Op::Transpose { order: vec![1, 3, 2] };
+    let other = tape.add("exchanged", exchanged, &[at.operands[1 - at.position]])?;
+    let factors = if at.position == 0 { [g, other] } else { [other, g] };
+    let product = tape.add("product", Op::MatMul, &factors)?;
+    elementwise::unbroadcast(tape, at, product)
 }
 
 fn only_first(tape: &Tape<'_>, at: &At<'_>) -> Result<(), GraphError> {

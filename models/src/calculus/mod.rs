@@ -16,6 +16,11 @@
 //! | HardSwish | g (h + x / 6 where h is between 0 and 1) for the HardSigmoid h of x | h on them |
 //! | Softplus | g times Sigmoid of the operand | |
 //! | Sigmoid | g times beta y (1 - y) | |
+//! | Exp | g times the result | |
+//! | Log | g / x | |
+//! | Power | g times exponent x^(exponent - 1) | |
+//! | Erf | g times 2 / sqrt(pi) e^(-x^2) | |
+//! | MatMul | the product of g with the other operand | |
 //! | Clip | g where the result is between the bounds | 0 on them |
 //! | MaxPool | g routed to the winner of each window | the first winner, row by row |
 //! | AveragePool | g / cells, spread over each window | |
@@ -200,6 +205,7 @@ fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>,
         Op::Conv(attrs) => linear::conv(tape, at, attrs, g),
         Op::ConvTranspose { conv, .. } => linear::conv_transpose(tape, at, conv, g),
         Op::Gemm { transposed } => linear::gemm(tape, at, *transposed, g),
+        Op::MatMul => linear::mat_mul(tape, at, g),
         Op::BatchNorm { .. } => Err(tape.no_rule(at.op, "fold batch norms before differentiating")),
         Op::Relu => elementwise::relu(tape, at, g),
         Op::LeakyRelu { alpha } => elementwise::leaky_relu(tape, at, *alpha, g),
@@ -208,6 +214,10 @@ fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>,
         Op::HardSwish => elementwise::hard_swish(tape, at, g),
         Op::Softplus { beta } => elementwise::softplus(tape, at, *beta, g),
         Op::Sigmoid { beta } => elementwise::sigmoid(tape, at, *beta, g),
+        Op::Exp => elementwise::exp(tape, at, g),
+        Op::Log => elementwise::log(tape, at, g),
+        Op::Power { exponent } => elementwise::power(tape, at, *exponent, g),
+        Op::Erf => elementwise::erf(tape, at, g),
         Op::Clip { low, high } => elementwise::clip(tape, at, [*low, *high], g),
         Op::Hat { .. } => {
             Err(tape.no_rule(at.op, "it is a slope itself, which is not differentiated again"))

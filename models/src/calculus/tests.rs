@@ -117,6 +117,38 @@ fn activations() {
 }
 
 #[test]
+fn functions_of_single_numbers() {
+    for op in [Op::Exp, Op::Erf, Op::Power { exponent: 2.0 }, Op::Power { exponent: 3.0 }] {
+        check_op(&[1, 2, 3, 3], op.clone());
+        check_op(&[1, 6], op);
+    }
+    // Above 0.
+    for op in [Op::Log, Op::Power { exponent: -0.5 }, Op::Power { exponent: 1.0 / 3.0 }] {
+        check(&[1, 2, 2, 3], |g, x| {
+            let two = g.constant(&[1; 4], 2.0)?;
+            let above = g.node("above", Op::Add, &[x, two])?;
+            g.node("y", op.clone(), &[above])
+        });
+    }
+}
+
+#[test]
+fn products_of_computed_matrices() {
+    // A square matrix that meets itself, one that is repeated along an axis, and constants.
+    check(&[1, 2, 3, 3], |g, x| g.node("y", Op::MatMul, &[x, x]));
+    check(&[1, 2, 3, 3], |g, x| {
+        let sum = g.node("sum", Op::ReduceSum { axes: vec![1] }, &[x])?;
+        let left = g.node("left", Op::MatMul, &[sum, x])?;
+        g.node("y", Op::MatMul, &[left, sum])
+    });
+    check(&[1, 2, 3, 4], |g, x| {
+        let (right, left) = (param(g, "right", &[1, 1, 4, 2]), param(g, "left", &[1, 1, 5, 3]));
+        let product = g.node("product", Op::MatMul, &[x, right])?;
+        g.node("y", Op::MatMul, &[left, product])
+    });
+}
+
+#[test]
 fn max_pool_tiling_overlapping_padded_and_sparse() {
     check_op(&[1, 2, 6, 6], Op::MaxPool(PoolAttrs::tiling(2)));
     check_op(&[1, 2, 7, 5], Op::MaxPool(PoolAttrs::tiling(2)));

@@ -95,6 +95,9 @@ pub enum Op {
         /// Whether the weight is applied from its other side.
         transposed: bool,
     },
+    /// The matrix product of two computed values, for every entry of the axes in front: x
+    /// `[n, c, i, k]` times y `[n, c, k, j]`. An axis in front of length 1 is repeated.
+    MatMul,
     /// Inference-time batch normalization: `scale * (x - mean) / sqrt(variance + epsilon) + bias`
     /// per channel (axis 1). Operands: x, scale, bias, mean, variance.
     BatchNorm {
@@ -146,6 +149,18 @@ pub enum Op {
     },
     /// The nearest integer, ties to even. A staircase: its derivative is zero everywhere.
     Round,
+    /// `e^x`.
+    Exp,
+    /// The natural logarithm.
+    Log,
+    /// x raised to a constant power, of x above 0, or of any x where the exponent is whole.
+    Power {
+        /// The exponent, not 0.
+        #[serde(with = "bits")]
+        exponent: f32,
+    },
+    /// The error function, `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to x.
+    Erf,
     /// `min(max(x, low), high)`.
     Clip {
         /// Smallest result.
@@ -217,6 +232,7 @@ impl Op {
             Self::Conv(_) => "Conv",
             Self::ConvTranspose { .. } => "ConvTranspose",
             Self::Gemm { .. } => "Gemm",
+            Self::MatMul => "MatMul",
             Self::BatchNorm { .. } => "BatchNormalization",
             Self::Relu => "Relu",
             Self::LeakyRelu { .. } => "LeakyRelu",
@@ -228,6 +244,10 @@ impl Op {
             Self::Sign => "Sign",
             Self::Hat { .. } => "Hat",
             Self::Round => "Round",
+            Self::Exp => "Exp",
+            Self::Log => "Log",
+            Self::Power { .. } => "Pow",
+            Self::Erf => "Erf",
             Self::Clip { .. } => "Clip",
             Self::MaxPool(_) => "MaxPool",
             Self::AveragePool(_) => "AveragePool",
@@ -252,7 +272,7 @@ impl Op {
         match self {
             Self::Conv(_) => (2, 3),
             Self::Gemm { transposed } => (2, if *transposed { 2 } else { 3 }),
-            Self::ConvTranspose { .. } | Self::Add | Self::Sub | Self::Mul => (2, 2),
+            Self::ConvTranspose { .. } | Self::MatMul | Self::Add | Self::Sub | Self::Mul => (2, 2),
             Self::BatchNorm { .. } => (5, 5),
             Self::Concat => (1, 1024),
             _ => (1, 1),

@@ -44,7 +44,13 @@ fn result(op: &Op, operands: &[&[usize]]) -> Result<Vec<usize>, String> {
         | Op::Sigmoid { .. }
         | Op::Sign
         | Op::Hat { .. }
-        | Op::Round => Ok(x.to_vec()),
+        | Op::Round
+        | Op::Exp
+        | Op::Log
+        | Op::Erf => Ok(x.to_vec()),
+        Op::Power { exponent } if *exponent != 0.0 => Ok(x.to_vec()),
+        Op::Power { .. } => Err("needs an exponent other than 0".to_owned()),
+        Op::MatMul => mat_mul(x, operands[1]),
         Op::Clip { low, high } if low <= high => Ok(x.to_vec()),
         Op::Clip { low, high } => Err(format!("needs bounds in order, not {low} and {high}")),
         Op::MaxPool(attrs) | Op::AveragePool(attrs) => pool(attrs, x),
@@ -108,6 +114,14 @@ fn result(op: &Op, operands: &[&[usize]]) -> Result<Vec<usize>, String> {
             _ => Err("needs scores [batch, class]".to_owned()),
         },
     }
+}
+
+fn mat_mul(x: &[usize], y: &[usize]) -> Result<Vec<usize>, String> {
+    let ([n, c, rows, inner], [m, d, wanted, columns]) = (image(x)?, image(y)?);
+    if inner != wanted {
+        return Err(format!("cannot multiply rows of {inner} with columns of {wanted}"));
+    }
+    Ok([&broadcast(&[n, c], &[m, d])?[..], &[rows, columns]].concat())
 }
 
 fn image(x: &[usize]) -> Result<[usize; 4], String> {

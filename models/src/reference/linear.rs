@@ -107,3 +107,15 @@ pub(super) fn add_slope(attrs: &ConvAttrs, x: &Array, h: &Array, sum: &mut Array
     let weight = dims(sum);
     taps(attrs, dims(x), dims(h), weight, |at_x, at_h, at_w| sum[at_w] += x[at_x] * h[at_h]);
 }
+
+pub(super) fn mat_mul(x: &Array, y: &Array) -> Array {
+    let front = [0, 1].map(|axis| x.shape()[axis].max(y.shape()[axis]));
+    let (rows, inner, columns) = (x.shape()[2], x.shape()[3], y.shape()[3]);
+    let at = |v: &Array, n: usize, c: usize, i: usize, j: usize| {
+        v[[n.min(v.shape()[0] - 1), c.min(v.shape()[1] - 1), i, j]]
+    };
+    ArrayD::from_shape_fn(vec![front[0], front[1], rows, columns], |place| {
+        let (n, c) = (place[0], place[1]);
+        (0..inner).map(|k| at(x, n, c, place[2], k) * at(y, n, c, k, place[3])).sum()
+    })
+}

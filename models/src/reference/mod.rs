@@ -64,6 +64,7 @@ fn apply(op: &Op, operands: &[&Array]) -> Array {
         Op::Gemm { transposed } => {
             linear::gemm(*transposed, x, operands[1], operands.get(2).copied())
         }
+        Op::MatMul => linear::mat_mul(x, operands[1]),
         Op::BatchNorm { epsilon } => linear::batch_norm(f64::from(*epsilon), operands),
         Op::Relu => x.mapv(|v| v.max(0.0)),
         Op::LeakyRelu { alpha } => x.mapv(|v| if v > 0.0 { v } else { f64::from(*alpha) * v }),
@@ -77,6 +78,10 @@ fn apply(op: &Op, operands: &[&Array]) -> Array {
         Op::Sign => x.mapv(elementwise::sign),
         Op::Hat { width } => x.mapv(|v| elementwise::hat(v, f64::from(*width))),
         Op::Round => x.mapv(f64::round_ties_even),
+        Op::Exp => x.mapv(f64::exp),
+        Op::Log => x.mapv(f64::ln),
+        Op::Power { exponent } => x.mapv(|v| v.powf(f64::from(*exponent))),
+        Op::Erf => x.mapv(elementwise::erf),
         Op::Clip { low, high } => x.mapv(|v| v.clamp(f64::from(*low), f64::from(*high))),
         Op::MaxPool(attrs) => pool::max(attrs, x),
         Op::AveragePool(attrs) => pool::average(attrs, x),

@@ -53,6 +53,19 @@ pub(super) fn apply(op: &Op, mut operands: Vec<Array>) -> Array {
             activation::relu(1.0 - x.abs() * (1.0 / width)) * (1.0 / width)
         }),
         Op::Round => each_rank!(x, x => x.detach().round()),
+        Op::Exp => each_rank!(x, x => x.exp()),
+        Op::Log => each_rank!(x, x => x.log()),
+        Op::Power { exponent } => each_rank!(x, x => power(x, *exponent)),
+        Op::Erf => each_rank!(x, x => x.erf()),
+        Op::MatMul => {
+            let (x, y) = (x.image(), next().image());
+            let front = [0, 1].map(|axis| x.dims()[axis].max(y.dims()[axis]));
+            let wide = |x: Tensor<4>| {
+                let [_, _, rows, columns] = x.dims();
+                x.expand([front[0], front[1], rows, columns])
+            };
+            Array::Image(wide(x).matmul(wide(y)))
+        }
         Op::Clip { low, high } => each_rank!(x, x => x.clamp(*low, *high)),
         Op::MaxPool(attrs) => {
             let x = framed(x.image(), attrs, f32::NEG_INFINITY);
@@ -142,6 +155,18 @@ fn conv_transpose(
     }
     let [n, c, h, w] = y.dims();
     y.slice([0..n, 0..c, top..h - bottom, left..w - right])
+}
+
+/// Products and reciprocals where the exponent allows, whose slopes of any order are defined.
+fn power<const D: usize>(x: Tensor<D>, exponent: f32) -> Tensor<D> {
+    match exponent {
+        1.0 => x,
+        2.0 => x.clone() * x,
+        0.5 => x.sqrt(),
+        -0.5 => x.sqrt().recip(),
+        -1.0 => x.recip(),
+        _ => x.powf_scalar(exponent),
+    }
 }
 
 fn hard_sigmoid<const D: usize>(x: Tensor<D>, alpha: f32, beta: f32) -> Tensor<D> {

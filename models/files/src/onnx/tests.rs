@@ -101,6 +101,10 @@ fn every_operation_survives_a_round_trip() {
         Op::HardSigmoid { alpha: 0.25, beta: 0.75 },
         Op::HardSwish,
         Op::Transpose { order: vec![3, 1, 2] },
+        Op::Exp,
+        Op::Log,
+        Op::Erf,
+        Op::Power { exponent: -0.5 },
     ];
     let mut outputs = Vec::new();
     for (i, op) in unary.iter().enumerate() {
@@ -118,6 +122,7 @@ fn every_operation_survives_a_round_trip() {
     let dense = g.param("dense", &[3, 144], vec![0.5; 432]).unwrap();
     let scores = g.node("scores", Op::Gemm { transposed: false }, &[flat, dense]).unwrap();
     outputs.push(g.node("wide", Op::Gemm { transposed: true }, &[scores, dense]).unwrap());
+    outputs.push(g.node("product", Op::MatMul, &[x, x]).unwrap());
     outputs.push(g.node("hot", Op::OneHotArgMax, &[scores]).unwrap());
     g.set_outputs(&outputs);
 
@@ -192,7 +197,7 @@ fn an_unsupported_operation_is_named_with_its_node() {
     let mut graph = proto::ModelProto::decode(model().to_onnx().as_slice()).unwrap();
     graph.graph.as_mut().unwrap().node[1].op_type = "Einsum".to_owned();
     let error = ModelFile::from_bytes(&graph.encode_to_vec()).unwrap_err().to_string();
-    assert!(error.contains("Einsum") && error.contains("supported are Add"), "{error}");
+    assert!(error.contains("Einsum") && error.contains("supported are Abs, Add"), "{error}");
 }
 
 #[test]

@@ -94,6 +94,26 @@ impl View {
         })
     }
 
+    /// The axes in the order in which their elements follow each other in the value; `None` where an axis is
+    /// made of parts of factors that cannot be told apart.
+    pub(super) fn natural(&self) -> Option<Vec<usize>> {
+        let sizes: Vec<usize> = self.order.iter().map(|&f| self.factors[f]).collect();
+        let axes = split(&sizes, &self.shape)?;
+        // A piece lies where its factor does, and behind the pieces of the same factor before it.
+        let place = |pieces: &Vec<Piece>| pieces.iter().map(|piece| self.order[piece.of]).min();
+        let mut order: Vec<usize> = (0..self.shape.len()).collect();
+        let mut last = 0;
+        let keys: Vec<usize> = axes
+            .iter()
+            .map(|pieces| {
+                last = place(pieces).unwrap_or(last);
+                last
+            })
+            .collect();
+        order.sort_by_key(|&axis| keys[axis]);
+        Some(order)
+    }
+
     /// Whether the elements are in the order of the value.
     pub(super) fn keeps_order(&self) -> bool {
         self.order.len() <= 1
@@ -277,6 +297,18 @@ mod tests {
         let row = moved.reshaped(vec![1, 6]).named("row");
         row.materialize(&mut graph).unwrap().unwrap();
         assert_eq!(ops(&graph), [("Flatten", vec![1, 6])]);
+    }
+
+    #[test]
+    fn the_natural_order_is_that_of_the_value() {
+        let (mut graph, view) = start(&[1, 16, 3, 4]);
+        let tokens = view.reshaped(vec![1, 16, 12]).transposed(&[0, 2, 1]).unwrap();
+        assert_eq!(tokens.shape(), [1, 12, 16]);
+        let order = tokens.natural().unwrap();
+        assert_eq!(order, [0, 2, 1]);
+        let back = tokens.transposed(&order).unwrap().reshaped(vec![1, 16, 12, 1]);
+        back.materialize(&mut graph).unwrap().unwrap();
+        assert_eq!(ops(&graph), [("Reshape", vec![1, 16, 12, 1])]);
     }
 
     #[test]

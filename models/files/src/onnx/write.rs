@@ -135,10 +135,18 @@ impl Writer<'_> {
             | Op::HardSwish
             | Op::Sign
             | Op::Round
+            | Op::Exp
+            | Op::Log
+            | Op::Erf
+            | Op::MatMul
             | Op::GlobalAveragePool
             | Op::Add
             | Op::Sub
             | Op::Mul => self.node(kind, x, out, vec![]),
+            Op::Power { exponent } => {
+                let exponent = self.float_constant(&[*exponent], &vec![1; value.shape.len()]);
+                self.node(kind, &[x[0], &exponent], out, vec![]);
+            }
             Op::Clip { low, high } => {
                 let bounds = [*low, *high].map(|bound| self.float_constant(&[bound], &[]));
                 self.node(kind, &[x[0], &bounds[0], &bounds[1]], out, vec![]);

@@ -53,7 +53,9 @@ pub(super) fn lay_out(isa: Isa, nodes: Vec<Node>, outputs: Vec<Id>) -> Layout {
                 Kind::Mean => found,
                 Kind::WeightedSum if number == 0 => found,
                 Kind::WeightedSum => Form::Flat,
-                Kind::Dense { .. } | Kind::Plain(_) | Kind::Spread(_) => Form::Flat,
+                Kind::Dense { .. } | Kind::Plain(_) | Kind::Product(_) | Kind::Spread(_) => {
+                    Form::Flat
+                }
                 Kind::Slope(part) => part.wanted(number, found),
                 _ => own,
             };

@@ -21,6 +21,7 @@ mod lower;
 mod node;
 mod operation;
 mod plain;
+mod product;
 mod remember;
 mod rewrite;
 mod run;

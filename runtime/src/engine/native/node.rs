@@ -65,6 +65,8 @@ pub(super) enum Kind {
         bias: Option<Arc<[f32]>>,
         transposed: bool,
     },
+    /// The matrix product of two values, for each, whether rows and columns are exchanged.
+    Product([bool; 2]),
     /// An operation on single elements.
     Each(Op),
     /// An operation on pairs of elements of two values of one shape.
@@ -85,6 +87,7 @@ impl fmt::Display for Kind {
             Self::Depthwise(linear) => write!(f, "depthwise {linear}"),
             Self::Dense { transposed: true, .. } => f.write_str("dense transposed"),
             Self::Each(op) | Self::Zip(op) | Self::Plain(op) => f.write_str(op.name()),
+            Self::Product(_) => f.write_str("product of matrices"),
             Self::Input(_) => f.write_str("input"),
             Self::Constant(_) => f.write_str("constant"),
             Self::Pool(_) => f.write_str("pool"),

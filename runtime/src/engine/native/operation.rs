@@ -209,6 +209,11 @@ impl<'a> Reader<'a> {
             Op::Gemm { transposed } => {
                 self.dense(*transposed, operands).unwrap_or_else(|| plain(op, operands))
             }
+            Op::MatMul => {
+                let sides = [0, 1].map(|side| self.exchanged(operands[side]));
+                let inputs = sides.iter().map(|(matrix, _)| *matrix).collect();
+                Operation::new(Kind::Product(sides.map(|(_, exchanged)| exchanged)), inputs)
+            }
             Op::Relu => Operation::element_wise(operands[0], Epilogue::bounding(POSITIVE)),
             Op::Clip { low, high } => {
                 Operation::element_wise(operands[0], Epilogue::bounding([*low, *high]))
@@ -257,7 +262,11 @@ impl<'a> Reader<'a> {
             | Op::Sigmoid { .. }
             | Op::Sign
             | Op::Hat { .. }
-            | Op::Round => Operation::new(Kind::Each(op.clone()), operands.to_vec()),
+            | Op::Round
+            | Op::Exp
+            | Op::Log
+            | Op::Power { .. }
+            | Op::Erf => Operation::new(Kind::Each(op.clone()), operands.to_vec()),
             Op::Slice { ranges } if is_image => self.moves(operands[0], id, |axis, at| {
                 Some(ranges[axis].start + at * ranges[axis].step)
             }),
@@ -274,6 +283,17 @@ impl<'a> Reader<'a> {
             Op::Concat if is_image => Operation::new(Kind::Concat, operands.to_vec()),
             _ => plain(op, operands),
         }
+    }
+
+    /// The matrix that this one is, or is with rows and columns exchanged.
+    fn exchanged(&self, id: ValueId) -> (ValueId, bool) {
+        let (mut matrix, mut exchanged) = (id, false);
+        while let Some((Op::Transpose { order }, operands)) = self.node(matrix)
+            && order == &[1, 3, 2]
+        {
+            (matrix, exchanged) = (operands[0], !exchanged);
+        }
+        (matrix, exchanged)
     }
 
     /// The result of a Relu whose sign this is.

@@ -66,7 +66,25 @@ pub(super) fn each(op: &Op, data: &mut [f32]) {
         Op::Sigmoid { beta } => all(data, |v| sigmoid(beta * v)),
         Op::Sign => all(data, |v| if v == 0.0 { 0.0 } else { v.signum() }),
         Op::Round => all(data, round),
+        Op::Exp => all(data, f32::exp),
+        Op::Log => all(data, f32::ln),
+        Op::Erf => all(data, libm::erff),
+        Op::Power { exponent } => power(exponent, data),
         ref other => unreachable!("{} is no operation on single elements", other.name()),
+    }
+}
+
+/// Roots and reciprocals without a call for each element.
+fn power(exponent: f32, data: &mut [f32]) {
+    fn all(data: &mut [f32], f: impl Fn(f32) -> f32) {
+        data.iter_mut().for_each(|v| *v = f(*v));
+    }
+    match exponent {
+        2.0 => all(data, |v| v * v),
+        0.5 => all(data, f32::sqrt),
+        -0.5 => all(data, |v| v.sqrt().recip()),
+        -1.0 => all(data, f32::recip),
+        _ => all(data, |v| v.powf(exponent)),
     }
 }
 

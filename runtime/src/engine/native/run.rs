@@ -7,6 +7,7 @@ use saligate_kernels::{Conv, Crew, Epilogue, Map, MaskRecord, Operand, Pool, den
 use saligate_models::graph::Op;
 
 use super::node::{Id, Kind, Linear, Node, PoolWindow};
+use super::product::products;
 use super::schedule::Schedule;
 use super::{Plan, plain};
 
@@ -261,6 +262,14 @@ impl Step<'_> {
                 let operand = |&i: &Id| (self.read(i), self.run.node(i).shape.as_slice());
                 let operands: Vec<_> = node.inputs.iter().map(operand).collect();
                 plain::run(op, &operands, (out, &node.shape));
+            }
+            Kind::Product(transposed) => {
+                let operand = |at: usize| {
+                    let id = node.inputs[at];
+                    (self.read(id), self.run.node(id).shape.as_slice())
+                };
+                let pair = [operand(0), operand(1)];
+                products(isa, crew, pair, *transposed, (out, &node.shape));
             }
             Kind::Convert => self.map(node.inputs[0]).convert(x(), &map, out),
             Kind::Slope(part) => {

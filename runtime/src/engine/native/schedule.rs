@@ -114,6 +114,7 @@ fn images(layout: &Layout) -> Vec<bool> {
                 Op::Conv(_)
                     | Op::ConvTranspose { .. }
                     | Op::Gemm { .. }
+                    | Op::MatMul
                     | Op::ReduceSum { .. }
                     | Op::OneHotArgMax
             ),

@@ -7,6 +7,7 @@ use super::super::constant::{Budget, Constant, Data, elements, padded_shape};
 use super::super::node::{Node, Operand};
 use super::super::view::View;
 use super::super::{OPSET, OnnxError};
+use super::ops;
 use saligate_models::graph::{Graph, GraphError, Op, ValueId};
 use saligate_models::names::{OWN, is_constant};
 
@@ -128,8 +129,10 @@ impl Builder {
             Operand::Factor { .. } | Operand::ArgMax(_) => {
                 Err(node.error("has an operand that is supported elsewhere only"))
             }
-            Operand::Softmax(_) => {
-                Err(node.error("follows a Softmax, which is supported at the end only"))
+            Operand::Softmax(scores) => {
+                // Along all axes: it is one row.
+                let axes: Vec<usize> = (1..self.graph.shape(*scores).len()).collect();
+                ops::softmax::of(self, node, *scores, &axes)
             }
         }
     }
@@ -225,9 +228,7 @@ impl Builder {
             Operand::Value(id) => Ok(self.graph.shape(*id).to_vec()),
             Operand::View(view) => Ok(view.shape().to_vec()),
             Operand::Constant { constant, .. } => Ok(constant.shape.clone()),
-            Operand::Softmax(_) => {
-                Err(node.error("follows a Softmax, which is supported at the end only"))
-            }
+            Operand::Softmax(scores) => Ok(self.graph.shape(*scores).to_vec()),
             _ => Err(node.error("has an operand that is supported elsewhere only")),
         }
     }

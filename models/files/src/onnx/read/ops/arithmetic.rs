@@ -1,11 +1,11 @@
 //! Sums, differences and products, broadcast as in numpy.
 
 use super::super::super::OnnxError;
-use super::super::super::constant::{Constant, Data};
+use super::super::super::constant::{self, Constant, Data};
 use super::super::super::node::{Node, Operand};
 use super::super::super::view::View;
 use super::super::builder::{Builder, Mode};
-use super::activation::{bounded, unary};
+use super::activation::{bounded, unary, unary_part};
 use saligate_models::graph::Op;
 
 pub(super) fn add(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
@@ -31,10 +31,16 @@ pub(super) fn mul(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
     binary(b, node, "", Op::Mul, [x, y])
 }
 
-/// A quotient by a constant is the product with its reciprocal.
+/// A quotient is the product with the reciprocal.
 pub(super) fn div(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     let Some((name, constant, data)) = b.constant(node, 1) else {
-        return Err(node.error("is supported for constant divisors only"));
+        let divisor = Node {
+            operands: vec![Some(node.operand(1)?.clone())],
+            source: node.source,
+            is_factor: false,
+        };
+        let reciprocal = unary_part(b, &divisor, "reciprocal", Op::Power { exponent: -1.0 })?;
+        return binary(b, node, "", Op::Mul, [node.operand(0)?, &reciprocal]);
     };
     let reciprocals = data.iter().map(|v| v.recip()).collect::<Vec<_>>();
     b.budget.charge(&constant.shape)?;
@@ -118,7 +124,7 @@ fn drops_batch(operand: &Operand) -> bool {
 }
 
 /// The result of two operands; `part` is its name on the way to the node's result.
-fn binary(
+pub(super) fn binary(
     b: &mut Builder,
     node: &Node<'_>,
     part: &str,
@@ -137,6 +143,9 @@ fn binary(
         let made = binary(b, node, part, op, [&pair[0], &pair[1]])?;
         let shape = b.shape(node, &made)?;
         return b.reshaped(node, &made, shape[1..].to_vec());
+    }
+    if rank == 3 || rank > MAX_AXES {
+        return regrouped(b, node, part, op, pair);
     }
     for (turned, other) in [(0, 1), (1, 0)] {
         let Operand::View(view) = &pair[turned] else { continue };
@@ -157,6 +166,50 @@ fn binary(
     }
     let values = [b.value_of(node, &pair[0])?, b.value_of(node, &pair[1])?];
     Ok(Operand::Value(b.add_part(node, part, op, &values)?))
+}
+
+/// The result of two operands of three axes, or of more than there are in a graph, on four.
+fn regrouped(
+    b: &mut Builder,
+    node: &Node<'_>,
+    part: &str,
+    op: Op,
+    pair: [Operand; 2],
+) -> Result<Operand, OnnxError> {
+    let shapes = [b.shape(node, &pair[0])?, b.shape(node, &pair[1])?];
+    let wide = constant::broadcast(&shapes[0], &shapes[1]);
+    let wide = wide.ok_or_else(|| node.error(format!("cannot join {shapes:?}")))?;
+    let groups = match *wide.as_slice() {
+        // As a map of one column, which tokens with their features last are in another layout.
+        [1, _, _] => shapes.clone().map(|s| vec![s[0], s[1], 1, s[2]]),
+        _ => {
+            let mut groups = [vec![1], vec![1]];
+            let mut before = None;
+            for (&x, &y) in shapes[0].iter().zip(&shapes[1]).filter(|(x, y)| **x * **y > 1) {
+                if before == Some([x == 1, y == 1]) {
+                    *groups[0].last_mut().expect("not empty") *= x;
+                    *groups[1].last_mut().expect("not empty") *= y;
+                } else {
+                    groups[0].push(x);
+                    groups[1].push(y);
+                }
+                before = Some([x == 1, y == 1]);
+            }
+            if groups[0].len() > MAX_AXES {
+                return Err(
+                    node.error(format!("joins {shapes:?}, which takes more axes than four"))
+                );
+            }
+            groups.map(|mut group| {
+                group.resize(MAX_AXES, 1);
+                group
+            })
+        }
+    };
+    let [x, y] = groups;
+    let pair = [b.reshaped(node, &pair[0], x)?, b.reshaped(node, &pair[1], y)?];
+    let made = binary(b, node, part, op, [&pair[0], &pair[1]])?;
+    b.reshaped(node, &made, wide)
 }
 
 pub(super) fn inverse(order: &[usize]) -> Vec<usize> {

@@ -5,7 +5,9 @@ use super::super::super::constant::{self, Constant, Data, broadcast, is_float};
 use super::super::super::node::{AxisRange, Node, Operand};
 use super::super::super::view::View;
 use super::super::builder::{Builder, Mode};
-use super::arithmetic::{inverse, turned};
+use super::arithmetic::{binary, inverse, turned};
+use super::axes::laid;
+use super::sides;
 use saligate_models::graph::{Op, Range, ValueId};
 
 /// Nothing happens here in inference.
@@ -57,12 +59,13 @@ pub(super) fn expand(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     if wide == shape {
         return Ok(node.operand(0)?.clone());
     }
-    let operand = b.widened(node, node.operand(0)?, wide.len())?;
-    let x = b.value_of(node, &operand)?;
-    let own = b.graph.shape(x).iter();
-    let ones: Vec<usize> = own.zip(&wide).map(|(&own, &wide)| wide / own.max(1)).collect();
-    let ones = b.repeated(&ones, 1.0)?;
-    Ok(Operand::Value(b.add(node, Op::Mul, &[x, ones])?))
+    let own = constant::padded_shape(&shape, wide.len());
+    let ones: Vec<usize> = own.iter().zip(&wide).map(|(&own, &wide)| wide / own.max(1)).collect();
+    b.budget.charge(&ones)?;
+    let count = ones.iter().product();
+    let constant = Constant::floats(ones, vec![1.0; count]);
+    let ones = Operand::Constant { name: format!("{}/ones", node.output()), constant };
+    binary(b, node, "", Op::Mul, [node.operand(0)?, &ones])
 }
 
 pub(super) fn reshape(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
@@ -131,7 +134,7 @@ pub(super) fn concat(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     let operands: Vec<&Operand> = node.operands.iter().flatten().collect();
     let rank = b.shape(node, node.operand(0)?)?.len();
     let axis = node.axis(node.int("axis", 1), rank)?;
-    if axis == 1 {
+    if axis == 1 && ([2, 4].contains(&rank) || b.mode == Mode::AsWritten || operands.len() == 1) {
         if let ([only], Mode::Simplified) = (operands.as_slice(), b.mode) {
             return Ok((*only).clone());
         }
@@ -145,15 +148,29 @@ pub(super) fn concat(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     let mut order: Vec<usize> = (0..rank).collect();
     order[1..=axis].rotate_right(1);
     let mut values = Vec::with_capacity(operands.len());
+    let mut rest = Vec::new();
     for operand in operands {
         if b.shape(node, operand)?.len() != rank {
             return Err(node.error("joins operands of different ranks"));
         }
-        let aside = b.transposed(node, operand, &order)?;
+        let mut aside = b.transposed(node, operand, &order)?;
+        let shape = b.shape(node, &aside)?;
+        if let [1, entries, others @ ..] = shape.as_slice()
+            && rank != 4
+        {
+            aside = b.reshaped(node, &aside, vec![1, *entries, others.iter().product(), 1])?;
+            rest = others.to_vec();
+        }
         values.push(b.value_of(node, &aside)?);
     }
     let made = b.add(node, Op::Concat, &values)?;
-    in_order(b, node, made, &inverse(&order))
+    if rank == 4 {
+        return in_order(b, node, made, &inverse(&order));
+    }
+    let entries = b.graph.shape(made)[1];
+    let made = b.reshaped(node, &Operand::Value(made), [&[1, entries], &rest[..]].concat())?;
+    let made = b.transposed(node, &made, &inverse(&order))?;
+    Ok(renamed(made, &turned(node)))
 }
 
 /// A value in the layout of the file.
@@ -225,16 +242,51 @@ fn take(
     if whole && b.mode == Mode::Simplified {
         return Ok(operand.clone());
     }
+    let in_reach = match operand {
+        Operand::View(view) => {
+            [2, 4].contains(&shape.len())
+                && (view.keeps_order() || view.as_transpose(&b.graph).is_some())
+                && taken[0].count == shape[0]
+        }
+        _ => true,
+    };
+    if !in_reach && b.mode == Mode::Simplified {
+        return cut(b, node, name, &shape, &ranges);
+    }
     on_image(b, node, operand, &ranges, Range { start: 0, end: 1, step: 1 }, |b, x, ranges| {
         let name = b.name(name, node.op());
         Ok(b.graph.node(&name, Op::Slice { ranges }, &[x])?)
     })
 }
 
-pub(super) fn pad(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
-    if node.text("mode").is_some_and(|m| m != b"constant") {
-        return Err(node.error("has a mode other than constant, which is not supported"));
+/// Parts along one axis after the other, of an operand that is laid out otherwise than a map.
+fn cut(
+    b: &mut Builder,
+    node: &Node<'_>,
+    name: &str,
+    shape: &[usize],
+    ranges: &[Range],
+) -> Result<Operand, OnnxError> {
+    let mut part = node.operand(0)?.clone();
+    for (axis, (&size, range)) in shape.iter().zip(ranges).enumerate() {
+        if (range.start, range.end, range.step) == (0, size, 1) {
+            continue;
+        }
+        let place = laid(b, node, &part, &[axis])?;
+        let (&[home], &[_, c, h, w]) = (place.axes.as_slice(), b.graph.shape(place.value)) else {
+            return Err(node.error(format!("takes a part of {shape:?}, which is not supported")));
+        };
+        let mut own = [c, h, w].map(Range::whole);
+        own[home - 1] = *range;
+        let name = b.name(name, node.op());
+        let made = b.graph.node(&name, Op::Slice { ranges: own }, &[place.value])?;
+        part = place.back(b, node, made)?;
     }
+    Ok(part)
+}
+
+pub(super) fn pad(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let mode = node.text("mode").unwrap_or(b"constant").to_vec();
     let operand = node.operand(0)?;
     let rank = b.shape(node, operand)?.len();
     let given = node.ints_operand_or(1, "pads")?;
@@ -254,8 +306,9 @@ pub(super) fn pad(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
     if pads.iter().all(|p| *p == [0, 0]) && b.mode == Mode::Simplified {
         return Ok(operand.clone());
     }
-    on_image(b, node, operand, &pads, [0, 0], |b, x, pads| {
-        b.add(node, Op::Pad { pads, value }, &[x])
+    on_image(b, node, operand, &pads, [0, 0], |b, x, pads| match mode.as_slice() {
+        b"constant" => b.add(node, Op::Pad { pads, value }, &[x]),
+        mode => sides::padded(b, node, x, mode, pads),
     })
 }
 

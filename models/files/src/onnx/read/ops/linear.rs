@@ -132,7 +132,12 @@ pub(super) fn gemm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
 }
 
 /// The weight `[out, in]` of a dense layer, from `[out, in]` (`outer`) or `[in, out]`.
-fn weight(b: &mut Builder, node: &Node<'_>, outer: bool, alpha: f32) -> Result<ValueId, OnnxError> {
+pub(super) fn weight(
+    b: &mut Builder,
+    node: &Node<'_>,
+    outer: bool,
+    alpha: f32,
+) -> Result<ValueId, OnnxError> {
     let Some((name, weight, data)) = b.constant(node, 1) else {
         return Err(node.error("needs a constant weight"));
     };
@@ -150,27 +155,6 @@ fn weight(b: &mut Builder, node: &Node<'_>, outer: bool, alpha: f32) -> Result<V
     let turned = || (0..columns * rows).map(|i| alpha * data[i % rows * columns + i / rows]);
     let how = (format!("turned.{scale}"), alpha != 1.0);
     b.derived(name, data, (&how.0, how.1), &[columns, rows], || turned().collect())
-}
-
-/// A product with a constant matrix, of rows alone.
-pub(super) fn mat_mul(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
-    let x = node.operand(0)?;
-    let shape = b.shape(node, x)?;
-    let [leading @ .., features] = shape.as_slice() else {
-        return Err(node.error("needs an operand with axes"));
-    };
-    if leading.iter().any(|&d| d != 1) {
-        return Err(node.error(format!("has an operand {shape:?}; only rows [1, n] are supported")));
-    }
-    let weight = weight(b, node, false, 1.0)?;
-    let row = b.reshaped(node, x, vec![1, *features])?;
-    let row = b.value_of(node, &row)?;
-    let made = Operand::Value(b.add(node, Op::Gemm { transposed: false }, &[row, weight])?);
-    let out = b.graph.shape(weight)[0];
-    if leading.len() == 1 {
-        return Ok(made);
-    }
-    b.reshaped(node, &made, [leading, &[out]].concat())
 }
 
 pub(super) fn batch_norm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {

@@ -2,11 +2,16 @@
 
 mod activation;
 mod arithmetic;
+mod axes;
 mod layout;
 mod linear;
+mod norm;
 mod pool;
+mod product;
 mod reduce;
 mod resize;
+mod sides;
+pub(super) mod softmax;
 
 use super::super::OnnxError;
 use super::super::constant::is_foldable;
@@ -15,12 +20,14 @@ use super::builder::Builder;
 
 /// The operations that are read, by ONNX name, besides those that are done on constants only.
 pub(in super::super) const SUPPORTED: &[&str] = &[
+    "Abs",
     "Add",
     "ArgMax+OneHot",
     "AveragePool",
     "BatchNormalization",
     "Cast",
     "CastLike",
+    "Celu",
     "Clip",
     "Concat",
     "Constant",
@@ -29,17 +36,27 @@ pub(in super::super) const SUPPORTED: &[&str] = &[
     "DepthToSpace",
     "Div",
     "Dropout",
+    "Elu",
+    "Erf",
+    "Exp",
     "Expand",
     "Flatten",
     "Gather",
+    "Gelu",
     "Gemm",
     "GlobalAveragePool",
     "GlobalMaxPool",
+    "GroupNormalization",
     "HardSigmoid",
     "HardSwish",
     "Identity",
+    "InstanceNormalization",
+    "LRN",
+    "LayerNormalization",
     "LeakyRelu",
+    "Log",
     "LogSoftmax",
+    "LpNormalization",
     "MatMul",
     "Max",
     "MaxPool",
@@ -49,13 +66,20 @@ pub(in super::super) const SUPPORTED: &[&str] = &[
     "Neg",
     "PRelu",
     "Pad",
+    "Pow",
+    "RMSNormalization",
+    "Reciprocal",
+    "ReduceL2",
     "ReduceMax",
     "ReduceMean",
+    "ReduceMin",
     "ReduceSum",
+    "ReduceSumSquare",
     "Relu",
     "Reshape",
     "Resize",
     "Round",
+    "Selu",
     "Shape",
     "Sigmoid",
     "Sign",
@@ -63,7 +87,9 @@ pub(in super::super) const SUPPORTED: &[&str] = &[
     "Slice",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Split",
+    "Sqrt",
     "Squeeze",
     "Sub",
     "Sum",
@@ -82,14 +108,23 @@ pub(super) fn read(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, Onn
     }
     let one = match node.op() {
         "Split" => return layout::split(b, node),
-        "Relu" | "LeakyRelu" | "HardSwish" | "Softplus" | "Sign" | "Round" => {
-            activation::plain(b, node)
-        }
+        "Relu" | "LeakyRelu" | "HardSwish" | "Softplus" | "Sign" | "Round" | "Exp" | "Log"
+        | "Erf" | "Sqrt" | "Reciprocal" => activation::plain(b, node),
         "Sigmoid" | "HardSigmoid" => activation::sigmoid(b, node),
         "Clip" => activation::clip(b, node),
         "PRelu" => activation::prelu(b, node),
         "Tanh" => activation::tanh(b, node),
         "Mish" => activation::mish(b, node),
+        "Pow" => activation::power(b, node),
+        "Abs" => activation::absolute(b, node),
+        "Elu" | "Selu" | "Celu" => activation::exponential(b, node),
+        "Gelu" => activation::gelu(b, node),
+        "Softsign" => activation::softsign(b, node),
+        "LayerNormalization" | "RMSNormalization" => norm::layer(b, node),
+        "InstanceNormalization" => norm::instance(b, node),
+        "GroupNormalization" => norm::group(b, node),
+        "LRN" => norm::local_response(b, node),
+        "LpNormalization" => norm::euclidean(b, node),
         "Add" => arithmetic::add(b, node),
         "Sub" => arithmetic::sub(b, node),
         "Mul" => arithmetic::mul(b, node),
@@ -100,13 +135,15 @@ pub(super) fn read(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, Onn
         "Conv" => linear::conv(b, node),
         "ConvTranspose" => linear::conv_transpose(b, node),
         "Gemm" => linear::gemm(b, node),
-        "MatMul" => linear::mat_mul(b, node),
+        "MatMul" => product::mat_mul(b, node),
         "BatchNormalization" => linear::batch_norm(b, node),
         "MaxPool" => pool::max(b, node),
         "AveragePool" => pool::average(b, node),
         "GlobalAveragePool" => pool::global_average(b, node),
         "GlobalMaxPool" => pool::global_max(b, node),
         "ReduceMax" => reduce::max(b, node),
+        "ReduceMin" => reduce::min(b, node),
+        "ReduceSumSquare" | "ReduceL2" => reduce::squares(b, node),
         "ReduceMean" => reduce::mean(b, node),
         "ReduceSum" => reduce::sum(b, node),
         "ArgMax" => reduce::arg_max(b, node),

@@ -3,9 +3,9 @@
 use super::super::super::OnnxError;
 use super::super::super::constant::{Constant, Data};
 use super::super::super::node::{Node, Operand};
-use super::super::super::view::View;
 use super::super::builder::{Builder, Mode};
-use super::arithmetic::turned;
+use super::axes::laid;
+use super::softmax;
 use saligate_models::graph::{Op, PoolAttrs, Range, ValueId};
 
 pub(super) fn sum(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
@@ -31,14 +31,57 @@ pub(super) fn mean(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
 }
 
 pub(super) fn max(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
-    reduced(b, node, |b, x, axes| match *b.graph.shape(x) {
-        [_, _, h, w] if is_image(b.graph.shape(x), &axes) && !axes.contains(&1) => {
-            let attrs = PoolAttrs { kernel: [h, w], stride: [1, 1], pads: [0; 4] };
-            b.add(node, Op::MaxPool(attrs), &[x])
-        }
-        [_, _, _, _] if axes == [1] => largest_channel(b, node, x),
-        _ => Err(node.error("is supported over rows and columns, or over channels, only")),
+    reduced(b, node, |b, x, axes| largest(b, node, x, &axes))
+}
+
+/// `-max(-x)`.
+pub(super) fn min(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    reduced(b, node, |b, x, axes| {
+        let minus = b.repeated(&vec![1; b.graph.shape(x).len()], -1.0)?;
+        let negated = b.add_part(node, "negated", Op::Mul, &[x, minus])?;
+        let most = largest(b, node, negated, &axes)?;
+        b.add(node, Op::Mul, &[most, minus])
     })
+}
+
+/// Sums of squares, and their roots.
+pub(super) fn squares(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let root = node.op() == "ReduceL2";
+    reduced(b, node, |b, x, axes| {
+        let square = b.add_part(node, "square", Op::Mul, &[x, x])?;
+        let part = if root { "sum" } else { "" };
+        let sum = b.add_part(node, part, Op::ReduceSum { axes }, &[square])?;
+        if root { b.add(node, Op::Power { exponent: 0.5 }, &[sum]) } else { Ok(sum) }
+    })
+}
+
+/// The largest entries along some axes of a value, which stay with length 1.
+pub(super) fn largest(
+    b: &mut Builder,
+    node: &Node<'_>,
+    x: ValueId,
+    axes: &[usize],
+) -> Result<ValueId, OnnxError> {
+    let shape = b.graph.shape(x).to_vec();
+    if let &[_, features] = shape.as_slice() {
+        let map = b.add_part(node, "map", Op::Reshape { shape: vec![features, 1, 1] }, &[x])?;
+        let most = largest_channel(b, node, map)?;
+        return b.add_part(node, "most", Op::Flatten, &[most]);
+    }
+    let &[_, _, rows, columns] = shape.as_slice() else {
+        return Err(node.error(format!("is not supported for {shape:?}")));
+    };
+    let mut found = x;
+    if axes.contains(&1) {
+        found = largest_channel(b, node, found)?;
+    }
+    let kernel =
+        [(2, rows), (3, columns)].map(|(axis, size)| if axes.contains(&axis) { size } else { 1 });
+    if kernel != [1, 1] {
+        let attrs = PoolAttrs { kernel, stride: [1, 1], pads: [0; 4] };
+        found = b.add(node, Op::MaxPool(attrs), &[found])?;
+    }
+    Ok(found)
 }
 
 /// The largest of the channels: of their halves, again and again.
@@ -92,18 +135,11 @@ fn reduced(
     if long.is_empty() {
         return b.reshaped(node, operand, result);
     }
-    let order = match operand {
-        Operand::View(view) if !view.keeps_order() => view.as_transpose(&b.graph),
-        _ => None,
-    };
-    let made = match (order, operand) {
-        (Some(order), Operand::View(view)) => {
-            let mut own: Vec<usize> = long.iter().map(|&axis| order[axis]).collect();
-            own.sort_unstable();
-            let made = rule(b, view.base(), own)?;
-            let view = View::of(&b.graph, made).transposed(&order);
-            let view = view.ok_or_else(|| node.error("cannot be read in this layout"))?;
-            Operand::View(view.named(&turned(node)))
+    let made = match operand {
+        Operand::View(view) if !view.keeps_order() || ![2, 4].contains(&rank) => {
+            let place = laid(b, node, operand, &long)?;
+            let made = rule(b, place.value, place.axes.clone())?;
+            place.back(b, node, made)?
         }
         _ => {
             let x = b.value_of(node, operand)?;
@@ -138,18 +174,21 @@ pub(super) fn one_hot(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxE
     Ok(Operand::Value(b.add(node, Op::OneHotArgMax, &[scores])?))
 }
 
-/// Kept aside: at the end of a network it is left out.
+/// Kept aside where it is one row, since at the end of a network it is left out.
 pub(super) fn softmax(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
-    let x = b.value(node, 0)?;
-    let shape = b.graph.shape(x);
+    let operand = node.operand(0)?;
+    let shape = b.shape(node, operand)?;
     // Before version 13 it is over all axes from the given one on.
     let (usual, joins) = if b.opset < 13 { (1, true) } else { (-1, false) };
     let axis = node.axis(node.int("axis", usual), shape.len())?;
-    let apart = |other: usize| if joins { other < axis } else { other != axis };
-    if (0..shape.len()).any(|other| apart(other) && shape[other] != 1) {
+    let axes: Vec<usize> = if joins { (axis..shape.len()).collect() } else { vec![axis] };
+    if (0..shape.len()).all(|axis| axes.contains(&axis) || shape[axis] == 1) {
+        return Ok(Operand::Softmax(b.value(node, 0)?));
+    }
+    if node.op() == "LogSoftmax" {
         return Err(node.error(format!("is supported at the end only, not for {shape:?}")));
     }
-    Ok(Operand::Softmax(x))
+    softmax::along(b, node, operand, &axes)
 }
 
 /// Whether what a node does to a softmax at the end changes neither the order of the classes nor
