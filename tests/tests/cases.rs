@@ -64,7 +64,8 @@ fn assert_close(found: &[f64], wanted: &[f64], level: f64, what: &str) {
 #[cfg_attr(not(shared_cases), ignore = "skipped: ../shared/cases is not there")]
 fn scores_are_those_of_onnx_runtime() {
     for (case, more) in [
-        ("global-max-pool-not-square", &[][..]),
+        ("batch-norm-of-weights", &[][..]),
+        ("global-max-pool-not-square", &[]),
         ("gradcam-gelu-tanh", &[]),
         ("gradcam-hardswish-written-out", &[]),
         ("gradcam-mish", &[]),
@@ -80,6 +81,13 @@ fn scores_are_those_of_onnx_runtime() {
     for (case, files) in [
         ("opset-7-to-12", &["opset9", "opset11", "opset12"][..]),
         ("quantized-qdq", &["float"]),
+        (
+            "attention-blocks-in-cnns",
+            &[
+                "cbam", "eca", "sk", "gem", "group", "instance", "elu", "bilinear", "reflect",
+                "maximum", "quotient", "lrn", "mish18",
+            ],
+        ),
         ("uint8-input", &["first", "last"]),
     ] {
         for file in files {
@@ -87,6 +95,18 @@ fn scores_are_those_of_onnx_runtime() {
             let found = predicted(&model, &path(case, "in.png"), "logit", &[]);
             assert_close(&found, &numbers(&expected(case)[file]), 1e-5, &model);
         }
+    }
+    for file in ["convnext-script", "convnext-dynamo", "vit-script", "vit-dynamo"] {
+        let (case, file) = ("convnext-and-vit", format!("{file}.onnx"));
+        let found = predicted(&path(case, &file), &path(case, "in.png"), "logit", &[]);
+        assert_close(&found, &numbers(&expected(case)[&file]), 1e-5, &file);
+    }
+    // Computed in floats, where ONNX Runtime rounds.
+    for file in ["qdq", "qoperator"] {
+        let case = "quantized-qdq";
+        let model = path(case, &format!("{file}.onnx"));
+        let found = predicted(&model, &path(case, "in.png"), "logit", &[]);
+        assert_close(&found, &numbers(&expected(case)[file]), 1e-2, &model);
     }
     let found =
         predicted(&path("grey-luma", "model.onnx"), &path("grey-luma", "red.png"), "logit", &[]);
@@ -139,6 +159,11 @@ fn heads_mean_what_they_mean() {
 #[cfg_attr(not(shared_cases), ignore = "skipped: ../shared/cases is not there")]
 fn gradients_are_those_of_autograd() {
     for (case, model, wanted) in [
+        ("batch-norm-of-weights", "model.onnx", "gradient_0.npy"),
+        ("convnext-and-vit", "convnext-script.onnx", "convnext_gradient_0.npy"),
+        ("convnext-and-vit", "convnext-dynamo.onnx", "convnext_gradient_0.npy"),
+        ("convnext-and-vit", "vit-script.onnx", "vit_gradient_0.npy"),
+        ("convnext-and-vit", "vit-dynamo.onnx", "vit_gradient_0.npy"),
         ("global-max-pool-not-square", "model.onnx", "gradient_0.npy"),
         ("squeeze-takes-the-batch", "model.onnx", "gradient_0.npy"),
         ("uint8-input", "first.onnx", "first_gradient_0.npy"),
@@ -150,6 +175,23 @@ fn gradients_are_those_of_autograd() {
         let wanted = read_npy(path(case, wanted).as_ref()).unwrap().values;
         let wanted: Vec<f64> = wanted.iter().map(|&v| f64::from(v)).collect();
         assert_close(&found, &wanted, 1e-4, &model);
+    }
+}
+
+#[test]
+#[cfg_attr(not(shared_cases), ignore = "skipped: ../shared/cases is not there")]
+fn gradients_of_attention_blocks_are_those_of_autograd() {
+    let case = "attention-blocks-in-cnns";
+    for block in [
+        "cbam", "eca", "sk", "gem", "group", "instance", "elu", "bilinear", "reflect", "maximum",
+        "quotient",
+    ] {
+        let (model, picture) = (path(case, &format!("{block}.onnx")), path(case, "in.png"));
+        let (found, _) = explained(&model, &picture, "--attribution", &["--class", "0"]);
+        let wanted = read_npy(path(case, &format!("{block}_gradient_0.npy")).as_ref()).unwrap();
+        let wanted: Vec<f64> = wanted.values.iter().map(|&v| f64::from(v)).collect();
+        // They are stored as floats of 16 bits.
+        assert_close(&found, &wanted, 2e-3, block);
     }
 }
 

@@ -36,6 +36,8 @@ pub(in super::super) struct Builder {
     pub(super) batch: usize,
     /// Version of the operations.
     pub(super) opset: i64,
+    /// What the types of stored integers hold, by name: of zero points it bounds the values.
+    pub(super) ranges: HashMap<String, [f32; 2]>,
     params: HashMap<ParamKey, ValueId>,
     /// The elements behind the keys of `params`, whose places in memory must not be used again.
     sources: Vec<Arc<[f32]>>,
@@ -50,6 +52,7 @@ impl Builder {
             budget,
             batch: 1,
             opset: OPSET,
+            ranges: HashMap::new(),
             params: HashMap::new(),
             sources: Vec::new(),
             views: HashMap::new(),

@@ -164,11 +164,15 @@ impl Reader {
         mode: Mode,
     ) -> Result<Self, OnnxError> {
         let mut operands = HashMap::new();
+        let mut ranges = HashMap::new();
         for tensor in source.initializer {
             let name = tensor.name.clone();
             let replaced = name == TARGET && mode == Mode::AsWritten;
             if replaced || !(order.is_used(&name) || mode == Mode::AsWritten) {
                 continue;
+            }
+            if let Some(range) = ops::quantized::range(tensor.data_type) {
+                ranges.insert(name.clone(), range);
             }
             let constant = decode(tensor, storage)?;
             let operand = Operand::Constant { name: name.clone(), constant };
@@ -176,7 +180,8 @@ impl Reader {
                 return Err(GraphError::DuplicateName { name }.into());
             }
         }
-        let builder = Builder::new(mode, Budget::new(storage.read()));
+        let mut builder = Builder::new(mode, Budget::new(storage.read()));
+        builder.ranges = ranges;
         Ok(Self { builder, nodes: source.node, order, operands })
     }
 
@@ -193,7 +198,7 @@ impl Reader {
     fn nodes(&mut self, storage: &mut Storage<'_>) -> Result<(), OnnxError> {
         for index in std::mem::take(&mut self.order.nodes) {
             let source = std::mem::take(&mut self.nodes[index]);
-            if !is_standard(&source.domain) {
+            if !is_standard(&source.domain) && !ops::is_quantized(&source) {
                 return Err(OnnxError::Unsupported {
                     op: format!("{}.{}", source.domain, source.op_type),
                     node: source.label().to_owned(),
@@ -225,6 +230,10 @@ impl Reader {
         let constant = |constant| Operand::Constant { name: node.output().to_owned(), constant };
         let known = node.operands.iter().flatten().all(|o| matches!(o, Operand::Constant { .. }));
         let results = if node.op() == "Constant" {
+            let stored = node.tensor("value").and_then(|t| ops::quantized::range(t.data_type));
+            if let Some(range) = stored {
+                self.builder.ranges.insert(node.output().to_owned(), range);
+            }
             vec![constant(value(&node, storage)?)]
         } else if known && self.builder.mode == Mode::Simplified && is_foldable(node.op()) {
             vec![constant(evaluate(&node, &mut self.builder.budget)?)]

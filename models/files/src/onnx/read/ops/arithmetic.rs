@@ -144,7 +144,9 @@ pub(super) fn binary(
         let shape = b.shape(node, &made)?;
         return b.reshaped(node, &made, shape[1..].to_vec());
     }
-    if rank == 3 || rank > MAX_AXES {
+    let firsts =
+        [b.shape(node, &pair[0])?, b.shape(node, &pair[1])?].map(|shape| shape.first() != Some(&1));
+    if rank == 3 || rank > MAX_AXES || firsts.contains(&true) {
         return regrouped(b, node, part, op, pair);
     }
     for (turned, other) in [(0, 1), (1, 0)] {
@@ -168,7 +170,8 @@ pub(super) fn binary(
     Ok(Operand::Value(b.add_part(node, part, op, &values)?))
 }
 
-/// The result of two operands of three axes, or of more than there are in a graph, on four.
+/// The result of two operands of three axes, of more than there are in a graph, or whose first one is no
+/// batch, on four.
 fn regrouped(
     b: &mut Builder,
     node: &Node<'_>,

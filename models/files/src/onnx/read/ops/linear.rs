@@ -1,7 +1,7 @@
 //! Convolutions, dense layers and batch norms.
 
 use super::super::super::OnnxError;
-use super::super::super::constant::broadcast;
+use super::super::super::constant::{Constant, broadcast};
 use super::super::super::node::{Node, Operand};
 use super::super::builder::{Builder, Mode};
 use super::pool::same_pads;
@@ -158,10 +158,61 @@ pub(super) fn weight(
 }
 
 pub(super) fn batch_norm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    if let Some((name, constant, data)) = b.constant(node, 0)
+        && b.mode == Mode::Simplified
+    {
+        return normalized(b, node, name, &constant.shape, data);
+    }
     if node.int("training_mode", 0) != 0 {
         return Err(node.error("is in training mode"));
     }
     let operands = (0..5).map(|i| b.value(node, i)).collect::<Result<Vec<_>, _>>()?;
     let op = Op::BatchNorm { epsilon: node.float("epsilon", 1e-5) };
     Ok(Operand::Value(b.add(node, op, &operands)?))
+}
+
+/// A batch norm of a constant, as of standardized weights: in training mode with the mean and variance of
+/// each channel of it.
+fn normalized(
+    b: &Builder,
+    node: &Node<'_>,
+    name: &str,
+    shape: &[usize],
+    data: &[f32],
+) -> Result<Operand, OnnxError> {
+    let &[count, channels, ref rest @ ..] = shape else {
+        return Err(node.error("needs a constant with channels"));
+    };
+    let inner: usize = rest.iter().product();
+    let by_channel = |at: usize| {
+        let found = b.constant(node, at).map(|(_, _, data)| &data[..]);
+        found.filter(|data| data.len() == channels)
+    };
+    let parts: Option<Vec<&[f32]>> = (1..5).map(by_channel).collect();
+    let parts =
+        parts.ok_or_else(|| node.error("needs four constants, a number for each channel"))?;
+    let trains = node.int("training_mode", 0) != 0;
+    let epsilon = f64::from(node.float("epsilon", 1e-5));
+    let mut made = data.to_vec();
+    for (channel, (scale, shift)) in parts[0].iter().zip(parts[1]).enumerate() {
+        let places = || {
+            let starts = (0..count).map(move |n| (n * channels + channel) * inner);
+            starts.flat_map(move |start| start..start + inner)
+        };
+        let mean_of = |value: &dyn Fn(f64) -> f64| {
+            let sum: f64 = places().map(|at| value(f64::from(data[at]))).sum();
+            sum / (count * inner).max(1) as f64
+        };
+        let [mean, variance] = if trains {
+            let mean = mean_of(&|v| v);
+            [mean, mean_of(&|v| (v - mean).powi(2))]
+        } else {
+            [2, 3].map(|at| f64::from(parts[at][channel]))
+        };
+        let factor = f64::from(*scale) / (variance + epsilon).sqrt();
+        let shift = f64::from(*shift);
+        places().for_each(|at| made[at] = (factor * (f64::from(data[at]) - mean) + shift) as f32);
+    }
+    let constant = Constant::floats(shape.to_vec(), made);
+    Ok(Operand::Constant { name: format!("{name}.normalized"), constant })
 }

@@ -8,6 +8,7 @@ mod linear;
 mod norm;
 mod pool;
 mod product;
+pub(super) mod quantized;
 mod reduce;
 mod resize;
 mod sides;
@@ -16,7 +17,9 @@ pub(super) mod softmax;
 use super::super::OnnxError;
 use super::super::constant::is_foldable;
 use super::super::node::{Node, Operand};
+use super::super::proto;
 use super::builder::Builder;
+use saligate_models::graph::Op;
 
 /// The operations that are read, by ONNX name, besides those that are done on constants only.
 pub(in super::super) const SUPPORTED: &[&str] = &[
@@ -34,6 +37,7 @@ pub(in super::super) const SUPPORTED: &[&str] = &[
     "Conv",
     "ConvTranspose",
     "DepthToSpace",
+    "DequantizeLinear",
     "Div",
     "Dropout",
     "Elu",
@@ -67,6 +71,17 @@ pub(in super::super) const SUPPORTED: &[&str] = &[
     "PRelu",
     "Pad",
     "Pow",
+    "QGemm",
+    "QLinearAdd",
+    "QLinearAveragePool",
+    "QLinearConcat",
+    "QLinearConv",
+    "QLinearGlobalAveragePool",
+    "QLinearLeakyRelu",
+    "QLinearMatMul",
+    "QLinearMul",
+    "QLinearSigmoid",
+    "QuantizeLinear",
     "RMSNormalization",
     "Reciprocal",
     "ReduceL2",
@@ -99,6 +114,11 @@ pub(in super::super) const SUPPORTED: &[&str] = &[
     "Upsample",
 ];
 
+/// Whether this is an operation on quantized numbers that ONNX Runtime adds to the standard.
+pub(super) fn is_quantized(node: &proto::Node) -> bool {
+    node.domain == "com.microsoft" && node.op_type.starts_with('Q')
+}
+
 /// Appends the operation of a node; its results, in order.
 pub(super) fn read(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, OnnxError> {
     if let Some(Operand::Softmax(scores)) = node.operands.first().cloned().flatten()
@@ -115,6 +135,18 @@ pub(super) fn read(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, Onn
         "PRelu" => activation::prelu(b, node),
         "Tanh" => activation::tanh(b, node),
         "Mish" => activation::mish(b, node),
+        "QuantizeLinear" => quantized::quantize(b, node),
+        "DequantizeLinear" => quantized::dequantize(b, node),
+        "QLinearConv" => quantized::conv(b, node),
+        "QLinearMatMul" => quantized::mat_mul(b, node),
+        "QGemm" => quantized::gemm(b, node),
+        "QLinearAdd" => quantized::pair(b, node, Op::Add),
+        "QLinearMul" => quantized::pair(b, node, Op::Mul),
+        "QLinearConcat" => quantized::concat(b, node),
+        "QLinearGlobalAveragePool"
+        | "QLinearAveragePool"
+        | "QLinearLeakyRelu"
+        | "QLinearSigmoid" => quantized::single(b, node),
         "Pow" => activation::power(b, node),
         "Abs" => activation::absolute(b, node),
         "Elu" | "Selu" | "Celu" => activation::exponential(b, node),
