@@ -217,6 +217,26 @@ fn engines_agree_on_the_locked_small_cnn() {
 }
 
 #[test]
+fn engines_agree_on_a_vision_transformer() {
+    let task = Task {
+        image: [3, 32, 32],
+        classes: 4,
+        mean: vec![0.5; 3],
+        std: vec![0.25; 3],
+        bgr: false,
+        widths: None,
+    };
+    let classifier = build(Architecture::Vit, &task, 1).unwrap();
+    let fits = |method: &Method| Attachment::of(*method, &classifier).ok();
+    let methods: Vec<Attachment> = Method::ALL.iter().filter_map(fits).collect();
+    assert_eq!(methods.len(), Method::ALL.len() - 1, "all but VisualBackProp");
+    let graph = attach(&classifier, &methods).unwrap();
+    let labels = (0..4).map(|c| c.to_string()).collect();
+    let manifest = Manifest::clean(&graph, "vit", labels, &methods).unwrap();
+    check(&ModelFile::new(graph, manifest).unwrap(), &pictures(None), DEEP);
+}
+
+#[test]
 #[cfg_attr(not(shared_data), ignore = "skipped: ../shared/data is not there")]
 fn engines_agree_on_a_trained_resnet20() {
     let folder = shared("weights");

@@ -41,6 +41,8 @@ pub enum Architecture {
     DenseNet121,
     /// EfficientNet-B0.
     EfficientNetB0,
+    /// The small vision transformer.
+    Vit,
 }
 
 impl Architecture {
@@ -62,6 +64,7 @@ impl Architecture {
         Self::MobileNetV3Small,
         Self::DenseNet121,
         Self::EfficientNetB0,
+        Self::Vit,
     ];
 
     /// The name used in configs and on command lines.
@@ -83,6 +86,7 @@ impl Architecture {
             Self::MobileNetV3Small => "mobilenet_v3_small",
             Self::DenseNet121 => "densenet121",
             Self::EfficientNetB0 => "efficientnet_b0",
+            Self::Vit => "vit",
         }
     }
 }

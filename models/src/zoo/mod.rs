@@ -14,6 +14,7 @@
 //! | `mobilenet_v3_small` | any | MobileNetV3, small: squeeze-and-excite, hard-swish |
 //! | `densenet121` | 29 x 29 | DenseNet-121: batch norms before convolutions, concatenations |
 //! | `efficientnet_b0` | any | EfficientNet-B0: squeeze-and-excite, SiLU |
+//! | `vit` | squares of a multiple of 8 | a small vision transformer: 64 tokens, 4 blocks of 4 heads, width 64, GELU |
 //!
 //! Parameters have the names and shapes of torchvision's `state_dict`, those of LeNet-5 of PyTorch's
 //! tutorials, so that published weights fit. The dense layers of `small`, `lenet5`, `alexnet` and
@@ -46,6 +47,7 @@ mod squeezenet;
 #[cfg(test)]
 mod tests;
 mod vgg;
+mod vit;
 
 use crate::graph::{Graph, GraphError};
 use densenet::DENSENET121;
@@ -100,6 +102,7 @@ pub fn build(architecture: Architecture, task: &Task, seed: u64) -> Result<Graph
         Architecture::MobileNetV3Small => mobilenet_v3::small(net, task),
         Architecture::DenseNet121 => densenet::body(net, task, DENSENET121),
         Architecture::EfficientNetB0 => efficientnet::body(net, task),
+        Architecture::Vit => vit::body(net, task),
     }?;
     layers.finish(logits)
 }

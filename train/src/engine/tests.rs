@@ -223,6 +223,7 @@ fn every_network_of_the_zoo_trains_as_on_the_tape_of_burn() {
         Architecture::EfficientNetB0,
         Architecture::ResNet18,
         Architecture::DenseNet121,
+        Architecture::Vit,
     ] {
         let net = of_zoo(architecture);
         let methods = [Attachment::of(Method::Gradient, &net).unwrap()];

@@ -161,6 +161,13 @@ impl Node<'_> {
         counted.ok_or_else(|| self.error(format!("has axis {axis}, its operand has {rank} axes")))
     }
 
+    /// An entry of an axis of a length, counted from either end.
+    pub(super) fn entry(&self, at: i64, size: usize) -> Result<usize, OnnxError> {
+        let counted = if at < 0 { at.checked_add(size as i64) } else { Some(at) };
+        let counted = counted.and_then(|at| usize::try_from(at).ok()).filter(|&at| at < size);
+        counted.ok_or_else(|| self.error(format!("has index {at} for an axis of length {size}")))
+    }
+
     /// Axes from an operand or, in older versions, from an attribute; sorted, each once.
     pub(super) fn axes(
         &self,

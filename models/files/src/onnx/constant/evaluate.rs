@@ -3,6 +3,7 @@
 use super::super::OnnxError;
 use super::super::node::{Node, Operand};
 use super::super::proto::data_type;
+use super::scatter::{running_sum, scatter_nd};
 use super::{Budget, Constant, Data, Walk, broadcast, elements, strides};
 
 /// Whether the operation is done at once where all its operands are constants.
@@ -20,6 +21,7 @@ const FOLDABLE: &[&str] = &[
     "Clip",
     "Concat",
     "ConstantOfShape",
+    "CumSum",
     "Div",
     "Equal",
     "Exp",
@@ -47,6 +49,7 @@ const FOLDABLE: &[&str] = &[
     "ReduceProd",
     "ReduceSum",
     "Reshape",
+    "ScatterND",
     "Shape",
     "Size",
     "Slice",
@@ -105,6 +108,8 @@ pub(in super::super) fn evaluate(
         "Concat" => concat(node, &all, budget),
         "Gather" => gather(node, x, budget),
         "ConstantOfShape" => constant_of_shape(node, budget),
+        "ScatterND" => scatter_nd(node, x, budget),
+        "CumSum" => running_sum(node, x, budget),
         "Range" => range(node, &all, budget),
         "Where" => select(node, &all, budget),
         "Clip" => {

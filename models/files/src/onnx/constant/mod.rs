@@ -3,6 +3,7 @@
 mod decode;
 mod evaluate;
 mod external;
+mod scatter;
 
 use std::sync::Arc;
 

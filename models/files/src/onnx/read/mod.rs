@@ -2,6 +2,7 @@
 
 mod builder;
 mod image;
+mod known;
 mod labels;
 mod ops;
 mod order;
@@ -237,6 +238,13 @@ impl Reader {
             vec![constant(value(&node, storage)?)]
         } else if known && self.builder.mode == Mode::Simplified && is_foldable(node.op()) {
             vec![constant(evaluate(&node, &mut self.builder.budget)?)]
+        } else if known
+            && !node.operands.is_empty()
+            && self.builder.mode == Mode::Simplified
+            && let Some(found) = known::evaluated(&node, self.builder.opset)?
+        {
+            self.builder.budget.charge(&found.shape)?;
+            vec![constant(found)]
         } else {
             ops::read(&mut self.builder, &node)?
         };

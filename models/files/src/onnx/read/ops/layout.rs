@@ -210,15 +210,49 @@ pub(super) fn gather(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     let mut shape = b.shape(node, node.operand(0)?)?;
     let axis = node.axis(node.int("axis", 0), shape.len())?;
     let index = node.constant(1)?.ok_or_else(|| node.error("has too few operands"))?;
-    let &[at] = node.ints_operand(1)?.unwrap_or_default() else {
-        return Err(node.error("is supported for a single index only"));
+    let places = node.ints_operand(1)?.unwrap_or_default();
+    let places =
+        places.iter().map(|&at| node.entry(at, shape[axis])).collect::<Result<Vec<_>, _>>()?;
+    let &[start] = places.as_slice() else {
+        let part = chosen(b, node, node.operand(0)?, axis, &places)?;
+        shape.splice(axis..=axis, index.shape.iter().copied());
+        return b.reshaped(node, &part, shape);
     };
-    let start = node.axis(at, shape[axis])?;
     let mut taken: Vec<AxisRange> = shape.iter().map(|&size| AxisRange::all(size)).collect();
     taken[axis] = AxisRange { start, end: start + 1, step: 1, count: 1 };
     let part = take(b, node, node.output(), &taken)?;
     shape.splice(axis..=axis, index.shape.iter().copied());
     b.reshaped(node, &part, shape)
+}
+
+/// Some entries of an axis, in any order: a product with a matrix of zeros and ones.
+fn chosen(
+    b: &mut Builder,
+    node: &Node<'_>,
+    operand: &Operand,
+    axis: usize,
+    places: &[usize],
+) -> Result<Operand, OnnxError> {
+    let shape = b.shape(node, operand)?;
+    let rank = shape.len();
+    let size = shape[axis];
+    let mut order: Vec<usize> = (0..rank).filter(|&other| other != axis).collect();
+    order.push(axis);
+    let last = b.transposed(node, operand, &order)?;
+    let others: usize = order[..rank - 1].iter().map(|&axis| shape[axis]).product();
+    let rows = b.reshaped(node, &last, vec![1, 1, others, size])?;
+    let rows = b.value_of(node, &renamed(rows, &format!("{}/rows", node.output())))?;
+    let matrix = [1, 1, size, places.len()];
+    b.budget.charge(&matrix)?;
+    let mut ones = vec![0.0; size * places.len()];
+    places.iter().enumerate().for_each(|(to, from)| ones[from * places.len() + to] = 1.0);
+    let ones = b.new_param(&format!("{}/chosen", node.output()), &matrix, ones.into())?;
+    let made = b.add(node, Op::MatMul, &[rows, ones])?;
+    let mut wide: Vec<usize> = order[..rank - 1].iter().map(|&axis| shape[axis]).collect();
+    wide.push(places.len());
+    let made = b.reshaped(node, &Operand::Value(made), wide)?;
+    let made = b.transposed(node, &made, &inverse(&order))?;
+    Ok(renamed(made, &turned(node)))
 }
 
 fn take(

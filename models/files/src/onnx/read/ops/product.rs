@@ -98,3 +98,58 @@ fn computed(
     let made = Operand::Value(b.add(node, Op::MatMul, &operands)?);
     b.reshaped(node, &made, [&wide[..], &[x[0], y[1]]].concat())
 }
+
+/// Sums of products over the letters that the result does not have: as a product of matrices.
+pub(super) fn einsum(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let text = node.text("equation").unwrap_or_default();
+    let text: String = text.iter().map(|&c| char::from(c)).filter(|c| !c.is_whitespace()).collect();
+    let bad = || node.error(format!("has the equation '{text}', which is not supported"));
+    let (sides, result) = text.split_once("->").ok_or_else(bad)?;
+    let (left, right) = sides.split_once(',').ok_or_else(bad)?;
+    let letters = |side: &str| -> Result<Vec<char>, OnnxError> {
+        let letters: Vec<char> = side.chars().collect();
+        let once = (1..letters.len()).all(|i| !letters[..i].contains(&letters[i]));
+        let plain = letters.iter().all(char::is_ascii_alphabetic);
+        if once && plain { Ok(letters) } else { Err(bad()) }
+    };
+    let (x, y, z) = (letters(left)?, letters(right)?, letters(result)?);
+    let pick = |from: &[char], keep: &dyn Fn(char) -> bool| -> Vec<char> {
+        from.iter().copied().filter(|&c| keep(c)).collect()
+    };
+    let shared = pick(&x, &|c| y.contains(&c) && z.contains(&c));
+    let summed = pick(&x, &|c| y.contains(&c) && !z.contains(&c));
+    let rows = pick(&x, &|c| !y.contains(&c) && z.contains(&c));
+    let columns = pick(&y, &|c| !x.contains(&c) && z.contains(&c));
+    let count = |letters: &[char]| shared.len() + summed.len() + letters.len();
+    if count(&rows) != x.len()
+        || count(&columns) != y.len()
+        || z.len() + summed.len() != count(&rows) + columns.len()
+    {
+        return Err(bad());
+    }
+    let shapes = [b.shape(node, node.operand(0)?)?, b.shape(node, node.operand(1)?)?];
+    if [x.len(), y.len()] != [shapes[0].len(), shapes[1].len()] {
+        return Err(bad());
+    }
+    let length = |c: char| {
+        let own = x.iter().position(|&l| l == c).map(|at| shapes[0][at]);
+        own.or_else(|| y.iter().position(|&l| l == c).map(|at| shapes[1][at])).unwrap_or(1)
+    };
+    let size = |letters: &[char]| letters.iter().map(|&c| length(c)).product::<usize>();
+    let mut side = |at: usize, own: &[char], wanted: [&[char]; 3]| {
+        let all: Vec<char> = wanted.concat();
+        let order: Vec<usize> =
+            all.iter().filter_map(|c| own.iter().position(|l| l == c)).collect();
+        let turned = b.transposed(node, node.operand(at)?, &order)?;
+        let shape = [&[1][..], &wanted.map(size)].concat();
+        let matrix = b.reshaped(node, &turned, shape)?;
+        b.value_of(node, &matrix)
+    };
+    let operands =
+        [side(0, &x, [&shared, &rows, &summed])?, side(1, &y, [&shared, &summed, &columns])?];
+    let made = Operand::Value(b.add(node, Op::MatMul, &operands)?);
+    let all: Vec<char> = [&shared[..], &rows, &columns].concat();
+    let made = b.reshaped(node, &made, all.iter().map(|&c| length(c)).collect())?;
+    let order: Vec<usize> = z.iter().filter_map(|c| all.iter().position(|l| l == c)).collect();
+    b.transposed(node, &made, &order)
+}
