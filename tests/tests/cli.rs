@@ -299,6 +299,60 @@ fn pictures_of_any_size_and_mode_are_read() {
 }
 
 #[test]
+fn folders_and_standard_input_are_pictures_too() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).unwrap();
+    for name in ["b.png", "a.PNG"] {
+        fs::copy(sample(), pictures.join(name)).unwrap();
+    }
+    fs::write(pictures.join("notes.txt"), "no picture").unwrap();
+    let (code, stdout, stderr) = saligate(&["predict", &locked(), &text(&pictures)]);
+    assert_eq!(code, 0, "{stderr}");
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{stdout}");
+    assert!(lines[0].contains("a.PNG: ") && lines[1].contains("b.png: "), "{stdout}");
+
+    let mut command = program("saligate");
+    command.args(["predict", &locked(), "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&fs::read(sample()).unwrap()).unwrap();
+    let (code, piped, stderr) = parts(&child.wait_with_output().unwrap());
+    assert_eq!(code, 0, "{stderr}");
+    let answer = |line: &str| line.rsplit(": ").next().unwrap_or_default().trim().to_owned();
+    assert_eq!(answer(&piped), answer(lines[0]));
+
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    fails(&["predict", &locked(), &text(&empty)], &["no pictures in the folder"]);
+    fails(&["predict", &locked(), "-", "-"], &["standard input", "twice"]);
+}
+
+#[test]
+fn missing_folders_of_results_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("maps/today/map.png");
+    let (code, _, stderr) =
+        saligate(&["explain", &locked(), &sample(), "--key", &key(), "-o", &text(&out)]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(out.is_file());
+    let below_a_file = out.join("map.png");
+    let args = ["explain", &locked(), &sample(), "--key", &key(), "-o", &text(&below_a_file)];
+    fails(&args, &["cannot"]);
+}
+
+#[test]
+fn a_method_that_is_nearly_right_is_named() {
+    let model = locked();
+    fails(&["explain", &model, &sample(), "--method", "gradeint"], &["did you mean 'gradient'?"]);
+    let (_, _, stderr) = saligate(&["explain", &model, &sample(), "--method", "lime"]);
+    assert!(!stderr.contains("did you mean"), "{stderr}");
+}
+
+#[test]
 fn bad_pictures_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad.png");

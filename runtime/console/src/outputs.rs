@@ -13,14 +13,15 @@ use crate::Failure;
 const RECORD: &[u8] = b"saligate ";
 
 /// Refuses to replace a file that cannot be made again, or one of those that are read, asked before
-/// anything is computed.
+/// anything is computed; then makes the folders that are missing.
 pub fn check<'a>(
     written: impl IntoIterator<Item = &'a Path>,
     read: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), Failure> {
     let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let read: HashSet<PathBuf> = read.into_iter().map(same).collect();
-    for path in written {
+    let written: Vec<&Path> = written.into_iter().collect();
+    for path in &written {
         let what = if read.contains(&same(path)) {
             "this is one of the files that are read"
         } else if is_record(path) {
@@ -31,6 +32,14 @@ pub fn check<'a>(
         return Err(Failure::new(format!("{what}, and is not replaced"))
             .in_file(path)
             .hint("another name for the file to write"));
+    }
+    for folder in written.iter().filter_map(|path| path.parent()) {
+        if folder != Path::new("") && !folder.exists() {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Failure::new(format!("cannot make the folder {}: {error}", folder.display()))
+                    .hint("another place, or another name")
+            })?;
+        }
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::{AccessArgs, RunArgs};
 pub(crate) struct PredictArgs {
     /// Model file, or an ONNX classifier from elsewhere
     pub(crate) model: PathBuf,
-    #[arg(required = true, help = format!("Pictures ({}, any size and mode)", formats()))]
+    #[arg(required = true, help = format!("Pictures ({}, any size and mode), folders of them, or - for one on standard input", formats()))]
     pub(crate) images: Vec<PathBuf>,
     /// Classes to list per picture, likeliest first [default: 1; where each class is a yes or no of
     /// its own, all that are likelier than not]
@@ -47,7 +47,7 @@ pub(crate) struct ExplainArgs {
     #[arg(
         required = true,
         help = format!(
-            "Pictures ({}, any size and mode). In the names of files to write, {{}} stands for the \
+            "Pictures ({}, any size and mode), folders of them, or - for one on standard input. In the names of files to write, {{}} stands for the \
              name of the picture without its ending: -o 'maps/{{}}.png'",
             formats()
         )

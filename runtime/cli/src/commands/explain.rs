@@ -19,7 +19,8 @@ use crate::shared::pictures;
 use self::files::Files;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
-    let images: Vec<Files> = args.images.iter().map(|image| Files::of(args, image)).collect();
+    let paths = pictures::listed(&args.images)?;
+    let images: Vec<Files> = paths.iter().map(|image| Files::of(args, image)).collect();
     files::check(args, &images)?;
     let purpose =
         Purpose::Explanation { method: args.method.as_deref(), layer: args.layer.as_deref() };

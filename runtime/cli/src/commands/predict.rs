@@ -14,6 +14,7 @@ use crate::shared::opening::{Opening, Purpose};
 use crate::shared::{pictures, ranking};
 
 pub(crate) fn run(args: &PredictArgs) -> Result<(), Failure> {
+    let images = pictures::listed(&args.images)?;
     let purpose = Purpose::Prediction;
     let opening = Opening { path: &args.model, vendor: args.vendor, access: &args.access };
     let (model, access) = opening.open(&args.foreign, &purpose, &args.running)?;
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<(), Failure> {
             .hint("leave out --key, --license, --identity"));
     }
     in_order(
-        &args.images,
+        &images,
         args.jobs,
         |path| answer(&model, access.as_ref(), path),
         |path, prediction| report(args, &model, path, &prediction),

@@ -142,6 +142,9 @@ pub(super) fn concat(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
         let values = values.collect::<Result<Vec<_>, _>>()?;
         return Ok(Operand::Value(b.add(node, Op::Concat, &values)?));
     }
+    if axis == 0 && b.mode == Mode::Simplified {
+        return stacked(b, node, &operands);
+    }
     if axis == 0 || b.mode == Mode::AsWritten {
         return Err(node.error(format!("joins along axis {axis}, which is not supported")));
     }
@@ -171,6 +174,59 @@ pub(super) fn concat(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     let made = b.reshaped(node, &Operand::Value(made), [&[1, entries], &rest[..]].concat())?;
     let made = b.transposed(node, &made, &inverse(&order))?;
     Ok(renamed(made, &turned(node)))
+}
+
+/// Operands one behind the other along their first axis, which is no batch then.
+fn stacked(b: &mut Builder, node: &Node<'_>, operands: &[&Operand]) -> Result<Operand, OnnxError> {
+    let mut values = Vec::with_capacity(operands.len());
+    let mut rest = None;
+    for operand in operands {
+        let shape = b.shape(node, operand)?;
+        let [entries, others @ ..] = shape.as_slice() else {
+            return Err(node.error("joins single numbers"));
+        };
+        if rest.get_or_insert_with(|| others.to_vec()) != others {
+            return Err(node.error("joins operands of different shapes"));
+        }
+        let column = b.reshaped(node, operand, vec![1, *entries, others.iter().product(), 1])?;
+        values.push(b.value_of(node, &column)?);
+    }
+    let made = b.add(node, Op::Concat, &values)?;
+    let entries = b.graph.shape(made)[1];
+    b.reshaped(node, &Operand::Value(made), [&[entries], &rest.unwrap_or_default()[..]].concat())
+}
+
+/// A value as often as it is repeated along each axis: one behind the other.
+pub(super) fn tile(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    let counts = node.ints_operand(1)?.ok_or_else(|| node.error("has too few operands"))?.to_vec();
+    let mut made = node.operand(0)?.clone();
+    let rank = b.shape(node, &made)?.len();
+    if counts.len() != rank || counts.first() != Some(&1) {
+        return Err(node.error("repeats the batch, or other axes than there are"));
+    }
+    for (axis, &count) in counts.iter().enumerate() {
+        let count = node.size("repeats", count)?;
+        let shape = b.shape(node, &made)?;
+        let sizes = count.checked_mul(shape[axis]).filter(|_| count > 0);
+        let Some(size) = sizes else {
+            return Err(node.error("repeats an axis too often, or never"));
+        };
+        if count == 1 {
+            continue;
+        }
+        // A new axis in front of the repeated one is what grows.
+        let outer: usize = shape[..axis].iter().product();
+        let inner: usize = shape[axis..].iter().product();
+        let apart = b.reshaped(node, &made, vec![1, outer, 1, inner])?;
+        b.budget.charge(&[count])?;
+        let ones = Constant::floats(vec![1, 1, count, 1], vec![1.0; count]);
+        let ones = Operand::Constant { name: format!("{}/ones", node.output()), constant: ones };
+        let wide = binary(b, node, "", Op::Mul, [&apart, &ones])?;
+        let mut shape = shape;
+        shape[axis] = size;
+        made = b.reshaped(node, &wide, shape)?;
+    }
+    Ok(made)
 }
 
 /// A value in the layout of the file.

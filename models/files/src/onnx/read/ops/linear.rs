@@ -4,6 +4,7 @@ use super::super::super::OnnxError;
 use super::super::super::constant::{Constant, broadcast};
 use super::super::super::node::{Node, Operand};
 use super::super::builder::{Builder, Mode};
+use super::arithmetic::binary;
 use super::pool::same_pads;
 use saligate_models::graph::{ConvAttrs, Op, ValueId};
 
@@ -166,6 +167,10 @@ pub(super) fn batch_norm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, On
     if node.int("training_mode", 0) != 0 {
         return Err(node.error("is in training mode"));
     }
+    let shape = b.shape(node, node.operand(0)?)?;
+    if b.mode == Mode::Simplified && (shape.first() != Some(&1) || ![2, 4].contains(&shape.len())) {
+        return scaled_channels(b, node, &shape);
+    }
     let operands = (0..5).map(|i| b.value(node, i)).collect::<Result<Vec<_>, _>>()?;
     let op = Op::BatchNorm { epsilon: node.float("epsilon", 1e-5) };
     Ok(Operand::Value(b.add(node, op, &operands)?))
@@ -215,4 +220,38 @@ fn normalized(
     }
     let constant = Constant::floats(shape.to_vec(), made);
     Ok(Operand::Constant { name: format!("{name}.normalized"), constant })
+}
+
+/// A batch norm of rows, or of other than four axes: a scale and a shift of each channel.
+fn scaled_channels(
+    b: &mut Builder,
+    node: &Node<'_>,
+    shape: &[usize],
+) -> Result<Operand, OnnxError> {
+    let constant = |at: usize| b.constant(node, at).map(|(_, _, data)| data.to_vec());
+    let parts: Option<Vec<Vec<f32>>> = (1..5).map(constant).collect();
+    let (Some(parts), Some(&channels)) = (parts, shape.get(1)) else {
+        return Err(node.error("needs channels, and constants for them"));
+    };
+    let [scale, bias, mean, variance] = parts.as_slice() else {
+        unreachable!("four were asked for")
+    };
+    if parts.iter().any(|part| part.len() != channels) {
+        return Err(node.error("needs four constants, a number for each channel"));
+    }
+    let epsilon = node.float("epsilon", 1e-5);
+    let factors: Vec<f32> =
+        scale.iter().zip(variance).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
+    let moved =
+        bias.iter().zip(mean).zip(&factors).map(|((bias, mean), factor)| bias - mean * factor);
+    let shifts: Vec<f32> = moved.collect();
+    let mut along = vec![1; shape.len()];
+    along[1] = channels;
+    let operand = |name: &str, data: Vec<f32>| Operand::Constant {
+        name: format!("{}/{name}", node.output()),
+        constant: Constant::floats(along.clone(), data),
+    };
+    let (factors, shifts) = (operand("factors", factors), operand("shifts", shifts));
+    let scaled = binary(b, node, "scaled", Op::Mul, [node.operand(0)?, &factors])?;
+    binary(b, node, "", Op::Add, [&scaled, &shifts])
 }
