@@ -18,6 +18,7 @@ pub mod dense;
 mod depthwise;
 mod disjoint;
 mod dispatch;
+pub mod elementary;
 mod epilogue;
 mod gather;
 mod isa;

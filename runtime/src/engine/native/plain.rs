@@ -1,6 +1,7 @@
 //! Operations on planar values, for all that has no kernel of its own: gates, and what surrounds
 //! the convolutions.
 
+use saligate_kernels::{Isa, elementary};
 use saligate_models::graph::{ConvAttrs, Op};
 
 /// Values and their shape.
@@ -9,7 +10,7 @@ type Value<'a> = (&'a [f32], &'a [usize]);
 /// Computes one operation.
 ///
 /// Shapes are those of the graph, which has checked that they fit.
-pub(super) fn run(op: &Op, operands: &[Value<'_>], (out, shape): (&mut [f32], &[usize])) {
+pub(super) fn run(isa: Isa, op: &Op, operands: &[Value<'_>], (out, shape): (&mut [f32], &[usize])) {
     let (x, from) = operands[0];
     match op {
         Op::Add => broadcast(operands[0], operands[1], (out, shape), |a, b| a + b),
@@ -30,13 +31,13 @@ pub(super) fn run(op: &Op, operands: &[Value<'_>], (out, shape): (&mut [f32], &[
         Op::BatchNorm { epsilon } => batch_norm(*epsilon, operands, out),
         other => {
             out.copy_from_slice(x);
-            each(other, out);
+            each(isa, other, out);
         }
     }
 }
 
 /// An operation on single elements, in place.
-pub(super) fn each(op: &Op, data: &mut [f32]) {
+pub(super) fn each(isa: Isa, op: &Op, data: &mut [f32]) {
     fn all(data: &mut [f32], f: impl Fn(f32) -> f32) {
         data.iter_mut().for_each(|v| *v = f(*v));
     }
@@ -52,7 +53,7 @@ pub(super) fn each(op: &Op, data: &mut [f32]) {
             }
         }),
         Op::LeakyRelu { alpha } => all(data, |v| if v > 0.0 { v } else { alpha * v }),
-        Op::Silu => all(data, |v| v * sigmoid(v)),
+        Op::Silu => elementary::silu(isa, data),
         Op::HardSigmoid { alpha, beta } => all(data, |v| (alpha * v + beta).clamp(0.0, 1.0)),
         Op::HardSwish => all(data, |v| v * (v / 6.0 + 0.5).clamp(0.0, 1.0)),
         Op::Hat { width } => {
@@ -63,12 +64,12 @@ pub(super) fn each(op: &Op, data: &mut [f32]) {
             let scaled = beta * v;
             (scaled.max(0.0) + (-scaled.abs()).exp().ln_1p()) / beta
         }),
-        Op::Sigmoid { beta } => all(data, |v| sigmoid(beta * v)),
+        Op::Sigmoid { beta } => elementary::sigmoid(isa, beta, data),
         Op::Sign => all(data, |v| if v == 0.0 { 0.0 } else { v.signum() }),
         Op::Round => all(data, round),
-        Op::Exp => all(data, f32::exp),
+        Op::Exp => elementary::exp(isa, data),
         Op::Log => all(data, f32::ln),
-        Op::Erf => all(data, libm::erff),
+        Op::Erf => elementary::erf(isa, data),
         Op::Power { exponent } => power(exponent, data),
         ref other => unreachable!("{} is no operation on single elements", other.name()),
     }
@@ -94,10 +95,6 @@ fn round(v: f32) -> f32 {
     const LARGE: f32 = (1 << 23) as f32;
     let rounded = (v.abs() + LARGE) - LARGE;
     if v.abs() < LARGE { rounded.copysign(v) } else { v }
-}
-
-fn sigmoid(v: f32) -> f32 {
-    1.0 / (1.0 + (-v).exp())
 }
 
 /// Elements from one index of an axis to the next; 0 along axes that are repeated.

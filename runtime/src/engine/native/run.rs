@@ -243,7 +243,7 @@ impl Step<'_> {
             Kind::Dense { weight, .. } => dense::times_transposed(isa, weight, x(), out),
             Kind::Each(op) => {
                 self.map(node.inputs[0]).convert_like(x(), &map, out);
-                plain::each(op, out);
+                plain::each(isa, op, out);
                 map.clear_halo(out);
             }
             Kind::Affine { factor, shift } => {
@@ -261,7 +261,7 @@ impl Step<'_> {
             Kind::Plain(op) => {
                 let operand = |&i: &Id| (self.read(i), self.run.node(i).shape.as_slice());
                 let operands: Vec<_> = node.inputs.iter().map(operand).collect();
-                plain::run(op, &operands, (out, &node.shape));
+                plain::run(isa, op, &operands, (out, &node.shape));
             }
             Kind::Product(transposed) => {
                 let operand = |at: usize| {
