@@ -183,8 +183,8 @@ fn regrouped(
     let wide = constant::broadcast(&shapes[0], &shapes[1]);
     let wide = wide.ok_or_else(|| node.error(format!("cannot join {shapes:?}")))?;
     let groups = match *wide.as_slice() {
-        // As a map of one column, which tokens with their features last are in another layout.
-        [1, _, _] => shapes.clone().map(|s| vec![s[0], s[1], 1, s[2]]),
+        // As a map of one row, which tokens with their features last are in another layout.
+        [1, _, _] => shapes.clone().map(|s| vec![s[0], 1, s[1], s[2]]),
         _ => {
             let mut groups = [vec![1], vec![1]];
             let mut before = None;

@@ -63,7 +63,7 @@ fn grouped(shape: &[usize], wanted: &[bool]) -> Option<(Vec<usize>, Vec<usize>)>
         [1, ..] if [2, 4].contains(&shape.len()) => {
             return Some((shape.to_vec(), (0..shape.len()).collect()));
         }
-        [1, a, b] => return Some((vec![1, *a, *b, 1], vec![0, 1, 2])),
+        [1, a, b] => return Some((vec![1, *a, 1, *b], vec![0, 1, 3])),
         _ => (),
     }
     let mut groups = vec![1];

@@ -52,8 +52,7 @@ pub(super) fn expand(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     let sizes = node.ints_operand(1)?.ok_or_else(|| node.error("has too few operands"))?;
     let sizes = sizes.iter().map(|&v| node.size("shape", v)).collect::<Result<Vec<_>, _>>()?;
     let shape = b.shape(node, node.operand(0)?)?;
-    let wide = broadcast(&shape, &sizes).filter(|wide| wide == &shape || wide.first() == Some(&1));
-    let wide = wide.ok_or_else(|| {
+    let wide = broadcast(&shape, &sizes).ok_or_else(|| {
         node.error(format!("expands {shape:?} to {sizes:?}, which is not supported"))
     })?;
     if wide == shape {
@@ -161,7 +160,7 @@ pub(super) fn concat(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
         if let [1, entries, others @ ..] = shape.as_slice()
             && rank != 4
         {
-            aside = b.reshaped(node, &aside, vec![1, *entries, others.iter().product(), 1])?;
+            aside = b.reshaped(node, &aside, vec![1, *entries, 1, others.iter().product()])?;
             rest = others.to_vec();
         }
         values.push(b.value_of(node, &aside)?);

@@ -48,7 +48,7 @@ fn tokens(b: &mut Builder, node: &Node<'_>, shape: &[usize]) -> Result<Operand, 
     let count: usize = leading.iter().product();
     let sides = match leading {
         [1, rows, columns] => [*rows, *columns],
-        _ => [count, 1],
+        _ => [1, count],
     };
     let apart = b.reshaped(node, node.operand(0)?, vec![1, count, *features])?;
     let first = b.transposed(node, &apart, &[0, 2, 1])?;

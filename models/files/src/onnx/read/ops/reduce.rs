@@ -158,6 +158,9 @@ pub(super) fn arg_max(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxE
 }
 
 pub(super) fn one_hot(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
+    if let Operand::Constant { constant, .. } = node.operand(0)? {
+        return of_constants(b, node, constant);
+    }
     let Operand::ArgMax(scores) = *node.operand(0)? else {
         return Err(node.error("is supported behind ArgMax only"));
     };
@@ -172,6 +175,38 @@ pub(super) fn one_hot(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxE
         return Err(node.error("is supported for 0 and 1 along the classes only"));
     }
     Ok(Operand::Value(b.add(node, Op::OneHotArgMax, &[scores])?))
+}
+
+/// Rows of two values, of constant places.
+fn of_constants(b: &mut Builder, node: &Node<'_>, places: &Constant) -> Result<Operand, OnnxError> {
+    let bad = || node.error("needs integers, a depth and two values");
+    let (Data::Ints(places_of), Some(&[depth])) = (&places.data, node.ints_operand(1)?) else {
+        return Err(bad());
+    };
+    let depth = node.size("depth", depth)?;
+    let axis = node.axis(node.int("axis", -1), places.shape.len() + 1)?;
+    let mut shape = places.shape.clone();
+    shape.insert(axis, depth);
+    b.budget.charge(&shape)?;
+    let inner: usize = shape[axis + 1..].iter().product();
+    let is_hot = |at: usize| {
+        let (outer, entry) = (at / (depth * inner).max(1), at / inner.max(1) % depth.max(1));
+        let place = places_of[outer * inner + at % inner.max(1)];
+        (if place < 0 { place + depth as i64 } else { place }) == entry as i64
+    };
+    let count = shape.iter().product();
+    let constant = match &node.constant(2)?.ok_or_else(bad)?.data {
+        Data::Floats(pair) if pair.len() == 2 => {
+            let data = (0..count).map(|at| pair[usize::from(is_hot(at))]);
+            Constant::floats(shape, data.collect::<Vec<_>>())
+        }
+        Data::Ints(pair) if pair.len() == 2 => {
+            let data = (0..count).map(|at| pair[usize::from(is_hot(at))]);
+            Constant::ints(shape, data.collect::<Vec<_>>())
+        }
+        _ => return Err(bad()),
+    };
+    Ok(Operand::Constant { name: node.output().to_owned(), constant })
 }
 
 /// Kept aside where it is one row, since at the end of a network it is left out.
