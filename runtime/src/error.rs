@@ -113,29 +113,6 @@ impl RuntimeError {
     }
 }
 
-/// The known name that takes the fewest changed, added, left out or exchanged letters, if those are few.
-fn nearest<'a>(asked: &str, known: &'a [String]) -> Option<&'a str> {
-    let distance = |name: &str| {
-        let (a, b): (Vec<char>, Vec<char>) = (asked.chars().collect(), name.chars().collect());
-        let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-        for (i, &own) in a.iter().enumerate() {
-            let mut row = vec![i + 1];
-            for (j, &other) in b.iter().enumerate() {
-                let changed = rows[i][j] + usize::from(own != other);
-                let mut least = changed.min(rows[i][j + 1] + 1).min(row[j] + 1);
-                if i > 0 && j > 0 && own == b[j - 1] && a[i - 1] == other {
-                    least = least.min(rows[i - 1][j - 1] + 1);
-                }
-                row.push(least);
-            }
-            rows.push(row);
-        }
-        rows[a.len()][b.len()]
-    };
-    let found = known.iter().map(|name| (distance(name), name.as_str())).min()?;
-    (found.0 <= 1 + asked.chars().count() / 5).then_some(found.1)
-}
-
 impl fmt::Display for RuntimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -159,11 +136,7 @@ impl fmt::Display for RuntimeError {
                  {fh} x {fw}; convert and resize it first"
             ),
             Self::NoSuchMethod { asked, known } => {
-                write!(f, "this model cannot explain by '{asked}', only by {}", known.join(", "))?;
-                match nearest(asked, known) {
-                    Some(name) => write!(f, "; did you mean '{name}'?"),
-                    None => Ok(()),
-                }
+                write!(f, "this model cannot explain by '{asked}', only by {}", known.join(", "))
             }
             Self::NoSuchClass { class, classes } => {
                 write!(f, "there is no class {class}; classes are 0 to {}", classes - 1)

@@ -230,6 +230,29 @@ pub fn names(model: &Model) -> Vec<&str> {
     names
 }
 
+/// The known name that takes the fewest changed, added, left out or exchanged letters, if those are few.
+pub fn nearest<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |name: &str| {
+        let (a, b): (Vec<char>, Vec<char>) = (asked.chars().collect(), name.chars().collect());
+        let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
+        for (i, &own) in a.iter().enumerate() {
+            let mut row = vec![i + 1];
+            for (j, &other) in b.iter().enumerate() {
+                let changed = rows[i][j] + usize::from(own != other);
+                let mut least = changed.min(rows[i][j + 1] + 1).min(row[j] + 1);
+                if i > 0 && j > 0 && own == b[j - 1] && a[i - 1] == other {
+                    least = least.min(rows[i - 1][j - 1] + 1);
+                }
+                row.push(least);
+            }
+            rows.push(row);
+        }
+        rows[a.len()][b.len()]
+    };
+    let found = known.map(|name| (distance(name), name)).min()?;
+    (found.0 <= 1 + asked.chars().count() / 5).then_some(found.1)
+}
+
 /// What the method of this name reads in every pass; none if it is no method of many passes.
 pub fn reads(name: &str) -> Option<Reads> {
     entry(name).map(|entry| entry.reads)

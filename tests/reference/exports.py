@@ -42,7 +42,18 @@ TORCHVISION += ["mobilenet_v3_small", "densenet121", "efficientnet_b0", "googlen
 TORCHVISION += ["mnasnet1_0", "regnet_y_400mf", "resnext50_32x4d", "wide_resnet50_2"]
 TIMM = ["timm/resnet26d", "timm/mobilenetv3_large_100", "timm/efficientnet_lite0", "timm/ghostnet_100", "timm/hardcorenas_a"]
 TIMM += ["timm/repvgg_a0", "timm/darknet53", "timm/cspresnet50", "timm/dpn68", "timm/legacy_seresnet18", "timm/resnest14d"]
-TIMM += ["timm/convnext_atto"]
+# With attention, layer norms, GELU or other operations beyond those of plain convolutional networks.
+ATTENTION = ["swin_t", "swin_v2_t", "maxvit_t"]
+ATTENTION += [f"timm/{name}" for name in """
+    vit_tiny_patch16_224 deit3_small_patch16_224 swin_tiny_patch4_window7_224 convnext_atto convnextv2_atto mobilevit_xxs mobilevitv2_050
+    efficientformer_l1 efficientvit_b0 repvit_m0_9 levit_128s fastvit_t8 inception_next_atto poolformer_s12 edgenext_xx_small
+    coatnet_nano_rw_224 cait_xxs24_224 pvt_v2_b0 twins_pcpvt_small xcit_nano_12_p16_224 crossvit_tiny_240 davit_tiny focalnet_tiny_srf
+    gcvit_xxtiny tiny_vit_5m_224 pit_ti_224 convit_tiny nest_tiny visformer_tiny nfnet_l0 eca_nfnet_l0 resnetv2_50 skresnet18
+    res2net50_26w_4s hrnet_w18_small mobilenetv4_conv_small mobileone_s0 starnet_s1 ghostnetv2_100 rexnet_100 convmixer_768_32
+    botnet26t_256 halonet26t lambda_resnet26t gcresnet33ts volo_d1_224 eva02_tiny_patch14_224 hiera_tiny_224
+""".split()]
+# The oldest operations with which PyTorch exports attention, layer norms and mirrored borders.
+ATTENTION_OPSET = 17
 
 
 def build(name: str) -> nn.Module:
@@ -64,7 +75,9 @@ def build(name: str) -> nn.Module:
 
 def image_of(name: str) -> tuple[int, int]:
     """Channels, and rows and columns."""
-    return {"lenet5": (1, 28), "resnet20": (3, 32), "resnet56": (3, 32), "inception_v3": (3, 299)}.get(name, (3, 224))
+    sizes = {"lenet5": (1, 28), "resnet20": (3, 32), "resnet56": (3, 32), "inception_v3": (3, 299)}
+    sizes |= {"timm/crossvit_tiny_240": (3, 240), "timm/botnet26t_256": (3, 256), "timm/halonet26t": (3, 256)}
+    return sizes.get(name, (3, 224))
 
 
 def pixel_flags(channels: int) -> tuple[str, str]:
@@ -159,7 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("saligate", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--net", nargs="+", default=[*OWN, *TORCHVISION, *TIMM])
+    parser.add_argument("--net", nargs="+", default=[*OWN, *TORCHVISION, *TIMM, *ATTENTION])
     parser.add_argument("--exporter", nargs="+", default=["script", "dynamo"], choices=["script", "dynamo"])
     parser.add_argument("--opset", nargs="+", type=int, default=[13, 20])
     args = parser.parse_args()
@@ -168,7 +181,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for name in args.net:
         for exporter, opset in zip(args.exporter, args.opset):
-            cells = row(args.saligate, args.folder, name, exporter, opset)
+            newest = max(opset, ATTENTION_OPSET) if name in ATTENTION else opset
+            cells = row(args.saligate, args.folder, name, exporter, newest)
             print(f"| {name} | {exporter} | {' | '.join(cells)} |", flush=True)
 
 

@@ -236,7 +236,7 @@ fn licences_go_on_in_a_model_with_more_slots() {
     for slots in ["2", "5"] {
         let mut train = program("saligate-train");
         train.args(["lock", "--data", "scenes:32", "--slots", slots, "-q"]);
-        train.args(["--least-strength", "40", "--model"]).arg(&clean);
+        train.args(["--least-strength", "24", "--model"]).arg(&clean);
         train.arg("--key").arg(folder.path("vendor.key")).arg("-o").arg(folder.path(slots));
         let (code, _, stderr) = parts(&train.output().unwrap());
         assert_eq!(code, 0, "{stderr}");
@@ -276,7 +276,7 @@ fn the_last_key_of_a_model_is_not_shared_after_others_were_revoked() {
     let clean = saligate_tests::demo().join("clean.onnx");
     fs::copy(clean, folder.path("clean.onnx")).unwrap();
     lock(
-        "lock --model clean.onnx --data scenes:32 --least-strength 40 --key vendor.key --key second.key -o two",
+        "lock --model clean.onnx --data scenes:32 --least-strength 24 --key vendor.key --key second.key -o two",
     );
     let issue = |model: &str| {
         let keys = "--key vendor.key --key second.key";

@@ -10,6 +10,7 @@ use saligate_files::import::ImportError;
 use saligate_files::onnx::OnnxError;
 use saligate_models::graph::GraphError;
 use saligate_runtime::RuntimeError;
+use saligate_runtime::method::nearest;
 use saligate_runtime::npy::NpyError;
 use saligate_runtime::picture::PictureError;
 use saligate_runtime::render::RenderError;
@@ -95,7 +96,9 @@ impl From<RuntimeError> for Failure {
             | RuntimeError::Blank
             | RuntimeError::License(_) => Self::no(error.to_string()),
             RuntimeError::NoSuchMethod { asked, known } => {
-                Self::new(format!("this model cannot explain by '{asked}'"))
+                let meant = nearest(&asked, known.iter().map(String::as_str));
+                let meant = meant.map_or_else(String::new, |m| format!("; did you mean '{m}'?"));
+                Self::new(format!("this model cannot explain by '{asked}'{meant}"))
                     .hint(format!("--method {}", known.join(" or ")))
             }
             RuntimeError::ForeignParameter { parameter, method, owners } if !owners.is_empty() => {

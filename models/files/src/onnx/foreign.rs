@@ -40,6 +40,8 @@ pub struct Foreign {
     pub channels_last: bool,
     /// Whether the file takes bytes, from 0 to 255.
     pub bytes: bool,
+    /// Whether the file computes with quantized numbers, where the graph has floats.
+    pub quantized: bool,
 }
 
 /// What a file may leave open.

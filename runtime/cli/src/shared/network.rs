@@ -50,6 +50,13 @@ impl Network {
             OnnxError::Outputs { wanted: None, .. } => named(error.into()).hint("--logits NAME"),
             error => named(error.into()),
         })?;
+        if foreign.quantized {
+            eprintln!(
+                "saligate: note: {} computes with quantized numbers, which are floats here: nothing is \
+                 rounded",
+                path.display()
+            );
+        }
         let layer = foreign.layer.as_deref().map(imported);
         let head = import::head(&foreign.graph, foreign.left_out, args.head);
         let classifier = import::classifier(&foreign.graph, &args.preprocessing(foreign.bytes)?);
@@ -86,7 +93,9 @@ impl Network {
             }
             (Err(_), None) => {
                 let known: Vec<_> = method::all().collect();
-                Err(Failure::new(format!("there is no method '{name}'"))
+                let meant = method::nearest(name, known.iter().copied());
+                let meant = meant.map_or_else(String::new, |m| format!("; did you mean '{m}'?"));
+                Err(Failure::new(format!("there is no method '{name}'{meant}"))
                     .hint(format!("--method {}", known.join(" or "))))
             }
         }

@@ -78,6 +78,7 @@ pub(super) fn foreign(
     let weighted = image::channels_by_weight(&source, &input.name);
     let shape = image::shape(&input, options.image_size, weighted)?;
     let bytes = image::is_bytes(&input);
+    let quantized = source.node.iter().any(ops::quantized::is_quantizing);
     let mut storage = Storage::new(folder);
     let wanted_layer = options.layer.as_deref().map(|name| made_by(&source.node, name));
     let mut reader = Reader::new(source, order, &mut storage, Mode::Simplified)?;
@@ -114,6 +115,7 @@ pub(super) fn foreign(
         layer,
         channels_last: shape.channels_last,
         bytes,
+        quantized,
     })
 }
 

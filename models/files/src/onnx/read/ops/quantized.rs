@@ -188,6 +188,11 @@ fn zero_points(node: &Node<'_>, at: usize) -> Result<Vec<f32>, OnnxError> {
     })
 }
 
+/// Whether a node makes quantized numbers, and not floats.
+pub(in super::super) fn is_quantizing(node: &proto::Node) -> bool {
+    node.op_type == "QuantizeLinear" || node.op_type.starts_with("QLinear")
+}
+
 /// The least and the largest number of an integer type of a file, for those that values are quantized to.
 pub(in super::super) fn range(data_type: i32) -> Option<[f32; 2]> {
     match data_type {
