@@ -78,7 +78,12 @@ fn attention(layers: &mut Layers, name: &str, x: ValueId) -> Result<ValueId, Gra
     let x = norm(layers, &format!("{name}.norm"), x)?;
     let (tokens, features) = (GRID * GRID, WIDTH / HEADS);
     let mut heads = |part: &str| {
-        let made = layers.conv(&format!("{name}.{part}"), x, WIDTH, 1, ConvAttrs::same(0))?;
+        let (named, attrs) = (format!("{name}.{part}"), ConvAttrs::same(0));
+        // A bias of keys adds the same to all scores of a row, which a softmax does not see.
+        let made = match part {
+            "k" => layers.conv_alone(&named, x, WIDTH, 1, attrs)?,
+            _ => layers.conv(&named, x, WIDTH, 1, attrs)?,
+        };
         let shape = vec![HEADS, features, tokens];
         layers.graph.node(&format!("{name}.{part}.heads"), Op::Reshape { shape }, &[made])
     };
