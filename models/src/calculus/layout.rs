@@ -75,7 +75,9 @@ pub(super) fn slice(
 ) -> Result<ValueId, GraphError> {
     let [channels, rows, columns] = ranges;
     if channels.step != 1 {
-        return Err(tape.no_rule(at.op, "steps must be 1 along channels"));
+        let all = tape.shape(at.operand)[1];
+        let g = apart(tape, channels, all, g)?;
+        return slice(tape, at, &[Range::whole(all), *rows, *columns], g);
     }
     let sparse = match [rows.step, columns.step] {
         [1, 1] => g,
@@ -89,6 +91,29 @@ pub(super) fn slice(
     let cropped = tape.add("cropped", Op::Slice { ranges: kept }, &[sparse])?;
     let pads = [0, 1, 2].map(|axis| [ranges[axis].start, spans[axis] - kept[axis].end]);
     tape.add("padded", Op::Pad { pads, value: 0.0 }, &[cropped])
+}
+
+/// Channels of g where they were taken from among `all`, zeros elsewhere: as rows of a map of one channel.
+fn apart(
+    tape: &mut Tape<'_>,
+    channels: &Range,
+    all: usize,
+    g: ValueId,
+) -> Result<ValueId, GraphError> {
+    let &[_, taken, height, width] = tape.shape(g) else {
+        unreachable!("the graph has checked the rank")
+    };
+    let shape = vec![1, taken, height * width];
+    let rows = tape.add("rows", Op::Reshape { shape }, &[g])?;
+    let sparse = spread_unevenly(tape, [channels.step, 1], rows)?;
+    let span = all - channels.start;
+    let kept = tape.shape(sparse)[2].min(span);
+    let ranges = [Range::whole(1), Range::whole(kept), Range::whole(height * width)];
+    let cropped = tape.add("cropped", Op::Slice { ranges }, &[sparse])?;
+    let pads = [[0, 0], [channels.start, span - kept], [0, 0]];
+    let padded = tape.add("padded", Op::Pad { pads, value: 0.0 }, &[cropped])?;
+    let shape = vec![all, height, width];
+    tape.add("channels", Op::Reshape { shape }, &[padded])
 }
 
 /// g spread over the summed axes.

@@ -133,6 +133,18 @@ fn functions_of_single_numbers() {
 }
 
 #[test]
+fn slices_with_steps_along_every_axis() {
+    let along = |start, end, step| Range { start, end, step };
+    for ranges in [
+        [along(1, 5, 2), along(0, 4, 1), along(0, 3, 1)],
+        [along(0, 6, 3), along(1, 4, 2), along(0, 3, 2)],
+        [along(1, 6, 2), along(0, 3, 2), along(1, 2, 1)],
+    ] {
+        check_op(&[1, 6, 4, 3], Op::Slice { ranges });
+    }
+}
+
+#[test]
 fn products_of_computed_matrices() {
     // A square matrix that meets itself, one that is repeated along an axis, and constants.
     check(&[1, 2, 3, 3], |g, x| g.node("y", Op::MatMul, &[x, x]));
