@@ -45,12 +45,10 @@ TIMM += ["timm/repvgg_a0", "timm/darknet53", "timm/cspresnet50", "timm/dpn68", "
 # With attention, layer norms, GELU or other operations beyond those of plain convolutional networks.
 ATTENTION = ["swin_t", "swin_v2_t", "maxvit_t"]
 ATTENTION += [f"timm/{name}" for name in """
-    vit_tiny_patch16_224 deit3_small_patch16_224 swin_tiny_patch4_window7_224 convnext_atto convnextv2_atto mobilevit_xxs mobilevitv2_050
-    efficientformer_l1 efficientvit_b0 repvit_m0_9 levit_128s fastvit_t8 inception_next_atto poolformer_s12 edgenext_xx_small
-    coatnet_nano_rw_224 cait_xxs24_224 pvt_v2_b0 twins_pcpvt_small xcit_nano_12_p16_224 crossvit_tiny_240 davit_tiny focalnet_tiny_srf
-    gcvit_xxtiny tiny_vit_5m_224 pit_ti_224 convit_tiny nest_tiny visformer_tiny nfnet_l0 eca_nfnet_l0 resnetv2_50 skresnet18
-    res2net50_26w_4s hrnet_w18_small mobilenetv4_conv_small mobileone_s0 starnet_s1 ghostnetv2_100 rexnet_100 convmixer_768_32
-    botnet26t_256 halonet26t lambda_resnet26t gcresnet33ts volo_d1_224 eva02_tiny_patch14_224 hiera_tiny_224
+    vit_tiny_patch16_224 deit3_small_patch16_224 swin_tiny_patch4_window7_224 convnext_atto convnextv2_atto mobilevit_xxs
+    mobilevitv2_050 efficientformer_l1 efficientvit_b0 repvit_m0_9 levit_128s fastvit_t8 inception_next_atto poolformer_s12
+    edgenext_xx_small coatnet_nano_rw_224 cait_xxs24_224 pvt_v2_b0 twins_pcpvt_small xcit_nano_12_p16_224 crossvit_tiny_240
+    davit_tiny focalnet_tiny_srf gcvit_xxtiny tiny_vit_5m_224 pit_ti_224 convit_tiny nest_tiny visformer_tiny nfnet_l0
 """.split()]
 # The oldest operations with which PyTorch exports attention, layer norms and mirrored borders.
 ATTENTION_OPSET = 17
