@@ -48,7 +48,7 @@ ATTENTION += [f"timm/{name}" for name in """
     vit_tiny_patch16_224 deit3_small_patch16_224 swin_tiny_patch4_window7_224 convnext_atto convnextv2_atto mobilevit_xxs
     mobilevitv2_050 efficientformer_l1 efficientvit_b0 repvit_m0_9 levit_128s fastvit_t8 inception_next_atto poolformer_s12
     edgenext_xx_small coatnet_nano_rw_224 cait_xxs24_224 pvt_v2_b0 twins_pcpvt_small xcit_nano_12_p16_224 crossvit_tiny_240
-    davit_tiny focalnet_tiny_srf gcvit_xxtiny tiny_vit_5m_224 pit_ti_224 convit_tiny nest_tiny visformer_tiny nfnet_l0
+    davit_tiny focalnet_tiny_srf gcvit_xxtiny tiny_vit_5m_224 pit_ti_224 convit_tiny nest_tiny visformer_tiny
 """.split()]
 # The oldest operations with which PyTorch exports attention, layer norms and mirrored borders.
 ATTENTION_OPSET = 17
