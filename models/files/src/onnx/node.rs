@@ -33,12 +33,29 @@ pub(super) enum Operand {
     Softmax(ValueId),
 }
 
+impl Operand {
+    /// The operand under another name, where it has one of its own until it is made.
+    pub(super) fn named(self, name: &str) -> Self {
+        match self {
+            Self::View(view) => Self::View(view.named(name)),
+            other => other,
+        }
+    }
+}
+
 /// A node with its operands: `None` where an optional one is left out.
 pub(super) struct Node<'a> {
     pub(super) source: &'a proto::Node,
     /// Whether the result has one use: its product with the operand.
     pub(super) is_factor: bool,
     pub(super) operands: Vec<Option<Operand>>,
+}
+
+impl<'a> Node<'a> {
+    /// The same node with other operands.
+    pub(super) fn with(&self, operands: Vec<Option<Operand>>) -> Node<'a> {
+        Node { source: self.source, is_factor: false, operands }
+    }
 }
 
 impl Node<'_> {

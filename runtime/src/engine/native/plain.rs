@@ -36,11 +36,12 @@ pub(super) fn run(isa: Isa, op: &Op, operands: &[Value<'_>], (out, shape): (&mut
     }
 }
 
+fn all(data: &mut [f32], f: impl Fn(f32) -> f32) {
+    data.iter_mut().for_each(|v| *v = f(*v));
+}
+
 /// An operation on single elements, in place.
 pub(super) fn each(isa: Isa, op: &Op, data: &mut [f32]) {
-    fn all(data: &mut [f32], f: impl Fn(f32) -> f32) {
-        data.iter_mut().for_each(|v| *v = f(*v));
-    }
     match *op {
         Op::Relu => all(data, |v| if 0.0 > v { 0.0 } else { v }),
         Op::Clip { low, high } => all(data, |v| {
@@ -77,9 +78,6 @@ pub(super) fn each(isa: Isa, op: &Op, data: &mut [f32]) {
 
 /// Roots and reciprocals without a call for each element.
 fn power(exponent: f32, data: &mut [f32]) {
-    fn all(data: &mut [f32], f: impl Fn(f32) -> f32) {
-        data.iter_mut().for_each(|v| *v = f(*v));
-    }
     match exponent {
         2.0 => all(data, |v| v * v),
         0.5 => all(data, f32::sqrt),

@@ -25,9 +25,10 @@ fn table(all: &[Strength]) -> String {
         "# What the file of a locked or sealed model gives away\n\n\
          Made by `saligate-train strength`. Each figure is the rank correlation of what an attacker \
          gets with the clean\nmodel's map of the same picture: the mean over test images, with a 95 % \
-         interval. Whoever attacks has the file, the\ntraining images where steps are named, and no key. \
-         Seconds are of one run on the machine that made the table, for all\npictures or for the \
-         training. What each attack does is told in [threat-model.md](threat-model.md#sealed-models).\n",
+         interval. Whoever attacks has the file, the\ntraining images where steps are named, and no key, but \
+         for a pair of pictures that somebody with a key published. Of\nseveral values, tiles, steps or searches, \
+         the row has the one that shows most, which an attacker could not tell.\nSeconds are of one run on \
+         the machine that made the table, for all pictures or for the training. What each attack does is told in [threat-model.md](threat-model.md#sealed-models).\n",
     );
     for Strength { id, seed, attacks, .. } in all {
         let _ = write!(

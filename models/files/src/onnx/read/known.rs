@@ -18,6 +18,10 @@ pub(super) fn evaluated(node: &Node<'_>, opset: i64) -> Result<Option<Constant>,
     let Some(Some(Operand::Constant { name, constant })) = node.operands.first() else {
         return Ok(None);
     };
+    // Rules that read constants as such, and the types of others.
+    if ops::reads_constants(node.op()) {
+        return Ok(None);
+    }
     let Data::Floats(data) = &constant.data else { return Ok(None) };
     if !(1..=MOST).contains(&data.len()) || node.source.output.len() != 1 {
         return Ok(None);
@@ -28,7 +32,7 @@ pub(super) fn evaluated(node: &Node<'_>, opset: i64) -> Result<Option<Constant>,
     let view = View::of(&b.graph, flat).reshaped(constant.shape.clone());
     let mut operands = node.operands.clone();
     operands[0] = Some(Operand::View(view));
-    let alone = Node { operands, source: node.source, is_factor: false };
+    let alone = node.with(operands);
     let Ok(results) = ops::read(&mut b, &alone) else { return Ok(None) };
     let [result] = results.as_slice() else { return Ok(None) };
     let view = b.view(&alone, result)?;

@@ -167,13 +167,16 @@ pub(super) fn power(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErr
 
 /// `relu(x) + relu(-x)`.
 pub(super) fn absolute(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
-    composed(b, node, |b, x| {
-        let minus = number(b, x, -1.0)?;
-        let negated = b.add_part(node, "negated", Op::Mul, &[x, minus])?;
-        let below = b.add_part(node, "below", Op::Relu, &[negated])?;
-        let above = b.add_part(node, "above", Op::Relu, &[x])?;
-        b.add(node, Op::Add, &[above, below])
-    })
+    composed(b, node, |b, x| size_of(b, node, "", x))
+}
+
+/// `relu(x) + relu(-x)`, under the name of the node's result or of a part of it.
+fn size_of(b: &mut Builder, node: &Node<'_>, part: &str, x: ValueId) -> Result<ValueId, OnnxError> {
+    let minus = number(b, x, -1.0)?;
+    let negated = b.add_part(node, "negated", Op::Mul, &[x, minus])?;
+    let below = b.add_part(node, "below", Op::Relu, &[negated])?;
+    let above = b.add_part(node, "above", Op::Relu, &[x])?;
+    b.add_part(node, part, Op::Add, &[above, below])
 }
 
 /// `scale (x above 0, alpha (e^(x / width) - 1) elsewhere)`: Elu, Selu and Celu. What is below 0 is
@@ -235,11 +238,8 @@ pub(super) fn gelu(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
 /// `x / (1 + |x|)`.
 pub(super) fn softsign(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     composed(b, node, |b, x| {
-        let [minus, one] = [number(b, x, -1.0)?, number(b, x, 1.0)?];
-        let negated = b.add_part(node, "negated", Op::Mul, &[x, minus])?;
-        let below = b.add_part(node, "below", Op::Relu, &[negated])?;
-        let above = b.add_part(node, "above", Op::Relu, &[x])?;
-        let size = b.add_part(node, "size", Op::Add, &[above, below])?;
+        let one = number(b, x, 1.0)?;
+        let size = size_of(b, node, "size", x)?;
         let size = b.add_part(node, "larger", Op::Add, &[size, one])?;
         let share = b.add_part(node, "share", Op::Power { exponent: -1.0 }, &[size])?;
         b.add(node, Op::Mul, &[x, share])

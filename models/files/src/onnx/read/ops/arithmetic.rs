@@ -23,8 +23,7 @@ pub(super) fn mul(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
         if let Operand::Factor { input, product } = factor
             && input == name
         {
-            let alone =
-                Node { operands: vec![Some(other.clone())], source: node.source, is_factor: false };
+            let alone = node.with(vec![Some(other.clone())]);
             return unary(b, &alone, product.clone());
         }
     }
@@ -34,11 +33,7 @@ pub(super) fn mul(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
 /// A quotient is the product with the reciprocal.
 pub(super) fn div(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     let Some((name, constant, data)) = b.constant(node, 1) else {
-        let divisor = Node {
-            operands: vec![Some(node.operand(1)?.clone())],
-            source: node.source,
-            is_factor: false,
-        };
+        let divisor = node.with(vec![Some(node.operand(1)?.clone())]);
         let reciprocal = unary_part(b, &divisor, "reciprocal", Op::Power { exponent: -1.0 })?;
         return binary(b, node, "", Op::Mul, [node.operand(0)?, &reciprocal]);
     };
@@ -85,7 +80,7 @@ pub(super) fn bound(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErr
     }
     let rank = b.shape(node, node.operand(0)?)?.len().max(b.shape(node, node.operand(1)?)?.len());
     let wide = b.widened(node, node.operand(x)?, rank)?;
-    let alone = Node { operands: vec![Some(wide)], source: node.source, is_factor: false };
+    let alone = node.with(vec![Some(wide)]);
     match node.op() {
         "Max" => bounded(b, &alone, limit, f32::MAX),
         _ => bounded(b, &alone, f32::MIN, limit),
@@ -144,9 +139,9 @@ pub(super) fn binary(
         let shape = b.shape(node, &made)?;
         return b.reshaped(node, &made, shape[1..].to_vec());
     }
-    let firsts =
-        [b.shape(node, &pair[0])?, b.shape(node, &pair[1])?].map(|shape| shape.first() != Some(&1));
-    if rank == 3 || rank > MAX_AXES || firsts.contains(&true) {
+    let has_batch = |operand| Ok::<_, OnnxError>(b.shape(node, operand)?.first() == Some(&1));
+    let batches = has_batch(&pair[0])? && has_batch(&pair[1])?;
+    if rank == 3 || rank > MAX_AXES || !batches {
         return regrouped(b, node, part, op, pair);
     }
     for (turned, other) in [(0, 1), (1, 0)] {

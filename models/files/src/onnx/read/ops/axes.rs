@@ -42,7 +42,7 @@ pub(super) fn laid(
         let Some((grouped, homes)) = grouped(&shape, &wanted) else { continue };
         let operand = b.transposed(node, &Operand::View(view.clone()), &order)?;
         let operand = b.reshaped(node, &operand, grouped)?;
-        let value = b.value_of(node, &named(operand, &format!("{}/laid", node.output())))?;
+        let value = b.value_of(node, &operand.named(&format!("{}/laid", node.output())))?;
         let mut own: Vec<usize> = homes
             .iter()
             .zip(&wanted)
@@ -111,12 +111,5 @@ impl Laid {
         let view = View::of(&b.graph, made).reshaped(shape).transposed(&inverse(&self.order));
         let view = view.ok_or_else(|| node.error("cannot be read in this layout"))?;
         Ok(Operand::View(view.named(&turned(node))))
-    }
-}
-
-fn named(operand: Operand, name: &str) -> Operand {
-    match operand {
-        Operand::View(view) => Operand::View(view.named(name)),
-        other => other,
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn transpose(b: &mut Builder, node: &Node<'_>) -> Result<Operand, Onn
         return literal(b, node, Op::Transpose { order: rest.to_vec() });
     }
     let turned = b.transposed(node, x, &order)?;
-    Ok(renamed(turned, node.output()))
+    Ok(turned.named(node.output()))
 }
 
 fn literal(b: &mut Builder, node: &Node<'_>, op: Op) -> Result<Operand, OnnxError> {
@@ -119,14 +119,7 @@ fn literal(b: &mut Builder, node: &Node<'_>, op: Op) -> Result<Operand, OnnxErro
 
 fn relabelled(b: &mut Builder, node: &Node<'_>, shape: Vec<usize>) -> Result<Operand, OnnxError> {
     let operand = b.reshaped(node, node.operand(0)?, shape)?;
-    Ok(renamed(operand, node.output()))
-}
-
-fn renamed(operand: Operand, name: &str) -> Operand {
-    match operand {
-        Operand::View(view) => Operand::View(view.named(name)),
-        other => other,
-    }
+    Ok(operand.named(node.output()))
 }
 
 pub(super) fn concat(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
@@ -172,7 +165,7 @@ pub(super) fn concat(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     let entries = b.graph.shape(made)[1];
     let made = b.reshaped(node, &Operand::Value(made), [&[1, entries], &rest[..]].concat())?;
     let made = b.transposed(node, &made, &inverse(&order))?;
-    Ok(renamed(made, &turned(node)))
+    Ok(made.named(&turned(node)))
 }
 
 /// Operands one behind the other along their first axis, which is no batch then.
@@ -296,7 +289,7 @@ fn chosen(
     let last = b.transposed(node, operand, &order)?;
     let others: usize = order[..rank - 1].iter().map(|&axis| shape[axis]).product();
     let rows = b.reshaped(node, &last, vec![1, 1, others, size])?;
-    let rows = b.value_of(node, &renamed(rows, &format!("{}/rows", node.output())))?;
+    let rows = b.value_of(node, &rows.named(&format!("{}/rows", node.output())))?;
     let matrix = [1, 1, size, places.len()];
     b.budget.charge(&matrix)?;
     let mut ones = vec![0.0; size * places.len()];
@@ -307,7 +300,7 @@ fn chosen(
     wide.push(places.len());
     let made = b.reshaped(node, &Operand::Value(made), wide)?;
     let made = b.transposed(node, &made, &inverse(&order))?;
-    Ok(renamed(made, &turned(node)))
+    Ok(made.named(&turned(node)))
 }
 
 fn take(
@@ -418,7 +411,7 @@ fn on_image<T: Copy + PartialEq>(
         let own: Vec<T> = inverse(&order).iter().map(|&axis| entries[axis]).collect();
         let made = on_image(b, node, &Operand::Value(view.base()), &own, nothing, rule)?;
         let turned = b.transposed(node, &made, &order)?;
-        return Ok(renamed(turned, &self::turned(node)));
+        return Ok(turned.named(&self::turned(node)));
     }
     let shape = b.shape(node, operand)?;
     let rank = shape.len();
@@ -439,10 +432,10 @@ fn on_image<T: Copy + PartialEq>(
     }
     let ones = std::iter::repeat_n(1, 4 - rank);
     let wide = b.reshaped(node, operand, shape.iter().copied().chain(ones).collect())?;
-    let wide = renamed(wide, &format!("{}/image", node.output()));
+    let wide = wide.named(&format!("{}/image", node.output()));
     let x = b.value_of(node, &wide)?;
     let made = rule(b, x, image)?;
     let narrow = b.graph.shape(made)[..rank].to_vec();
     let made = b.reshaped(node, &Operand::Value(made), narrow)?;
-    Ok(renamed(made, &turned(node)))
+    Ok(made.named(&turned(node)))
 }

@@ -121,6 +121,11 @@ pub(super) fn is_quantized(node: &proto::Node) -> bool {
     node.domain == "com.microsoft" && node.op_type.starts_with('Q')
 }
 
+/// Whether the rule of an operation computes constants itself.
+pub(super) fn reads_constants(op: &str) -> bool {
+    ["BatchNormalization", "DequantizeLinear", "QuantizeLinear"].contains(&op)
+}
+
 /// Appends the operation of a node; its results, in order.
 pub(super) fn read(b: &mut Builder, node: &Node<'_>) -> Result<Vec<Operand>, OnnxError> {
     if let Some(Operand::Softmax(scores)) = node.operands.first().cloned().flatten()

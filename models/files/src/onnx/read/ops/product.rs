@@ -53,11 +53,7 @@ fn tokens(b: &mut Builder, node: &Node<'_>, shape: &[usize]) -> Result<Operand, 
     let apart = b.reshaped(node, node.operand(0)?, vec![1, count, *features])?;
     let first = b.transposed(node, &apart, &[0, 2, 1])?;
     let map = b.reshaped(node, &first, vec![1, *features, sides[0], sides[1]])?;
-    let map = match map {
-        Operand::View(view) => Operand::View(view.named(&format!("{}/rows", node.output()))),
-        other => other,
-    };
-    let x = b.value_of(node, &map)?;
+    let x = b.value_of(node, &map.named(&format!("{}/rows", node.output())))?;
     let Some((name, constant, data)) = b.constant(node, 1) else {
         return Err(node.error("needs a constant weight"));
     };

@@ -18,14 +18,28 @@ const BYTES: [f32; 2] = [0.0, 255.0];
 
 /// Cuts off what the type cannot hold.
 pub(super) fn quantize(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
-    held(b, node, node.operand(0)?.clone(), 1)
+    let Some((name, constant, data)) = b.constant(node, 0) else {
+        return held(b, node, node.operand(0)?.clone(), 1);
+    };
+    let steps = Steps::of(node, constant, 1, 1)?;
+    let [low, high] = held_by(b, node, 2);
+    let number = |(place, &value): (usize, &f32)| {
+        let (scale, zero) = steps.at(place);
+        value.clamp((low - zero) * scale, (high - zero) * scale)
+    };
+    let floats: Vec<f32> = data.iter().enumerate().map(number).collect();
+    let (name, shape) = (format!("{name}.held"), constant.shape.clone());
+    b.budget.charge(&shape)?;
+    Ok(Operand::Constant { name, constant: Constant::floats(shape, floats) })
 }
 
-/// `(x - zero point) scale` of constants; of computed values, which were never rounded, nothing.
+/// `(x - zero point) scale` of stored integers; of what was never rounded, nothing.
 pub(super) fn dequantize(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     match node.operand(0)? {
-        Operand::Constant { .. } => stored(b, node, 0, 1),
-        computed => Ok(computed.clone()),
+        Operand::Constant { constant: Constant { data: Data::Ints(_), .. }, .. } => {
+            stored(b, node, 0, 1)
+        }
+        floats => Ok(floats.clone()),
     }
 }
 
@@ -36,7 +50,7 @@ pub(super) fn conv(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
     if node.operands.get(8).is_some_and(Option::is_some) {
         operands.push(Some(bias(b, node, 8)?));
     }
-    let made = linear::conv(b, &with(node, operands))?;
+    let made = linear::conv(b, &node.with(operands))?;
     held(b, node, made, 6)
 }
 
@@ -46,7 +60,7 @@ pub(super) fn gemm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
     if node.operands.get(6).is_some_and(Option::is_some) {
         operands.push(Some(bias(b, node, 6)?));
     }
-    let made = linear::gemm(b, &with(node, operands))?;
+    let made = linear::gemm(b, &node.with(operands))?;
     match node.operands.get(7) {
         Some(Some(_)) => held(b, node, made, 7),
         _ => Ok(made),
@@ -59,7 +73,7 @@ pub(super) fn mat_mul(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxE
         computed => computed.clone(),
     };
     let operands = vec![Some(node.operand(0)?.clone()), Some(right)];
-    let made = super::product::mat_mul(b, &with(node, operands))?;
+    let made = super::product::mat_mul(b, &node.with(operands))?;
     held(b, node, made, 6)
 }
 
@@ -77,7 +91,7 @@ pub(super) fn pair(b: &mut Builder, node: &Node<'_>, op: Op) -> Result<Operand, 
 
 /// What one operand becomes: x, its scale and zero point, and those of the result.
 pub(super) fn single(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
-    let alone = with(node, vec![Some(node.operand(0)?.clone())]);
+    let alone = node.with(vec![Some(node.operand(0)?.clone())]);
     if node.int("channels_last", 0) != 0 {
         return Err(node.error("has channels last, which is not supported"));
     }
@@ -95,13 +109,8 @@ pub(super) fn concat(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxEr
     let operands =
         (2..node.operands.len()).step_by(3).map(|at| Ok(Some(node.operand(at)?.clone())));
     let operands = operands.collect::<Result<Vec<_>, OnnxError>>()?;
-    let made = layout::concat(b, &with(node, operands))?;
+    let made = layout::concat(b, &node.with(operands))?;
     held(b, node, made, 0)
-}
-
-/// The same node with other operands.
-fn with<'a>(node: &Node<'a>, operands: Vec<Option<Operand>>) -> Node<'a> {
-    Node { operands, source: node.source, is_factor: false }
 }
 
 /// A value within what a type holds, by its scale at a position and the zero point behind.
@@ -116,48 +125,71 @@ fn held(
     let [zero] = zero.as_slice() else {
         return Err(node.error("has several zero points for a computed value"));
     };
-    let name = node.source.input.get(scale + 1);
-    let [low, high] = name.and_then(|name| b.ranges.get(name)).copied().unwrap_or(BYTES);
+    let [low, high] = held_by(b, node, scale + 1);
     let bounds = [low, high].map(|bound| (bound - zero) * step);
-    let alone = with(node, vec![Some(value)]);
+    let alone = node.with(vec![Some(value)]);
     let made = unary(b, &alone, Op::Clip { low: bounds[0], high: bounds[1] })?;
-    Ok(match made {
-        Operand::View(view) => Operand::View(view.named(&turned(node))),
-        other => other,
-    })
+    Ok(made.named(&turned(node)))
 }
 
 /// A constant as floats, by its scale at a position and the zero point behind.
 fn stored(b: &mut Builder, node: &Node<'_>, at: usize, scale: usize) -> Result<Operand, OnnxError> {
-    let (Operand::Constant { name, constant }, Some(Constant { data: Data::Floats(scales), .. })) =
-        (node.operand(at)?, node.constant(scale)?)
-    else {
-        return Err(node.error("needs constants with scales"));
+    let Operand::Constant { name, constant } = node.operand(at)? else {
+        return Err(node.error("needs a constant"));
     };
     let Data::Ints(values) = &constant.data else {
         return Err(node.error("has floats where quantized numbers are expected"));
     };
-    let zeros = zero_points(node, scale + 1)?;
-    let rank = constant.shape.len();
-    // One scale, or one for each entry of an axis.
-    let usual = if at == 0 { 1 } else { 0 };
-    let axis = match scales.len() {
-        1 => 0,
-        _ => node.axis(node.int("axis", usual), rank)?,
-    };
-    let entries = if scales.len() == 1 { 1 } else { constant.shape[axis] };
-    if ![1, entries].contains(&scales.len()) || ![1, scales.len()].contains(&zeros.len()) {
-        return Err(node.error("has as many scales as no axis is long"));
-    }
+    let steps = Steps::of(node, constant, scale, usize::from(at == 0))?;
     b.budget.charge(&constant.shape)?;
-    let inner: usize = constant.shape.get(axis + 1..).unwrap_or_default().iter().product();
     let number = |(place, &value): (usize, &i64)| {
-        let entry = place / inner.max(1) % entries;
-        (value as f32 - zeros[entry % zeros.len()]) * scales[entry % scales.len()]
+        let (scale, zero) = steps.at(place);
+        (value as f32 - zero) * scale
     };
     let floats: Vec<f32> = values.iter().enumerate().map(number).collect();
     let constant = Constant::floats(constant.shape.clone(), floats);
     Ok(Operand::Constant { name: name.clone(), constant })
+}
+
+/// The scales and zero points of a constant: one of each, or one for each entry of an axis.
+struct Steps {
+    scales: Vec<f32>,
+    zeros: Vec<f32>,
+    entries: usize,
+    inner: usize,
+}
+
+impl Steps {
+    /// Those at a position and behind it; `axis` is the usual one.
+    fn of(node: &Node<'_>, constant: &Constant, at: usize, axis: usize) -> Result<Self, OnnxError> {
+        let Some(Constant { data: Data::Floats(scales), .. }) = node.constant(at)? else {
+            return Err(node.error("needs constant scales"));
+        };
+        let zeros = zero_points(node, at + 1)?;
+        let shape = &constant.shape;
+        let axis = match scales.len() {
+            1 => 0,
+            _ => node.axis(node.int("axis", axis as i64), shape.len())?,
+        };
+        let entries = if scales.len() == 1 { 1 } else { shape[axis] };
+        if ![1, entries].contains(&scales.len()) || ![1, scales.len()].contains(&zeros.len()) {
+            return Err(node.error("has as many scales as no axis is long"));
+        }
+        let inner = shape.get(axis + 1..).unwrap_or_default().iter().product::<usize>().max(1);
+        Ok(Self { scales: scales.to_vec(), zeros, entries, inner })
+    }
+
+    /// Of an element: the scale and the zero point.
+    fn at(&self, place: usize) -> (f32, f32) {
+        let entry = place / self.inner % self.entries;
+        (self.scales[entry % self.scales.len()], self.zeros[entry % self.zeros.len()])
+    }
+}
+
+/// The least and the largest number of the type of a zero point.
+fn held_by(b: &Builder, node: &Node<'_>, zero_point: usize) -> [f32; 2] {
+    let name = node.source.input.get(zero_point);
+    name.and_then(|name| b.ranges.get(name)).copied().unwrap_or(BYTES)
 }
 
 /// A bias in steps of the scales of x and of the weight together.

@@ -123,7 +123,7 @@ fn scales(
 struct Sampling {
     kind: Kind,
     from: Coordinates,
-    /// Whether a place is cut off to a whole one, and if not, how it is rounded.
+    /// The whole place that stands for one between, for the nearest pixel.
     rounding: fn(f64) -> f64,
     /// Whether what lies outside counts nothing, for cubic sums; else the edge goes on.
     excludes: bool,
