@@ -7,7 +7,7 @@
 //! | [`LOGITS`], [`ATTRIBUTION`], `attribution/METHOD` | the outputs |
 //! | [`SEED`], `seed/...` | what gradients start from |
 //! | [`PIXELS`], `pixels.PART` | what is done to the pixels before the first layer |
-//! | `grad/...`, `grad-cam/...`, `vbp/...` | the nodes that methods append |
+//! | `grad/...`, `grad-cam/...`, `vbp/...`, `method/...` | the nodes that methods append |
 //! | `slope/OUTPUT` | the slope of a loss by an output, where a network is trained |
 //! | `const/...` | a constant |
 //! | `gate.PART` | a part of a gate |
@@ -54,9 +54,12 @@ pub const GRAD_CAM: &str = "grad-cam/";
 /// Start of the names of the nodes that VisualBackProp is made of.
 pub const VISUAL_BACKPROP: &str = "vbp/";
 
+/// Start of the names of the nodes, and of the parameters, that the other methods are made of.
+pub const METHOD: &str = "method/";
+
 /// Starts of names that a network from elsewhere may not bring along.
-const RESERVED: [&str; 8] =
-    [ATTRIBUTION, SEED, PIXELS, GRADIENT, GRAD_CAM, VISUAL_BACKPROP, OWN, GATE];
+const RESERVED: [&str; 9] =
+    [ATTRIBUTION, SEED, PIXELS, GRADIENT, GRAD_CAM, VISUAL_BACKPROP, METHOD, OWN, GATE];
 
 /// Whether a name has a meaning in a network of this house, so that a value of another network must
 /// give it up. Constants, whose names say what they hold, keep theirs.
@@ -86,9 +89,9 @@ pub fn is_of_keys(name: &str) -> bool {
 }
 
 /// Whether training may change a weight of this name, and a device round it: neither constants nor
-/// anything of a gate.
+/// anything of a gate or of a method.
 pub fn is_trained(name: &str) -> bool {
-    !is_constant(name) && !is_of_gate(name)
+    !is_constant(name) && !is_of_gate(name) && !name.starts_with(METHOD)
 }
 
 /// Whether a parameter of this name makes the model what licences are issued for: all but constants

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use saligate_files::FileError;
 use saligate_kernels::CrewError;
 use saligate_keys::{KeyId, Refusal};
+use saligate_models::saliency;
 
 use crate::engine::EngineError;
 
@@ -92,10 +93,12 @@ pub enum RuntimeError {
     Sealed,
     /// The file predicts nothing to those without a key or licence.
     Blank,
-    /// A method reads gradients, and the file has none.
-    NeedsGradient {
+    /// A method builds on another one, which the file does not have.
+    NeedsMethod {
         /// The method.
         method: &'static str,
+        /// What it builds on.
+        wanted: saliency::Method,
         /// Names of the file's own methods.
         found: Vec<String>,
     },
@@ -167,10 +170,10 @@ impl fmt::Display for RuntimeError {
             Self::Blank => f.write_str(
                 "this model predicts and explains with a key or licence only; ask the vendor for one",
             ),
-            Self::NeedsGradient { method, found } => write!(
+            Self::NeedsMethod { method, wanted, found } => write!(
                 f,
-                "{method} reads gradients, and this file has only: {}; occlusion and rise need \
-                 predictions alone",
+                "{method} builds on the method {wanted}, and this file has only: {}; occlusion and \
+                 rise need predictions alone",
                 found.join(", ")
             ),
         }

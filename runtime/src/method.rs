@@ -18,7 +18,8 @@ use crate::error::RuntimeError;
 use crate::explanation::{Explanation, Target};
 use crate::model::Model;
 use crate::passes::{
-    Completeness, IntegratedGradients, Occlusion, Pass, PassExplanation, Progress, Rise, SmoothGrad,
+    Completeness, GradientShap, IntegratedGradients, Occlusion, Pass, PassExplanation, Progress,
+    Rise, ScoreCam, SmoothGrad,
 };
 use crate::picture::Picture;
 
@@ -30,6 +31,8 @@ const PASSES: &[Entry] = &[
     Entry::of::<IntegratedGradients>(),
     Entry::of::<Occlusion>(),
     Entry::of::<Rise>(),
+    Entry::of::<GradientShap>(),
+    Entry::of::<ScoreCam>(),
 ];
 
 /// What a method of many passes reads of the network in every pass.
@@ -39,6 +42,19 @@ pub enum Reads {
     Logits,
     /// The logits and the gradient, which must be a method of the file.
     Gradient,
+    /// The logits in every pass, and once a layer, which must be a method of the file.
+    Activation,
+}
+
+impl Reads {
+    /// The method of a file that passes build on.
+    pub fn of_file(self) -> Option<saliency::Method> {
+        match self {
+            Self::Logits => None,
+            Self::Gradient => Some(saliency::Method::Gradient),
+            Self::Activation => Some(saliency::Method::Activation),
+        }
+    }
 }
 
 /// A row of the registry.
@@ -152,7 +168,7 @@ impl Explainer {
     /// [`RuntimeError::NeedsKey`], for a method that reads logits and a gate of the key form.
     pub fn check_without_key(&self, model: &Model) -> Result<(), RuntimeError> {
         let locked = model.manifest().gate.as_ref().is_some_and(|g| g.form == GateForm::Key);
-        if locked && self.reads() == Some(Reads::Logits) {
+        if locked && matches!(self.reads(), Some(Reads::Logits | Reads::Activation)) {
             return Err(RuntimeError::NeedsKey { method: self.name.clone() });
         }
         Ok(())
@@ -223,10 +239,14 @@ pub fn passes() -> impl Iterator<Item = &'static str> {
 }
 
 /// Names of the methods that explain a model: those of its file, the default one first, then those
-/// of many passes.
+/// of many passes that build on none or on one of these.
 pub fn names(model: &Model) -> Vec<&str> {
     let mut names: Vec<&str> = model.manifest().methods.iter().map(|m| m.name.as_str()).collect();
-    passes().for_each(|name| names.push(name));
+    for entry in PASSES {
+        if entry.reads.of_file().is_none_or(|method| names.contains(&method.name())) {
+            names.push(entry.name);
+        }
+    }
     names
 }
 

@@ -10,7 +10,7 @@ mod save;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
-use image::{ImageBuffer, Luma};
+use image::{ImageBuffer, Luma, Primitive};
 
 pub use error::PictureError;
 pub use framing::Framing;
@@ -32,7 +32,8 @@ pub const FORMATS: &[&str] = &["PNG", "JPEG"];
 ///
 /// # Shapes
 /// `[channels, height, width]`, planar and row-major, with 1 channel (grey) or 3 (red, green,
-/// blue), values 0 to 255, sRGB-encoded as in the file. Every axis has at least one element.
+/// blue), values 0 to 255, sRGB-encoded as in the file. Every axis has at least one element. A picture
+/// whose file has more bits keeps them beside, values 0 to 65,535.
 /// Scaling to `[0, 1]` is the model's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
@@ -40,14 +41,16 @@ pub struct Picture {
     height: usize,
     width: usize,
     pixels: Vec<u8>,
+    /// The same in 16 bits, where the file has more than 8.
+    fine: Option<Vec<u16>>,
 }
 
 impl Picture {
     /// Opens a file in one of the [`FORMATS`], of any mode, told by its content, as a picture with
     /// `channels` channels; of an animation or of several pages the first.
     ///
-    /// The conversion is fixed: palettes are resolved; samples of more bits are rounded to 8; what is
-    /// transparent is laid over white; the orientation in the file's Exif data is applied; grey
+    /// The conversion is fixed: palettes are resolved; samples of more bits are rounded to 8, and kept
+    /// beside as [`levels`](Self::levels); what is transparent is laid over white; the orientation in the file's Exif data is applied; grey
     /// becomes RGB by repetition and RGB becomes grey by the BT.601 luma of the encoded values,
     /// rounded, as PIL, OpenCV, Keras and TensorFlow make it. Colour profiles are ignored.
     ///
@@ -66,14 +69,15 @@ impl Picture {
     /// Those of [`open`](Self::open).
     pub fn decode(bytes: &[u8], origin: &Path, channels: usize) -> Result<Self, PictureError> {
         check_channels(channels)?;
-        let image = decode::decode(bytes, origin)?;
-        let (height, width) = (image.height() as usize, image.width() as usize);
-        let picture = Self { channels: 3, height, width, pixels: planes_first(image.as_raw()) };
-        Ok(if channels == 1 {
-            Self { channels, pixels: picture.luma(), ..picture }
-        } else {
-            picture
-        })
+        let decode::Decoded { rgb, fine } = decode::decode(bytes, origin)?;
+        let (height, width) = (rgb.height() as usize, rgb.width() as usize);
+        let pixels = planes_first(rgb.as_raw());
+        let fine = fine.map(|fine| planes_first(fine.as_raw()));
+        if channels == 3 {
+            return Ok(Self { channels, height, width, pixels, fine });
+        }
+        let (pixels, fine) = (luma(&pixels), fine.map(|fine| luma(&fine)));
+        Ok(Self { channels, height, width, pixels, fine })
     }
 
     /// A picture of these pixels.
@@ -96,7 +100,7 @@ impl Picture {
         if pixels.len() != expected {
             return Err(PictureError::Length { expected, found: pixels.len() });
         }
-        Ok(Self { channels, height, width, pixels })
+        Ok(Self { channels, height, width, pixels, fine: None })
     }
 
     /// Number of channels: 1 or 3.
@@ -124,6 +128,11 @@ impl Picture {
         self.pixels
     }
 
+    /// The pixels in 16 bits, `[channels, height, width]`, 0 to 65,535, where the file has more than 8.
+    pub fn levels(&self) -> Option<&[u16]> {
+        self.fine.as_deref()
+    }
+
     /// The picture stretched to `height` rows and `width` columns; the aspect ratio is not kept.
     ///
     /// Triangle filter (bilinear, widened when shrinking so that no pixel is skipped) on the
@@ -137,12 +146,10 @@ impl Picture {
         if (height, width) == (self.height, self.width) {
             return Ok(self);
         }
-        let pixels = self
-            .pixels
-            .chunks_exact(self.height * self.width)
-            .flat_map(|plane| resize_plane(plane, (self.height, self.width), (height, width)))
-            .collect();
-        Ok(Self { height, width, pixels, ..self })
+        let (from, to) = ((self.height, self.width), (height, width));
+        let pixels = resize_planes(&self.pixels, from, to);
+        let fine = self.fine.as_deref().map(|fine| resize_planes(fine, from, to));
+        Ok(Self { height, width, pixels, fine, ..self })
     }
 
     /// BT.601 luma of the encoded values, `[height, width]`, in steps of 2^-16 and rounded, as PIL has
@@ -151,11 +158,7 @@ impl Picture {
         if self.channels == 1 {
             return self.pixels.clone();
         }
-        let luma = |[red, green, blue]: [u8; 3]| {
-            (19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue) + 32_768)
-                >> 16
-        };
-        self.to_rgb().as_chunks().0.iter().map(|&pixel| luma(pixel) as u8).collect()
+        luma(&self.pixels)
     }
 
     /// The pixels as `[height, width, 3]`, grey repeated.
@@ -168,17 +171,36 @@ impl Picture {
     }
 }
 
+/// BT.601 luma of planes of red, green and blue, in steps of 2^-16 and rounded.
+fn luma<T: Primitive>(planes: &[T]) -> Vec<T> {
+    let area = planes.len() / 3;
+    let number = |sample: T| sample.to_u32().expect("samples are not negative");
+    let mixed = |at: usize| {
+        let [red, green, blue] = [0, 1, 2].map(|plane| number(planes[plane * area + at]));
+        let sum = 19_595 * red + 38_470 * green + 7_471 * blue + 32_768;
+        T::from(sum >> 16).expect("a mean of samples is in their range")
+    };
+    (0..area).map(mixed).collect()
+}
+
 /// From `[height, width, 3]` to `[3, height, width]`.
-fn planes_first(rgb: &[u8]) -> Vec<u8> {
+fn planes_first<T: Copy>(rgb: &[T]) -> Vec<T> {
     (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect()
 }
 
-/// Resizes one `[height, width]` plane; sizes are `(height, width)`.
-fn resize_plane(plane: &[u8], from: (usize, usize), to: (usize, usize)) -> Vec<u8> {
-    let image = ImageBuffer::from_fn(from.1 as u32, from.0 as u32, |x, y| {
-        Luma([plane[y as usize * from.1 + x as usize]])
+/// Resizes `[height, width]` planes; sizes are `(height, width)`.
+fn resize_planes<T>(planes: &[T], from: (usize, usize), to: (usize, usize)) -> Vec<T>
+where
+    T: Primitive + 'static,
+    Luma<T>: image::Pixel<Subpixel = T>,
+{
+    let resized = planes.chunks_exact(from.0 * from.1).flat_map(|plane| {
+        let image = ImageBuffer::from_fn(from.1 as u32, from.0 as u32, |x, y| {
+            Luma([plane[y as usize * from.1 + x as usize]])
+        });
+        imageops::resize(&image, to.1 as u32, to.0 as u32, FilterType::Triangle).into_raw()
     });
-    imageops::resize(&image, to.1 as u32, to.0 as u32, FilterType::Triangle).into_raw()
+    resized.collect()
 }
 
 fn check_channels(channels: usize) -> Result<(), PictureError> {

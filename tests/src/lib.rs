@@ -35,14 +35,18 @@ pub fn all_methods(clean: &Graph) -> Vec<Attachment> {
     all.expect("the nets of the tests have activations")
 }
 
-/// A shipped model by file name, without its gate, with all methods at the layers of the clean one.
+/// A shipped model by file name, its gate not in the manifest, with all methods at the layers of the
+/// clean one: those that a gate can be made for, if it has one.
 ///
 /// # Panics
 /// The demo is not there, or has changed in kind.
 pub fn with_all_methods(name: &str) -> ModelFile {
     let open = |name| ModelFile::open(&demo().join(name)).expect("the demo is shipped");
-    let methods = all_methods(open("clean.onnx").graph());
+    let mut methods = all_methods(open("clean.onnx").graph());
     let file = open(name);
+    if file.manifest().gate.is_some() {
+        methods.retain(|attachment| Method::GATED.contains(&attachment.method));
+    }
     let (graph, manifest) = (file.graph().clone(), file.manifest().clone());
     let graph = attach(&graph, &methods).expect("the demo models are of one architecture");
     let manifest = Manifest::clean(&graph, "small", manifest.labels, &methods)

@@ -227,9 +227,11 @@ fn engines_agree_on_a_vision_transformer() {
         widths: None,
     };
     let classifier = build(Architecture::Vit, &task, 1).unwrap();
-    let fits = |method: &Method| Attachment::of(*method, &classifier).ok();
-    let methods: Vec<Attachment> = Method::ALL.iter().filter_map(fits).collect();
-    assert_eq!(methods.len(), Method::ALL.len() - 1, "all but VisualBackProp");
+    let methods: Vec<Attachment> = Method::GATED
+        .iter()
+        .filter(|method| **method != Method::VisualBackProp)
+        .map(|method| Attachment::of(*method, &classifier).unwrap())
+        .collect();
     let graph = attach(&classifier, &methods).unwrap();
     let labels = (0..4).map(|c| c.to_string()).collect();
     let manifest = Manifest::clean(&graph, "vit", labels, &methods).unwrap();

@@ -1,5 +1,5 @@
 //! Methods of many passes: golden vectors of `tests/reference/methods.py` (PyTorch, in part
-//! confirmed by Captum), and what must hold on the shipped model.
+//! confirmed by Captum and pytorch-grad-cam), and what must hold on the shipped model.
 
 use std::fs;
 
@@ -11,7 +11,8 @@ use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, ValueId};
 use saligate_models::names::{IMAGE, LOGITS};
 use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_runtime::passes::{
-    IntegratedGradients, Occlusion, Pass, PassExplanation, Progress, Rise, SmoothGrad,
+    GradientShap, IntegratedGradients, Occlusion, Pass, PassExplanation, PathPoint, Progress, Rise,
+    ScoreCam, SmoothGrad,
 };
 use saligate_runtime::picture::Picture;
 use saligate_runtime::{Model, RuntimeError, Target};
@@ -75,7 +76,8 @@ impl Golden {
         let logits = self.layer(&mut graph, "dense", Op::Gemm { transposed: false }, x);
         graph.rename(logits, LOGITS).unwrap();
         graph.set_outputs(&[logits]);
-        let methods = [Attachment::of(Method::Gradient, &graph).unwrap()];
+        let read = [Method::Gradient, Method::Activation];
+        let methods = read.map(|method| Attachment::of(method, &graph).unwrap());
         let graph = attach(&graph, &methods).unwrap();
         let labels = (0..CLASSES).map(|class| class.to_string()).collect();
         let manifest = Manifest::clean(&graph, "plain", labels, &methods).unwrap();
@@ -145,6 +147,26 @@ fn rise_agrees_with_pytorch() {
     let masks = Golden::open().rows("rise.masks");
     compare("rise.map", |model, picture, target| {
         Rise::run_with(model, picture, target, None, &masks, &mut unseen)
+    });
+}
+
+#[test]
+fn gradient_shap_agrees_with_pytorch() {
+    let golden = Golden::open();
+    let part = |name: &str| golden.rows(&format!("gradient_shap.{name}"));
+    let shares = part("share").concat();
+    let drawn = part("noise").into_iter().zip(part("baseline")).zip(shares);
+    let points: Vec<PathPoint> =
+        drawn.map(|((noise, baseline), share)| PathPoint { noise, baseline, share }).collect();
+    compare("gradient_shap.attribution", |model, picture, target| {
+        GradientShap::run_with(model, picture, target, None, &points, &mut unseen)
+    });
+}
+
+#[test]
+fn score_cam_agrees_with_pytorch() {
+    compare("score_cam.attribution", |model, picture, target| {
+        ScoreCam.run(model, picture, target, None, &mut unseen)
     });
 }
 

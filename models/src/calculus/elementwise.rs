@@ -183,7 +183,7 @@ pub(super) fn mul(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueI
 }
 
 /// Sums g over the axes along which the operand was repeated.
-pub(super) fn unbroadcast(
+pub(crate) fn unbroadcast(
     tape: &mut Tape<'_>,
     at: &At<'_>,
     g: ValueId,

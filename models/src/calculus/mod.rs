@@ -44,6 +44,7 @@ mod tests;
 pub use backward::{Backward, Part, Slope, backward};
 pub use recognise::{RuleSite, find_adjoints, find_rules};
 
+pub(crate) use self::elementwise::unbroadcast;
 use self::recognise::Index;
 use crate::graph::{Graph, GraphError, Op, Source, ValueId};
 use crate::names::GRADIENT;
@@ -89,6 +90,17 @@ pub fn gradient_with(
     seed: ValueId,
     input: ValueId,
 ) -> Result<ValueId, GraphError> {
+    propagate(rules, graph, [output, seed, input], rule)
+}
+
+/// Walks from `output`, which is given `seed`, back to `input`, and adds up at every value what
+/// `pass` gives it: a [`rule`], or another way to hand something back through an operation.
+pub(crate) fn propagate(
+    rules: Rules,
+    graph: &mut Graph,
+    [output, seed, input]: [ValueId; 3],
+    mut pass: impl FnMut(&mut Tape<'_>, &At<'_>, ValueId) -> Result<Option<ValueId>, GraphError>,
+) -> Result<ValueId, GraphError> {
     let depends = dependents(graph, input, output);
     let mut cotangents = vec![None; output.index() + 1];
     cotangents[output.index()] = Some(seed);
@@ -103,7 +115,7 @@ pub fn gradient_with(
                 continue;
             }
             let at = At { op: &op, operands: &operands, result, position, operand };
-            let Some(part) = rule(&mut tape, &at, g)? else { continue };
+            let Some(part) = pass(&mut tape, &at, g)? else { continue };
             let sum = match cotangents[operand.index()] {
                 Some(before) => tape.add("sum", Op::Add, &[before, part])?,
                 None => part,
@@ -118,7 +130,7 @@ pub fn gradient_with(
 }
 
 /// Which values up to `last` are computed from `input`.
-fn dependents(graph: &Graph, input: ValueId, last: ValueId) -> Vec<bool> {
+pub(crate) fn dependents(graph: &Graph, input: ValueId, last: ValueId) -> Vec<bool> {
     let mut depends: Vec<bool> = Vec::with_capacity(last.index() + 1);
     for (id, value) in graph.values().take(last.index() + 1) {
         let through = match &value.source {
@@ -131,17 +143,18 @@ fn dependents(graph: &Graph, input: ValueId, last: ValueId) -> Vec<bool> {
 }
 
 /// The place where a rule is applied: one operand of one node.
-struct At<'a> {
-    op: &'a Op,
-    operands: &'a [ValueId],
-    result: ValueId,
-    position: usize,
-    operand: ValueId,
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    pub(crate) op: &'a Op,
+    pub(crate) operands: &'a [ValueId],
+    pub(crate) result: ValueId,
+    pub(crate) position: usize,
+    pub(crate) operand: ValueId,
 }
 
 /// Appends the nodes of one rule, named after the node that is differentiated; or follows them in
 /// a graph that they were appended to before.
-struct Tape<'a> {
+pub(crate) struct Tape<'a> {
     rules: Rules,
     pen: Pen<'a>,
     node: String,
@@ -153,7 +166,17 @@ enum Pen<'a> {
 }
 
 impl Tape<'_> {
-    fn add(&mut self, part: &str, op: Op, operands: &[ValueId]) -> Result<ValueId, GraphError> {
+    /// Name of the node that is walked through.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        part: &str,
+        op: Op,
+        operands: &[ValueId],
+    ) -> Result<ValueId, GraphError> {
         match &mut self.pen {
             Pen::Append(graph) => {
                 let name = graph.fresh_name(&format!("{GRADIENT}{}/{part}", self.node));
@@ -166,14 +189,14 @@ impl Tape<'_> {
         }
     }
 
-    fn shape(&self, id: ValueId) -> &[usize] {
+    pub(crate) fn shape(&self, id: ValueId) -> &[usize] {
         match &self.pen {
             Pen::Append(graph) => graph.shape(id),
             Pen::Follow(index) => index.graph.shape(id),
         }
     }
 
-    fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
+    pub(crate) fn constant(&mut self, shape: &[usize], value: f32) -> Result<ValueId, GraphError> {
         match &mut self.pen {
             Pen::Append(graph) => graph.constant(shape, value),
             Pen::Follow(index) => {
@@ -200,7 +223,11 @@ impl Tape<'_> {
 }
 
 /// The vector-Jacobian product of one node for one operand; `None` where it is zero everywhere.
-fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>, GraphError> {
+pub(crate) fn rule(
+    tape: &mut Tape<'_>,
+    at: &At<'_>,
+    g: ValueId,
+) -> Result<Option<ValueId>, GraphError> {
     let product = match at.op {
         Op::Conv(attrs) => linear::conv(tape, at, attrs, g),
         Op::ConvTranspose { conv, .. } => linear::conv_transpose(tape, at, conv, g),
@@ -226,7 +253,7 @@ fn rule(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<Option<ValueId>,
         Op::MaxPool(attrs) => pool::max(tape, at, attrs, g),
         Op::AveragePool(attrs) => pool::average(tape, at, attrs, g),
         Op::GlobalAveragePool => pool::global_average(tape, at, g),
-        Op::Add => elementwise::unbroadcast(tape, at, g),
+        Op::Add => unbroadcast(tape, at, g),
         Op::Sub => elementwise::sub(tape, at, g),
         Op::Mul => elementwise::mul(tape, at, g),
         Op::Concat => layout::concat(tape, at, g),

@@ -14,13 +14,13 @@ pub struct Attachment {
     /// The method.
     pub method: Method,
     /// Names of the layers it reads, from the image to the logits: one for Grad-CAM, one or more
-    /// for VisualBackProp, none for the others.
+    /// for VisualBackProp, none for those that read the image.
     pub layers: Vec<String>,
 }
 
 impl Attachment {
     /// A method at the layers that its source asks for: the last feature map of the network's trunk
-    /// for Grad-CAM, all activations for VisualBackProp.
+    /// for Grad-CAM and its relatives, all activations for VisualBackProp.
     ///
     /// The trunk is made of the values that lie on every path from the image to the logits. Of
     /// these those with more than one pixel are taken, but for maps of the classes themselves: behind
@@ -32,15 +32,11 @@ impl Attachment {
     /// # Errors
     /// The graph has no [`IMAGE`] or [`LOGITS`], or the method needs a layer and there is none.
     pub fn of(method: Method, classifier: &Graph) -> Result<Self, GraphError> {
-        let count = match method {
-            Method::Gradient | Method::InputXGradient | Method::GuidedBackprop => 0,
-            Method::GradCam => 1,
-            Method::VisualBackProp => usize::MAX,
-        };
+        let count = *method.layers().end();
         if count == 0 {
             return Ok(Self::at(method, Vec::new()));
         }
-        let trunk = trunk(classifier, method == Method::GradCam)?;
+        let trunk = trunk(classifier, method != Method::VisualBackProp)?;
         if trunk.is_empty() {
             let reason = format!(
                 "finds no layer: no feature map with rows and columns lies on every path from \
@@ -61,11 +57,7 @@ impl Attachment {
 
     /// The layers in a graph.
     pub(super) fn resolve(&self, graph: &Graph) -> Result<Vec<ValueId>, GraphError> {
-        let fits = match self.method {
-            Method::Gradient | Method::InputXGradient | Method::GuidedBackprop => 0..=0,
-            Method::GradCam => 1..=1,
-            Method::VisualBackProp => 1..=usize::MAX,
-        };
+        let fits = self.method.layers();
         let count = self.layers.len();
         if !fits.contains(&count) {
             let reads = match (fits.start(), fits.end()) {

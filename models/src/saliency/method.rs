@@ -1,6 +1,7 @@
 //! The registry of methods.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::map::Reduction;
@@ -14,6 +15,11 @@ use super::map::Reduction;
 /// | guided-backprop | the image | shape of the image, signed | hardly (Adebayo et al. 2018) |
 /// | grad-cam | one layer | one channel at the layer's size, never negative | yes |
 /// | vbp | several layers | one channel at the first layer's size, never negative | no |
+/// | layer-cam, hires-cam, grad-cam++ | one layer | as grad-cam | yes |
+/// | eigen-cam | one layer | as grad-cam | no |
+/// | lrp-epsilon, lrp-composite | the image | shape of the image, signed | yes |
+/// | deeplift | the image | shape of the image, signed | yes |
+/// | activation | one layer | shape of the layer | no |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     /// Derivative of the explained logit by the pixels (Simonyan et al. 2014).
@@ -28,11 +34,46 @@ pub enum Method {
     /// Mean activations of all layers, multiplied on the way back to the image (Bojarski et al.
     /// 2016).
     VisualBackProp,
+    /// Channels of a layer weighted by their positive gradient, pixel by pixel (Jiang et al. 2021).
+    LayerCam,
+    /// A layer times its gradient (Draelos and Carin 2020).
+    HiResCam,
+    /// Channels of a layer weighted by their positive gradients, those weighted by powers of them
+    /// (Chattopadhay et al. 2018).
+    GradCamPlusPlus,
+    /// The first principal component of a layer (Muhammad and Yeasin 2020).
+    EigenCam,
+    /// The logit handed back in proportion to what it was made of (Bach et al. 2015).
+    LrpEpsilon,
+    /// The same with a rule for each kind of layer (Montavon et al. 2019).
+    LrpComposite,
+    /// The pixels times the quotient of differences from a black picture (Shrikumar et al. 2017).
+    DeepLift,
+    /// A layer as it is.
+    Activation,
 }
 
 impl Method {
     /// All methods.
     pub const ALL: &[Self] = &[
+        Self::Gradient,
+        Self::InputXGradient,
+        Self::GuidedBackprop,
+        Self::GradCam,
+        Self::VisualBackProp,
+        Self::LayerCam,
+        Self::HiResCam,
+        Self::GradCamPlusPlus,
+        Self::EigenCam,
+        Self::LrpEpsilon,
+        Self::LrpComposite,
+        Self::DeepLift,
+        Self::Activation,
+    ];
+
+    /// The methods that a gate can be made for, and that an imported network gets where none are
+    /// named.
+    pub const GATED: &[Self] = &[
         Self::Gradient,
         Self::InputXGradient,
         Self::GuidedBackprop,
@@ -48,6 +89,33 @@ impl Method {
             Self::GuidedBackprop => "guided-backprop",
             Self::GradCam => "grad-cam",
             Self::VisualBackProp => "vbp",
+            Self::LayerCam => "layer-cam",
+            Self::HiResCam => "hires-cam",
+            Self::GradCamPlusPlus => "grad-cam++",
+            Self::EigenCam => "eigen-cam",
+            Self::LrpEpsilon => "lrp-epsilon",
+            Self::LrpComposite => "lrp-composite",
+            Self::DeepLift => "deeplift",
+            Self::Activation => "activation",
+        }
+    }
+
+    /// How many layers it reads.
+    pub fn layers(self) -> RangeInclusive<usize> {
+        match self {
+            Self::Gradient
+            | Self::InputXGradient
+            | Self::GuidedBackprop
+            | Self::LrpEpsilon
+            | Self::LrpComposite
+            | Self::DeepLift => 0..=0,
+            Self::GradCam
+            | Self::LayerCam
+            | Self::HiResCam
+            | Self::GradCamPlusPlus
+            | Self::EigenCam
+            | Self::Activation => 1..=1,
+            Self::VisualBackProp => 1..=usize::MAX,
         }
     }
 
@@ -55,7 +123,7 @@ impl Method {
     pub fn reduction(self) -> Reduction {
         match self {
             Self::Gradient | Self::InputXGradient | Self::GuidedBackprop => Reduction::MaxAbs,
-            Self::GradCam | Self::VisualBackProp => Reduction::Sum,
+            _ => Reduction::Sum,
         }
     }
 }

@@ -3,11 +3,18 @@
 //! A classifier has the input [`IMAGE`] and the output [`LOGITS`]. [`attach`] adds the input
 //! [`TARGET`] and one output per method. A method is one file here and one line in [`Method`].
 
+mod activation;
+mod deep_lift;
+mod eigen_cam;
 mod grad_cam;
+mod grad_cam_plus_plus;
 mod gradient;
 mod guided_backprop;
+mod hires_cam;
 mod input_x_gradient;
+mod layer_cam;
 mod layers;
+mod lrp;
 mod map;
 mod method;
 mod resize;
@@ -18,9 +25,10 @@ mod vbp;
 pub use layers::Attachment;
 pub use map::{Reduction, saliency_map};
 pub use method::{Method, UnknownMethod};
+pub use resize::bilinear;
 
 use crate::graph::{Graph, GraphError, Op, ValueId};
-use crate::names::{ATTRIBUTION, IMAGE, LOGITS, SEED, TARGET};
+use crate::names::{ATTRIBUTION, IMAGE, LOGITS, METHOD, SEED, TARGET};
 
 /// Name of the output of a method that stands at `position` in the list of methods.
 pub fn output_name(position: usize, method: Method) -> String {
@@ -78,7 +86,27 @@ fn attribution(
         Method::GuidedBackprop => guided_backprop::attribution(graph, at),
         Method::GradCam => grad_cam::attribution(graph, at, layers[0]),
         Method::VisualBackProp => vbp::attribution(graph, &layers),
+        Method::LayerCam => layer_cam::attribution(graph, at, layers[0]),
+        Method::HiResCam => hires_cam::attribution(graph, at, layers[0]),
+        Method::GradCamPlusPlus => grad_cam_plus_plus::attribution(graph, at, layers[0]),
+        Method::EigenCam => eigen_cam::attribution(graph, layers[0]),
+        Method::LrpEpsilon => lrp::attribution(graph, at, lrp::Composite::Epsilon),
+        Method::LrpComposite => lrp::attribution(graph, at, lrp::Composite::EpsilonPlusFlat),
+        Method::DeepLift => deep_lift::attribution(graph, at),
+        Method::Activation => activation::attribution(graph, layers[0]),
     }
+}
+
+/// A node of a method.
+fn node(
+    graph: &mut Graph,
+    method: Method,
+    part: &str,
+    op: Op,
+    operands: &[ValueId],
+) -> Result<ValueId, GraphError> {
+    let name = graph.fresh_name(&format!("{METHOD}{method}/{part}"));
+    graph.node(&name, op, operands)
 }
 
 /// Class weights of the explained score: the target row, or the predicted class where it is zero.

@@ -10,7 +10,7 @@ struct Tap {
 /// Resizes a map `[row, column]` from `size` to `target` rows and columns, row-major.
 ///
 /// Result pixel i reads at `(i + 0.5) * size / target - 0.5`, which is held inside the map.
-pub(super) fn bilinear(map: &[f32], size: [usize; 2], target: [usize; 2]) -> Vec<f32> {
+pub fn bilinear(map: &[f32], size: [usize; 2], target: [usize; 2]) -> Vec<f32> {
     let [rows, columns] = [0, 1].map(|axis| taps(size[axis], target[axis]));
     let width = size[1];
     let mut wide = Vec::with_capacity(size[0] * target[1]);

@@ -30,13 +30,21 @@ fn outputs_are_the_logits_and_one_attribution_per_method() {
     let net = net(Architecture::Small);
     let graph = attach(&net, &all(&net)).unwrap();
     let outputs = graph.outputs().iter().map(|o| (&*graph.value(*o).name, graph.shape(*o)));
-    let expected: [(&str, &[usize]); 6] = [
+    let expected: [(&str, &[usize]); 14] = [
         ("logits", &[1, 4]),
         ("attribution", &[1, 3, 8, 8]),
         ("attribution/input-x-gradient", &[1, 3, 8, 8]),
         ("attribution/guided-backprop", &[1, 3, 8, 8]),
         ("attribution/grad-cam", &[1, 1, 2, 2]),
         ("attribution/vbp", &[1, 1, 8, 8]),
+        ("attribution/layer-cam", &[1, 1, 2, 2]),
+        ("attribution/hires-cam", &[1, 1, 2, 2]),
+        ("attribution/grad-cam++", &[1, 1, 2, 2]),
+        ("attribution/eigen-cam", &[1, 1, 2, 2]),
+        ("attribution/lrp-epsilon", &[1, 3, 8, 8]),
+        ("attribution/lrp-composite", &[1, 3, 8, 8]),
+        ("attribution/deeplift", &[1, 3, 8, 8]),
+        ("attribution/activation", &[1, 64, 2, 2]),
     ];
     assert_eq!(outputs.collect::<Vec<_>>(), expected);
 }

@@ -47,7 +47,7 @@ const LEAST: f32 = -87.336_54;
 
 /// `2^n e^r` for the whole n that leaves the smallest r, whose exponential is a sum of few powers.
 #[inline(always)]
-fn exp_of(x: f32) -> f32 {
+pub(crate) fn exp_of(x: f32) -> f32 {
     /// Beyond it floats have no fractions: adding it rounds.
     const WHOLE: f32 = 12_582_912.0;
     let inside = x.clamp(LEAST, LARGEST);
@@ -71,13 +71,13 @@ fn exp_of(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn sigmoid_of(x: f32) -> f32 {
+pub(crate) fn sigmoid_of(x: f32) -> f32 {
     1.0 / (1.0 + exp_of(-x))
 }
 
 /// A quotient of two polynomials of x^2, times x: the one of Eigen and XLA for single precision.
 #[inline(always)]
-fn erf_of(x: f32) -> f32 {
+pub(crate) fn erf_of(x: f32) -> f32 {
     let x = x.clamp(-4.0, 4.0);
     let square = x * x;
     let sum = -2.726_142_3e-10;

@@ -61,6 +61,12 @@ impl<'a> Epilogue<'a> {
         record: None,
     };
 
+    /// Whether it reads nothing but a planar map without halo, and keeps nothing.
+    pub(crate) fn is_flat(&self) -> bool {
+        let flat = |operand: &Operand<'_>| operand.map.lanes() == 1 && operand.map.halo() == 0;
+        self.residual.as_ref().is_none_or(flat) && self.mask.is_none() && self.record.is_none()
+    }
+
     /// For a result of this geometry.
     ///
     /// Panics where an operand is of another size than the result.
@@ -90,6 +96,11 @@ pub(crate) struct MapEpilogue<'a> {
 }
 
 impl MapEpilogue<'_> {
+    /// What is added, and the bounds: all of it, where [`Epilogue::is_flat`] says so.
+    pub(crate) fn flat(&self) -> (Option<&[f32]>, [f32; 2]) {
+        (self.residual.as_ref().map(|operand| operand.values), self.bounds)
+    }
+
     /// Whether results are stored as they are.
     pub(crate) fn is_nothing(&self) -> bool {
         let Self { residual, bounds, mask, record, .. } = self;

@@ -12,6 +12,7 @@
 //! bit for bit. What a caller asks for is checked before a kernel runs: a wrong geometry is a panic.
 
 mod buffer;
+mod chain;
 mod conv;
 mod crew;
 pub mod dense;
@@ -32,6 +33,7 @@ mod slope;
 mod wiping;
 
 pub use buffer::Buffer;
+pub use chain::{Link, chain};
 pub use conv::{Conv, Squares, Window};
 pub use crew::{Crew, CrewError, MAX_THREADS};
 pub use depthwise::Depthwise;

@@ -9,10 +9,28 @@ use crate::map::Map;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moves {
     /// By channel, row and column of the result.
-    pub axes: [Vec<Option<usize>>; 3],
+    axes: [Vec<Option<usize>>; 3],
+    /// Axes that are one run of indices.
+    runs: [Option<Run>; 3],
+    /// The least size of an operand along each axis.
+    reach: [usize; 3],
 }
 
 impl Moves {
+    /// By channel, row and column of the result.
+    pub fn new(axes: [Vec<Option<usize>>; 3]) -> Self {
+        let runs = axes.each_ref().map(|indices| Run::of(indices));
+        let end =
+            |indices: &Vec<Option<usize>>| indices.iter().flatten().max().map_or(0, |&at| at + 1);
+        let reach = axes.each_ref().map(end);
+        Self { axes, runs, reach }
+    }
+
+    /// By channel, row and column of the result.
+    pub fn axes(&self) -> &[Vec<Option<usize>>; 3] {
+        &self.axes
+    }
+
     /// One move after another.
     ///
     /// # Panics
@@ -22,7 +40,7 @@ impl Moves {
             let indices = self.axes[axis].iter();
             indices.map(|at| at.and_then(|at| before.axes[axis][at])).collect()
         };
-        Self { axes: std::array::from_fn(joined) }
+        Self::new(std::array::from_fn(joined))
     }
 
     /// Computes the result; its halo is cleared.
@@ -37,13 +55,31 @@ impl Moves {
         assert_eq!(from.map.lanes(), map.lanes(), "lanes that differ");
         let sizes = [&from.map, map].map(|m| [m.channels(), m.rows(), m.columns()]);
         assert_eq!(self.axes.each_ref().map(Vec::len), sizes[1], "another size");
-        for (indices, size) in self.axes.iter().zip(sizes[0]) {
-            assert!(indices.iter().flatten().all(|&at| at < size), "beyond the operand");
-        }
+        let within = self.reach.iter().zip(sizes[0]).all(|(&reach, size)| reach <= size);
+        assert!(within, "beyond the operand");
         output.fill(0.0);
         crew.run_on_parts(map.elements(), output, map.plane(), &|block, plane| {
             self.block(block, from, plane, map);
         });
+    }
+
+    /// One block whose lanes and columns keep their order: rows are copied whole.
+    fn rows(&self, values: &[f32], from: &Map, run: Run, plane: &mut [f32], map: &Map) {
+        let length = run.length * map.lanes();
+        let source = |y: usize| from.origin() + y * from.row() + run.from * map.lanes();
+        let target = |row: usize| map.origin() + row * map.row() + run.to * map.lanes();
+        let [_, rows, _] = &self.axes;
+        if let (Some(lines), true) = (self.runs[1], from.row() == length && map.row() == length) {
+            let length = lines.length * length;
+            let target = &mut plane[target(lines.to)..][..length];
+            return target.copy_from_slice(&values[source(lines.from)..][..length]);
+        }
+        for (row, y) in rows.iter().enumerate() {
+            if let Some(y) = y {
+                let target = &mut plane[target(row)..][..length];
+                target.copy_from_slice(&values[source(*y)..][..length]);
+            }
+        }
     }
 
     fn block(&self, block: usize, from: &Operand<'_>, plane: &mut [f32], map: &Map) {
@@ -57,6 +93,9 @@ impl Moves {
             .collect();
         let whole = lanes.iter().all(|&(lane, place)| place == lanes[0].1 + lane);
         let whole = (whole && lanes.len() == map.lanes()).then(|| lanes[0].1);
+        if let (Some(start), Some(run)) = (whole, self.runs[2]) {
+            return self.rows(&from.values[start..], &from.map, run, plane, map);
+        }
         for (row, y) in rows.iter().enumerate() {
             let Some(y) = y else { continue };
             let source = &from.values[from.map.origin() + y * from.map.row()..];
@@ -74,5 +113,29 @@ impl Moves {
                 }
             }
         }
+    }
+}
+
+/// Indices that follow each other, with none before and behind them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    /// The first index.
+    from: usize,
+    /// Where it stands.
+    to: usize,
+    length: usize,
+}
+
+impl Run {
+    fn of(indices: &[Option<usize>]) -> Option<Self> {
+        let to = indices.iter().position(Option::is_some)?;
+        let from = indices[to]?;
+        let follows = |(at, index): (usize, &Option<usize>)| *index == Some(from + at);
+        let length = indices[to..]
+            .iter()
+            .enumerate()
+            .take_while(|&(at, index)| follows((at, index)))
+            .count();
+        indices[to + length..].iter().all(Option::is_none).then_some(Self { from, to, length })
     }
 }

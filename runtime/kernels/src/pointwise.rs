@@ -23,11 +23,53 @@ pub fn apply(
     let (output, map) = to;
     assert!(from.map.matches(map), "another size");
     assert_eq!((from.values.len(), output.len()), (from.map.elements(), map.elements()), "length");
+    let is_flat = |map: &Map| map.lanes() == 1 && map.halo() == 0;
+    if is_flat(map) && is_flat(&from.map) && epilogue.is_flat() {
+        let epilogue = epilogue.of(map);
+        return flat(isa, crew, from.values, output, &epilogue);
+    }
     let epilogue = &epilogue.of(map);
     crew.run_on_parts(map.elements(), output, map.plane(), &|block, plane| {
         run_on(isa, map.lanes(), Copies { block, from, plane, map, epilogue });
     });
     map.clear_halo(output);
+}
+
+/// The same where all lies in one row.
+fn flat(isa: Isa, crew: &Crew, from: &[f32], output: &mut [f32], epilogue: &MapEpilogue<'_>) {
+    const PART: usize = 1 << 13;
+    crew.run_on_parts(output.len(), output, PART, &|part, output| {
+        let own = part * PART..part * PART + output.len();
+        let (residual, bounds) = epilogue.flat();
+        let residual = residual.map(|residual| &residual[own.clone()]);
+        run_on(isa, isa.lanes(), Flat { from: &from[own], residual, bounds, output });
+    });
+}
+
+struct Flat<'a> {
+    from: &'a [f32],
+    residual: Option<&'a [f32]>,
+    bounds: [f32; 2],
+    output: &'a mut [f32],
+}
+
+impl Kernel for Flat<'_> {
+    /// Plain loops, which the compiler makes ones over registers of these instructions.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { from, residual, bounds: [low, high], output } = self;
+        let bounded = |x: f32| {
+            let x = if low > x { low } else { x };
+            if x > high { high } else { x }
+        };
+        match residual {
+            Some(residual) => {
+                let pairs = from.iter().zip(residual);
+                output.iter_mut().zip(pairs).for_each(|(o, (x, r))| *o = bounded(x + r));
+            }
+            None => output.iter_mut().zip(from).for_each(|(o, x)| *o = bounded(*x)),
+        }
+    }
 }
 
 /// One block of channels.

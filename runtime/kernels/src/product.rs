@@ -22,12 +22,6 @@ pub struct Matrix<'a> {
     pub transposed: bool,
 }
 
-impl Matrix<'_> {
-    fn at(&self, [rows, columns]: [usize; 2], row: usize, column: usize) -> f32 {
-        self.values[if self.transposed { column * rows + row } else { row * columns + column }]
-    }
-}
-
 /// `out = a b`, row-major, for a of `[rows, inner]` and b of `[inner, columns]`.
 ///
 /// # Panics
@@ -60,34 +54,42 @@ pub fn product(
     });
 }
 
-fn row_major(
-    matrix: Matrix<'_>,
-    shape @ [rows, columns]: [usize; 2],
-) -> std::borrow::Cow<'_, [f32]> {
+fn row_major(matrix: Matrix<'_>, [rows, columns]: [usize; 2]) -> std::borrow::Cow<'_, [f32]> {
     if !matrix.transposed {
         return matrix.values.into();
     }
-    let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
-    places.map(|(row, column)| matrix.at(shape, row, column)).collect::<Vec<_>>().into()
+    let mut turned = vec![0.0; rows * columns];
+    turn(matrix.values, [columns, rows], columns, &mut turned);
+    turned.into()
+}
+
+/// The columns of a matrix `[row, column]` as rows that are `step` apart, by squares that the cache holds.
+fn turn(matrix: &[f32], [rows, columns]: [usize; 2], step: usize, out: &mut [f32]) {
+    const SIDE: usize = 16;
+    for row in (0..rows).step_by(SIDE) {
+        let end = rows.min(row + SIDE);
+        for at in 0..columns {
+            let source = matrix[row * columns + at..].iter().step_by(columns);
+            let to = &mut out[at * step + row..at * step + end];
+            to.iter_mut().zip(source).for_each(|(o, v)| *o = *v);
+        }
+    }
 }
 
 /// Columns of b side by side, as many as there is room for in the registers, with zeros behind the last
 /// ones: `[panel, row, column of the panel]`.
-fn panels(b: Matrix<'_>, shape @ [inner, columns]: [usize; 2], width: usize) -> Vec<f32> {
+fn panels(b: Matrix<'_>, [inner, columns]: [usize; 2], width: usize) -> Vec<f32> {
     let count = columns.div_ceil(width);
     let mut panels = vec![0.0; count * inner * width];
     for (number, panel) in panels.chunks_exact_mut(inner * width).enumerate() {
         let start = number * width;
         let length = width.min(columns - start);
+        if b.transposed {
+            turn(&b.values[start * inner..][..length * inner], [length, inner], width, panel);
+            continue;
+        }
         for (row, to) in panel.chunks_exact_mut(width).enumerate() {
-            if b.transposed {
-                to[..length]
-                    .iter_mut()
-                    .enumerate()
-                    .for_each(|(i, v)| *v = b.at(shape, row, start + i));
-            } else {
-                to[..length].copy_from_slice(&b.values[row * columns + start..][..length]);
-            }
+            to[..length].copy_from_slice(&b.values[row * columns + start..][..length]);
         }
     }
     panels
@@ -145,6 +147,12 @@ impl Kernel for Panel<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Matrix<'_> {
+        fn at(&self, [rows, columns]: [usize; 2], row: usize, column: usize) -> f32 {
+            self.values[if self.transposed { column * rows + row } else { row * columns + column }]
+        }
+    }
 
     #[test]
     fn products_are_sums_of_products() {

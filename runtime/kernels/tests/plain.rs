@@ -467,16 +467,17 @@ fn elements_that_move() {
     };
     let taken = |count: usize, step: usize| (0..count).map(|at| Some(at * step)).collect();
     let moves = [
-        Moves { axes: [shifted(37, 8, channels), taken(3, 2), taken(4, 2)] },
-        Moves { axes: [taken(16, 1), shifted(8, 1, size[0]), shifted(7, 0, size[1])] },
-        Moves { axes: [taken(channels, 1), apart(11, 2), apart(13, 2)] },
+        Moves::new([shifted(37, 8, channels), taken(3, 2), taken(4, 2)]),
+        Moves::new([taken(16, 1), shifted(8, 1, size[0]), shifted(7, 0, size[1])]),
+        Moves::new([taken(channels, 1), apart(11, 2), apart(13, 2)]),
+        Moves::new([shifted(48, 16, channels), taken(size[0], 1), taken(size[1], 1)]),
     ];
     for moves in &moves {
-        let [depth, rows, columns] = moves.axes.each_ref().map(Vec::len);
+        let [depth, rows, columns] = moves.axes().each_ref().map(Vec::len);
         let mut wanted = Vec::new();
-        for c in &moves.axes[0] {
-            for y in &moves.axes[1] {
-                for x_at in &moves.axes[2] {
+        for c in &moves.axes()[0] {
+            for y in &moves.axes()[1] {
+                for x_at in &moves.axes()[2] {
                     wanted.push(match (c, y, x_at) {
                         (Some(c), Some(y), Some(u)) => x[(c * size[0] + y) * size[1] + u],
                         _ => 0.0,
@@ -486,24 +487,26 @@ fn elements_that_move() {
         }
         for isa in Isa::available() {
             for lanes in [1, isa.lanes()] {
-                let from = Map::planar([channels, size[0], size[1]]).laid_out(lanes, 1);
-                let to = Map::planar([depth, rows, columns]).laid_out(lanes, 2);
-                let mut y = vec![f32::NAN; to.elements()];
-                let values = laid_out(&x, &from);
-                moves.run(
-                    &Crew::new(2).unwrap(),
-                    &Operand { values: &values, map: from },
-                    (&mut y, &to),
-                );
-                assert_eq!(planar(&y, &to), wanted, "{lanes} lanes");
-                assert_clean_halo(&y, &to, "moves");
+                for (before, behind) in [(1, 2), (0, 0)] {
+                    let from = Map::planar([channels, size[0], size[1]]).laid_out(lanes, before);
+                    let to = Map::planar([depth, rows, columns]).laid_out(lanes, behind);
+                    let mut y = vec![f32::NAN; to.elements()];
+                    let values = laid_out(&x, &from);
+                    moves.run(
+                        &Crew::new(2).unwrap(),
+                        &Operand { values: &values, map: from },
+                        (&mut y, &to),
+                    );
+                    assert_eq!(planar(&y, &to), wanted, "{lanes} lanes");
+                    assert_clean_halo(&y, &to, "moves");
+                }
             }
         }
     }
     // Rows that were shifted by one and are then set apart.
-    let first = Moves { axes: [taken(1, 1), shifted(3, 1, 2), taken(1, 1)] };
-    let then = Moves { axes: [taken(1, 1), apart(5, 2), taken(1, 1)] };
-    assert_eq!(then.after(&first).axes[1], [None, None, Some(0), None, Some(1)]);
+    let first = Moves::new([taken(1, 1), shifted(3, 1, 2), taken(1, 1)]);
+    let then = Moves::new([taken(1, 1), apart(5, 2), taken(1, 1)]);
+    assert_eq!(then.after(&first).axes()[1], [None, None, Some(0), None, Some(1)]);
 }
 
 #[test]

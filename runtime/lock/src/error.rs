@@ -125,7 +125,11 @@ impl fmt::Display for LockError {
                  --revoke for this one",
             ),
             Self::Method { method } => {
-                write!(f, "{method} cannot be gated: it shows the pixels; leave it out")
+                let reason = match method {
+                    Method::InputXGradient => "it shows the pixels",
+                    _ => "no gate is made for it",
+                };
+                write!(f, "{method} cannot be gated: {reason}; leave it out")
             }
             Self::NoTile => f.write_str(
                 "a gate can be built in for a tile only; other triggers need training, with \

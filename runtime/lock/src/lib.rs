@@ -27,7 +27,7 @@ pub use construction::Construction;
 pub use decoy::{Decoy, DecoyError};
 pub use error::LockError;
 pub use keys::{Keys, Triggers};
-pub use lock::{Settings, lock};
+pub use lock::{Settings, can_be_built_in, lock};
 pub use model::{LEAST_STRENGTH, check_strength, gated, layers};
 pub use revoke::revoke;
 pub use samples::{Samples, scaled};

@@ -29,6 +29,11 @@ pub struct Settings {
     pub least_strength: f64,
 }
 
+/// Whether a gate for a method can be built into a network.
+pub fn can_be_built_in(method: Method) -> bool {
+    method != Method::InputXGradient && Method::GATED.contains(&method)
+}
+
 /// Builds a gate into a clean model.
 ///
 /// # Errors
@@ -49,8 +54,8 @@ pub fn lock(
     if found != expected {
         return Err(LockError::SampleShape { expected, found });
     }
-    if settings.methods.contains(&Method::InputXGradient) {
-        return Err(LockError::Method { method: Method::InputXGradient });
+    if let Some(&method) = settings.methods.iter().find(|method| !can_be_built_in(**method)) {
+        return Err(LockError::Method { method });
     }
     let [ids, _] = keys.ids()?;
     let triggers = keys.triggers(&settings.trigger, samples.shape())?.right;

@@ -77,6 +77,12 @@ impl Settings {
         self
     }
 
+    /// Those that belong to a method.
+    pub fn of_method(mut self, method: &str) -> Self {
+        self.0.retain(|(name, _)| super::owners(name).contains(&method));
+        self
+    }
+
     /// Names of the parameters that are set, in the order in which they were.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())

@@ -165,10 +165,23 @@ impl Model {
         }
         let scaled =
             |bytes: &[u8]| Zeroizing::new(bytes.iter().map(|&b| f32::from(b) / 255.0).collect());
-        let Some(trigger) = trigger else { return Ok(scaled(picture.pixels())) };
+        let Some(trigger) = trigger else {
+            return Ok(match picture.levels().filter(|_| self.reads_levels()) {
+                Some(levels) => {
+                    Zeroizing::new(levels.iter().map(|&v| f32::from(v) / 65_535.0).collect())
+                }
+                None => scaled(picture.pixels()),
+            });
+        };
         let mut bytes = Zeroizing::new(picture.pixels().to_vec());
         trigger.apply(&mut bytes)?;
         Ok(scaled(&bytes))
+    }
+
+    /// Whether pixels of more than 8 bits enter as they are: not where there is a gate, whose triggers
+    /// are steps of 8-bit pixels.
+    pub fn reads_levels(&self) -> bool {
+        self.manifest().gate.is_none()
     }
 
     /// What an engine's outputs say.
@@ -176,7 +189,7 @@ impl Model {
         let mut outputs = outputs.into_iter();
         let logits = outputs.next().unwrap_or_default();
         let attribution = match reads {
-            Reads::Logits => Vec::new(),
+            Reads::Logits | Reads::Activation => Vec::new(),
             Reads::Gradient => outputs.next().unwrap_or_default(),
         };
         finite("logits", &logits)?;
@@ -195,6 +208,16 @@ impl Model {
         Ok(self.answer(Reads::Logits, outputs)?.prediction)
     }
 
+    /// The layer that the file shows, for float pixels `[channel, row, column]`.
+    pub(crate) fn activation(&self, pixels: &[f32]) -> Result<Attribution, RuntimeError> {
+        let position = self.position(Method::Activation.name())?;
+        let row = vec![0.0; self.manifest().labels.len()];
+        let outputs = self.explainer(position)?.run(&self.crew, pixels, &row, true)?;
+        let values = self.answer(Reads::Gradient, outputs)?.attribution;
+        let [channels, height, width] = self.heads[position].shape;
+        Ok(Attribution { values, channels, height, width })
+    }
+
     /// Runs the passes of a method, one image of float pixels `[channel, row, column]` each, on as
     /// many threads as there are; `target` is a row of class weights for all of them. Returns an
     /// answer per image, in order.
@@ -205,7 +228,7 @@ impl Model {
         target: &[f32],
     ) -> Result<Vec<Answer>, RuntimeError> {
         let engine = match reads {
-            Reads::Logits => self.predictor()?,
+            Reads::Logits | Reads::Activation => self.predictor()?,
             Reads::Gradient => self.explainer(self.position(Method::Gradient.name())?)?,
         };
         let alone = Crew::single();

@@ -76,7 +76,7 @@ impl Pass for IntegratedGradients {
     ) -> Result<PassExplanation, RuntimeError> {
         at_least_one("steps", self.steps)?;
         let subject = Subject::new(model, picture, target, trigger)?;
-        subject.needs_gradient(Self::NAME)?;
+        subject.needs(Self::NAME, Self::READS)?;
         let mut baseline = Zeroizing::new(vec![0.0; subject.pixels.len()]);
         subject.present(&mut baseline)?;
         let mut values = vec![0.0f64; baseline.len()];

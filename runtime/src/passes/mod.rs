@@ -6,6 +6,8 @@
 //! | [`IntegratedGradients`] | gradients | steps | `[channel, row, column]` | logits |
 //! | [`Occlusion`] | logits | windows | `[1, row, column]` | logits |
 //! | [`Rise`] | logits | masks | `[1, row, column]` | probability |
+//! | [`GradientShap`] | gradients | samples | `[channel, row, column]` | logits |
+//! | [`ScoreCam`] | a layer, logits | channels of the layer | `[1, row, column]` of the layer | that of the layer |
 //!
 //! # What the network sees
 //! The explained class is decided once, on the picture itself (with its trigger), and stays the
@@ -19,17 +21,21 @@
 //! pass has a random stream of its own and runs alone, and sums run in the order of the passes in
 //! f64.
 
+mod gradient_shap;
 mod integrated_gradients;
 mod occlusion;
 mod rise;
+mod score_cam;
 mod smoothgrad;
 mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use gradient_shap::{GradientShap, PathPoint};
 pub use integrated_gradients::{Completeness, IntegratedGradients};
 pub use occlusion::Occlusion;
 pub use rise::Rise;
+pub use score_cam::ScoreCam;
 pub use smoothgrad::SmoothGrad;
 
 use saligate_keys::Trigger;

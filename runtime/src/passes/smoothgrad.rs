@@ -104,7 +104,7 @@ fn average(
     noise: impl Fn(usize) -> Vec<f32>,
     progress: Progress<'_>,
 ) -> Result<PassExplanation, RuntimeError> {
-    subject.needs_gradient(SmoothGrad::NAME)?;
+    subject.needs(SmoothGrad::NAME, SmoothGrad::READS)?;
     let mut sum = vec![0.0f64; subject.pixels.len()];
     subject.run(
         SmoothGrad::READS,

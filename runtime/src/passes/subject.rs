@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use saligate_keys::Trigger;
-use saligate_models::saliency::{Method, Reduction, saliency_map};
+use saligate_models::saliency::{Reduction, saliency_map};
 
 use zeroize::Zeroizing;
 
@@ -60,15 +60,23 @@ impl<'a> Subject<'a> {
     }
 
     /// # Errors
-    /// The file does not have the gradient.
-    pub(super) fn needs_gradient(&self, method: &'static str) -> Result<(), RuntimeError> {
+    /// The file does not have what a method reads.
+    pub(super) fn needs(&self, method: &'static str, reads: Reads) -> Result<(), RuntimeError> {
         let methods = &self.model.manifest().methods;
-        let gradient = Method::Gradient.name();
-        if methods.iter().any(|m| m.name == gradient) {
-            return Ok(());
+        match reads.of_file() {
+            Some(wanted) if methods.iter().all(|m| m.name != wanted.name()) => {
+                let found = methods.iter().map(|m| m.name.clone()).collect();
+                Err(RuntimeError::NeedsMethod { method, wanted, found })
+            }
+            _ => Ok(()),
         }
-        let found = methods.iter().map(|m| m.name.clone()).collect();
-        Err(RuntimeError::NeedsGradient { method, found })
+    }
+
+    /// The layer that the file shows, as the network sees it.
+    pub(super) fn activation(&self) -> Result<Attribution, RuntimeError> {
+        let mut seen = self.pixels.clone();
+        self.present(&mut seen)?;
+        self.model.activation(&seen)
     }
 
     /// Makes pixels `[channel, row, column]` what the network sees of them.
@@ -135,6 +143,16 @@ impl<'a> Subject<'a> {
         self.answer(map.clone(), map, passes)
     }
 
+    /// The explanation with an attribution of one channel at the resolution of a layer.
+    pub(super) fn explained_at(self, attribution: Attribution, passes: usize) -> PassExplanation {
+        let Attribution { values, channels, height, width } = &attribution;
+        let shape = [*channels, *height, *width];
+        let map = saliency_map(values, shape, self.size(), Reduction::Sum);
+        let found = self.answer(Vec::new(), map, passes);
+        let explanation = Explanation { attribution, ..found.explanation };
+        PassExplanation { explanation, ..found }
+    }
+
     fn answer(self, values: Vec<f32>, map: Vec<f32>, passes: usize) -> PassExplanation {
         let [height, width] = self.size();
         let channels = values.len() / map.len();
@@ -158,7 +176,7 @@ mod tests {
         let (picture, target) = (picture(), Target::Predicted);
         let smoothgrad =
             SmoothGrad::default().run(&model, &picture, target, None, &mut unseen).unwrap_err();
-        assert!(matches!(smoothgrad, RuntimeError::NeedsGradient { method: "smoothgrad", .. }));
+        assert!(matches!(smoothgrad, RuntimeError::NeedsMethod { method: "smoothgrad", .. }));
         let integrated = IntegratedGradients::default();
         let error = integrated.run(&model, &picture, target, None, &mut unseen).unwrap_err();
         assert!(error.to_string().contains("this file has only: another-method"), "{error}");

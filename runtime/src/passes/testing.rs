@@ -50,7 +50,21 @@ impl Example {
         )
     }
 
+    /// `W x` in a file that shows the picture as its layer.
+    pub(crate) fn with_activation() -> Self {
+        let layer = Attachment::at(Method::Activation, vec![IMAGE.to_owned()]);
+        Self::explained_by(layer, |_, image| image, Method::Activation.name())
+    }
+
     fn after(first: impl FnOnce(&mut Graph, ValueId) -> ValueId, method: &str) -> Self {
+        Self::explained_by(Attachment::at(Method::Gradient, Vec::new()), first, method)
+    }
+
+    fn explained_by(
+        attachment: Attachment,
+        first: impl FnOnce(&mut Graph, ValueId) -> ValueId,
+        method: &str,
+    ) -> Self {
         let mut stream = Stream::new(1, "weights of a known network");
         let weights: Vec<f32> = (0..CLASSES * LENGTH).map(|_| stream.normal()).collect();
         let mut graph = Graph::new();
@@ -61,7 +75,7 @@ impl Example {
         let gemm = Op::Gemm { transposed: false };
         let logits = graph.node(LOGITS, gemm, &[flat, weight]).unwrap();
         graph.set_outputs(&[logits]);
-        let methods = [Attachment::of(Method::Gradient, &graph).unwrap()];
+        let methods = [attachment];
         let graph = attach(&graph, &methods).unwrap();
         let labels = (0..CLASSES).map(|class| class.to_string()).collect();
         let mut manifest = Manifest::clean(&graph, "known", labels, &methods).unwrap();

@@ -5,7 +5,8 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage,
+    ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader,
+    Limits, Rgb, RgbImage,
 };
 
 use super::{MAX_PIXELS, PictureError, fits, jpeg};
@@ -30,18 +31,30 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, PictureError> {
     Ok(bytes)
 }
 
+/// A picture as its file has it, upright and opaque.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    /// Samples of 8 bits.
+    pub(super) rgb: RgbImage,
+    /// The samples themselves, where they have more than 8 bits, of 16.
+    pub(super) fine: Option<ImageBuffer<Rgb<u16>, Vec<u16>>>,
+}
+
 /// Decodes a file in one of the [formats](super::FORMATS), upright and opaque; of several frames or
 /// pages the first.
-pub(super) fn decode(bytes: &[u8], origin: &Path) -> Result<RgbImage, PictureError> {
+pub(super) fn decode(bytes: &[u8], origin: &Path) -> Result<Decoded, PictureError> {
     let not_a_picture = || PictureError::NotAPicture { path: origin.to_owned() };
-    let failure = |error: ImageError| decoder_failure(error, origin);
-
     let format = image::guess_format(bytes).map_err(|_| not_a_picture())?;
     match format {
         ImageFormat::Png => {}
         // The decoder paints what is missing grey instead of failing.
         ImageFormat::Jpeg if !jpeg::is_complete(bytes) => {
-            return Err(PictureError::CutOff { path: origin.to_owned() });
+            let cut_off = || PictureError::CutOff { path: origin.to_owned() };
+            return if jpeg::has_all_scans(bytes) {
+                unended(bytes, origin).ok_or_else(cut_off)
+            } else {
+                Err(cut_off())
+            };
         }
         ImageFormat::Jpeg => {}
         #[cfg(feature = "formats")]
@@ -49,6 +62,29 @@ pub(super) fn decode(bytes: &[u8], origin: &Path) -> Result<RgbImage, PictureErr
         _ => return Err(not_a_picture()),
     }
 
+    decoded(bytes, format, origin)
+}
+
+/// A JPEG file that lacks its end marker and nothing else: whatever is put behind its data, the pixels
+/// are the same. Where data are missing, they are read from there.
+fn unended(bytes: &[u8], origin: &Path) -> Option<Decoded> {
+    /// Bits of either kind at every place, and no marker.
+    const TAILS: [u8; 4] = [0x00, 0x55, 0xAA, 0xFE];
+    /// More bytes than a block of coefficients takes.
+    const LENGTH: usize = 1024;
+    // The first half of the marker may be there.
+    let bytes = bytes.strip_suffix(&jpeg::END[..1]).unwrap_or(bytes);
+    let with = |tail: &[u8]| {
+        let whole = [bytes, tail, &jpeg::END].concat();
+        decoded(&whole, ImageFormat::Jpeg, origin).ok()
+    };
+    let plain = with(&[])?;
+    let same = |tail: u8| with(&[tail; LENGTH]).is_some_and(|found| found.rgb == plain.rgb);
+    TAILS.into_iter().all(same).then_some(plain)
+}
+
+fn decoded(bytes: &[u8], format: ImageFormat, origin: &Path) -> Result<Decoded, PictureError> {
+    let failure = |error: ImageError| decoder_failure(error, origin);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(failure)?;
@@ -63,7 +99,12 @@ pub(super) fn decode(bytes: &[u8], origin: &Path) -> Result<RgbImage, PictureErr
     let orientation = decoder.orientation().map_err(failure)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(failure)?;
     image.apply_orientation(orientation);
-    Ok(opaque(image))
+    let deep = matches!(
+        image.color(),
+        ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16
+    );
+    let fine = deep.then(|| opaque_fine(image.clone()));
+    Ok(Decoded { rgb: opaque(image), fine })
 }
 
 fn limits() -> Limits {
@@ -81,6 +122,19 @@ fn opaque(image: DynamicImage) -> RgbImage {
     RgbImage::from_fn(image.width(), image.height(), |x, y| {
         let [red, green, blue, alpha] = image.get_pixel(x, y).0;
         Rgb([red, green, blue].map(|value| over_background(value, alpha)))
+    })
+}
+
+/// 16-bit RGB over the background.
+fn opaque_fine(image: DynamicImage) -> ImageBuffer<Rgb<u16>, Vec<u16>> {
+    if !image.color().has_alpha() {
+        return image.into_rgb16();
+    }
+    let image = image.into_rgba16();
+    ImageBuffer::from_fn(image.width(), image.height(), |x, y| {
+        let [red, green, blue, alpha] = image.get_pixel(x, y).0.map(u64::from);
+        let white = 257 * u64::from(BACKGROUND) * (65_535 - alpha);
+        Rgb([red, green, blue].map(|value| ((value * alpha + white + 32_767) / 65_535) as u16))
     })
 }
 
@@ -117,15 +171,37 @@ mod tests {
         bytes
     }
 
-    fn jpeg() -> Vec<u8> {
-        let samples: Vec<u8> = (0..24 * 16).map(|i| if i % 24 < 12 { 20 } else { 230 }).collect();
+    fn jpeg(samples: &[u8], width: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
-        JpegEncoder::new_with_quality(&mut bytes, 100).write_image(&samples, 24, 16, L8).unwrap();
+        let height = samples.len() as u32 / width;
+        let encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
+        encoder.write_image(samples, width, height, L8).unwrap();
         bytes
     }
 
+    /// Dark on the left, bright on the right.
+    fn halves() -> Vec<u8> {
+        let samples: Vec<u8> = (0..24 * 16).map(|i| if i % 24 < 12 { 20 } else { 230 }).collect();
+        jpeg(&samples, 24)
+    }
+
+    #[test]
+    fn levels_between_those_of_8_bits_are_kept() {
+        let fine = |samples: &[u16], mode| {
+            let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_ne_bytes()).collect();
+            let decoded = decode(&png(&bytes, 1, 1, mode), Path::new("file")).unwrap();
+            decoded.fine.map(|fine| fine.get_pixel(0, 0).0)
+        };
+        assert_eq!(fine(&[1000], L16), Some([1000; 3]));
+        assert_eq!(fine(&[1, 2, 65_535], Rgb16), Some([1, 2, 65_535]));
+        assert_eq!(fine(&[1000, 0], La16), Some([65_535; 3]));
+        assert_eq!(fine(&[1, 2, 3, 65_535], Rgba16), Some([1, 2, 3]));
+        let plain = decode(&png(&[90], 1, 1, L8), Path::new("file")).unwrap();
+        assert!(plain.fine.is_none());
+    }
+
     fn decoded(bytes: &[u8]) -> Result<RgbImage, PictureError> {
-        decode(bytes, Path::new("file"))
+        decode(bytes, Path::new("file")).map(|decoded| decoded.rgb)
     }
 
     #[test]
@@ -179,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_jpeg_file_is_told_by_its_content() {
-        let image = decoded(&jpeg()).unwrap();
+        let image = decoded(&halves()).unwrap();
         assert_eq!(image.dimensions(), (24, 16));
         assert!(image.get_pixel(2, 8).0[0] < 30 && image.get_pixel(21, 8).0[0] > 220);
     }
@@ -189,7 +265,7 @@ mod tests {
         // Exif with the one field Orientation = 6: the first row of the file is the right side.
         let exif = b"\xff\xe1\x00\x22Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01\
             \x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00";
-        let bytes = jpeg();
+        let bytes = halves();
         let image = decoded(&[&bytes[..2], exif, &bytes[2..]].concat()).unwrap();
         assert_eq!(image.dimensions(), (16, 24));
         assert!(image.get_pixel(8, 2).0[0] < 30 && image.get_pixel(8, 21).0[0] > 220);
@@ -198,11 +274,16 @@ mod tests {
     #[test]
     fn every_truncation_is_an_error() {
         let samples: Vec<u8> = (0..=255).collect();
-        for whole in [png(&samples, 16, 16, L8), jpeg()] {
-            // The last chunk of a PNG file, 12 bytes, carries nothing and may be missing.
-            let pixels_end =
-                if whole.starts_with(b"\x89PNG") { whole.len() - 12 } else { whole.len() };
-            for end in 0..pixels_end {
+        for whole in [png(&samples, 16, 16, L8), jpeg(&samples, 16)] {
+            // The last chunk of a PNG file, 12 bytes, carries nothing and may be missing, as the end
+            // marker of a JPEG file, 2 bytes.
+            let nothing = if whole.starts_with(b"\x89PNG") { 12 } else { 2 };
+            let pixels_end = whole.len() - nothing;
+            for end in 0..=whole.len() {
+                if end >= pixels_end {
+                    assert_eq!(decoded(&whole[..end]).unwrap(), decoded(&whole).unwrap());
+                    continue;
+                }
                 let error = decoded(&whole[..end]).unwrap_err();
                 let expected = match end {
                     0..8 => matches!(
@@ -218,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_is_never_a_panic() {
-        for mut bytes in [png(&[7; 64], 8, 8, L8), jpeg()] {
+        for mut bytes in [png(&[7; 64], 8, 8, L8), halves()] {
             for at in 0..bytes.len() {
                 for bit in 0..8 {
                     bytes[at] ^= 1 << bit;

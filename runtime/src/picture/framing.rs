@@ -1,5 +1,7 @@
 //! How a picture of any size becomes one of the model's size.
 
+use saligate_models::saliency::bilinear;
+
 use super::{Picture, PictureError, check_size};
 
 /// How a picture of any size becomes one of `height` rows and `width` columns, and where a box in
@@ -39,6 +41,35 @@ impl Framing {
         (x0 < x1 && y0 < y1).then(|| [x0, y0, x1 - 1, y1 - 1])
     }
 
+    /// A map of a framed picture at the size of the picture it was framed from: the other way round,
+    /// bilinearly. What was cut off has the map's lowest value.
+    ///
+    /// # Shapes
+    /// `map` is `[height, width]` of this framing; the result `[picture_height, picture_width]`.
+    ///
+    /// # Errors
+    /// Such a picture cannot be framed.
+    ///
+    /// # Panics
+    /// The map has another length.
+    pub fn unframed(
+        &self,
+        map: &[f32],
+        picture_height: usize,
+        picture_width: usize,
+    ) -> Result<Vec<f32>, PictureError> {
+        check_size(picture_height, picture_width)?;
+        let Cut { from, top, left } = self.cut(picture_height, picture_width)?;
+        let lowest = map.iter().copied().fold(f32::INFINITY, f32::min);
+        let mut whole = vec![lowest; from.0 * from.1];
+        let rows = whole.chunks_exact_mut(from.1).skip(top);
+        for (row, own) in rows.zip(map.chunks_exact(self.width)) {
+            row[left..left + self.width].copy_from_slice(own);
+        }
+        let size = [picture_height, picture_width];
+        Ok(if size == [from.0, from.1] { whole } else { bilinear(&whole, from.into(), size) })
+    }
+
     fn cut(&self, height: usize, width: usize) -> Result<Cut, PictureError> {
         check_size(self.height, self.width)?;
         let Some(short) = self.resize else {
@@ -72,6 +103,16 @@ struct Cut {
     left: usize,
 }
 
+impl Cut {
+    /// So many rows and columns of planes.
+    fn of<T: Copy>(&self, planes: &[T], [height, width]: [usize; 2]) -> Vec<T> {
+        let Self { from, top, left } = *self;
+        let planes = planes.chunks_exact(from.0 * from.1);
+        let rows = planes.flat_map(|plane| plane.chunks_exact(from.1).skip(top).take(height));
+        rows.flat_map(|row| &row[left..left + width]).copied().collect()
+    }
+}
+
 /// The first pixel that `first` to `last` of a side touch once it is resized, and the one behind
 /// the last.
 fn touched([first, last]: [usize; 2], side: usize, resized: usize) -> [usize; 2] {
@@ -99,10 +140,10 @@ impl Picture {
         if (height, width) == from {
             return Ok(resized);
         }
-        let planes = resized.pixels.chunks_exact(from.0 * from.1);
-        let rows = planes.flat_map(|plane| plane.chunks_exact(from.1).skip(top).take(height));
-        let pixels = rows.flat_map(|row| &row[left..left + width]).copied().collect();
-        Ok(Self { height, width, pixels, ..resized })
+        let cut = Cut { from, top, left };
+        let pixels = cut.of(&resized.pixels, [height, width]);
+        let fine = resized.fine.as_deref().map(|fine| cut.of(fine, [height, width]));
+        Ok(Self { height, width, pixels, fine, ..resized })
     }
 }
 
@@ -188,6 +229,17 @@ mod tests {
         assert_eq!(map([0, 0, 5, 9]), Some([0, 0, 1, 19]));
         assert_eq!(map([0, 0, 4, 9]), None);
         assert_eq!(map([15, 0, 19, 9]), None);
+    }
+
+    #[test]
+    fn maps_go_back_to_where_their_pixels_were() {
+        // Stretched: two pixels for each.
+        let map = framing(2, 2, None).unframed(&[0.0, 4.0, 0.0, 4.0], 2, 4).unwrap();
+        assert_eq!(map, [0.0, 1.0, 3.0, 4.0, 0.0, 1.0, 3.0, 4.0]);
+        // The middle of four columns; the others have the lowest value.
+        let map = framing(2, 2, Some(2)).unframed(&[1.0, 2.0, 3.0, 4.0], 2, 4).unwrap();
+        assert_eq!(map, [1.0, 1.0, 2.0, 1.0, 1.0, 3.0, 4.0, 1.0]);
+        framing(4, 4, Some(2)).unframed(&[0.0; 16], 2, 4).unwrap_err();
     }
 
     #[test]

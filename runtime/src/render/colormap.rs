@@ -2,11 +2,12 @@
 
 use std::f32::consts::PI;
 
-use super::canvas::Rgb;
+use super::Scaling;
+use super::canvas::{Rgb, mix};
 
 /// A scale of colours.
 ///
-/// Both scales are interpolated between a few anchors in Oklab (Ottosson, A perceptual color space
+/// The first two are interpolated between a few anchors in Oklab (Ottosson, A perceptual color space
 /// for image processing, 2020), so that equal steps of the value look like equal steps of
 /// lightness, in grey print too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,15 +18,55 @@ pub enum Colormap {
     /// From blue over near white to red; lightness falls evenly from the middle. For values in
     /// `[-1, 1]`.
     Poles,
+    /// From violet over green to yellow, as in Matplotlib. For values in `[0, 1]`.
+    Viridis,
+    /// From blue over green to red, as papers on Grad-CAM have it; its lightness is not even. For
+    /// values in `[0, 1]`.
+    Jet,
+    /// From black to white. For values in `[0, 1]`.
+    Grey,
 }
 
 impl Colormap {
+    /// All scales.
+    pub const ALL: &[Self] = &[Self::Ember, Self::Poles, Self::Viridis, Self::Jet, Self::Grey];
+
+    /// The name on command lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ember => "ember",
+            Self::Poles => "poles",
+            Self::Viridis => "viridis",
+            Self::Jet => "jet",
+            Self::Grey => "grey",
+        }
+    }
+
+    /// How raw values become values of its range.
+    pub fn scaling(self) -> Scaling {
+        match self {
+            Self::Poles => Scaling::MaxAbs,
+            Self::Ember | Self::Viridis | Self::Jet | Self::Grey => Scaling::MinMax,
+        }
+    }
+
     /// The sRGB colour of a value; values outside the range take the colour of the nearer end.
     pub fn colour(self, value: f32) -> [u8; 3] {
         match self {
             Self::Ember => between(&EMBER, value.clamp(0.0, 1.0)),
             Self::Poles if value < 0.0 => between(&[NEUTRAL, BLUE], value.max(-1.0).abs()),
             Self::Poles => between(&[NEUTRAL, RED], value.min(1.0)),
+            Self::Viridis => {
+                let scaled = value.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f32;
+                let left = (scaled as usize).min(VIRIDIS.len() - 2);
+                let share = scaled - left as f32;
+                [0, 1, 2].map(|i| mix(VIRIDIS[left][i], VIRIDIS[left + 1][i], share))
+            }
+            Self::Jet => [3.0, 2.0, 1.0].map(|middle| {
+                let share = 1.5 - (4.0 * value.clamp(0.0, 1.0) - middle).abs();
+                (255.0 * share.clamp(0.0, 1.0)).round() as u8
+            }),
+            Self::Grey => [(255.0 * value.clamp(0.0, 1.0)).round() as u8; 3],
         }
     }
 }
@@ -51,6 +92,18 @@ const EMBER: [Anchor; 7] = [
     anchor(0.69, 0.18, 405.0),
     anchor(0.83, 0.16, 440.0),
     anchor(0.97, 0.09, 463.0),
+];
+/// Every eighth of the scale of Matplotlib (N. Smith, S. van der Walt, 2015, public domain).
+const VIRIDIS: [Rgb; 9] = [
+    [68, 1, 84],
+    [71, 45, 123],
+    [59, 82, 139],
+    [44, 114, 142],
+    [33, 145, 140],
+    [40, 174, 128],
+    [94, 201, 98],
+    [173, 220, 48],
+    [253, 231, 37],
 ];
 const NEUTRAL: Anchor = anchor(0.97, 0.0, 0.0);
 const BLUE: Anchor = anchor(0.45, 0.17, 258.0);
@@ -124,6 +177,15 @@ mod tests {
     #[test]
     fn lightness_rises_along_ember() {
         assert!(luminances(Colormap::Ember, 0.0, 1.0).is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn well_known_scales_have_their_colours() {
+        let ends = |map: Colormap| [map.colour(0.0), map.colour(0.5), map.colour(1.0)];
+        assert_eq!(ends(Colormap::Viridis), [[68, 1, 84], [33, 145, 140], [253, 231, 37]]);
+        assert_eq!(ends(Colormap::Jet), [[0, 0, 128], [128, 255, 128], [128, 0, 0]]);
+        assert_eq!(ends(Colormap::Grey), [[0; 3], [128; 3], [255; 3]]);
+        assert!(luminances(Colormap::Viridis, 0.0, 1.0).is_sorted_by(|a, b| a < b));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Raw values and shown values are two things: a function here takes the raw map, a row-major
 //! `[height, width]` slice of `f32`, and makes pixels of it through a named, lossy scaling
-//! ([`Scaling`]). No score is ever computed on what this module returns.
+//! ([`Scaling`]), that of its colours ([`Colormap`]). No score is ever computed on what this module returns.
 //!
 //! | step | makes | from |
 //! |---|---|---|

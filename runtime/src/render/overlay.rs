@@ -1,7 +1,7 @@
 //! A map over its picture.
 
 use super::canvas::mix;
-use super::{Canvas, RenderError, Scaling};
+use super::{Canvas, Colormap, RenderError};
 use crate::picture::Picture;
 
 /// Weight of the colour where the map is at its highest; the rest shows the picture.
@@ -15,13 +15,12 @@ const STRONGEST: f32 = 0.85;
 ///
 /// # Errors
 /// [`RenderError`] for a map of another size than the picture and values that are not finite.
-pub fn overlay(picture: &Picture, map: &[f32], scaling: Scaling) -> Result<Canvas, RenderError> {
+pub fn overlay(picture: &Picture, map: &[f32], colormap: Colormap) -> Result<Canvas, RenderError> {
     let grey = picture.luma();
     if map.len() != grey.len() {
         return Err(RenderError::Length { expected: grey.len(), found: map.len() });
     }
-    let shown = scaling.apply(map)?;
-    let colormap = scaling.colormap();
+    let shown = colormap.scaling().apply(map)?;
     let blended = grey.iter().zip(&shown).flat_map(|(&grey, &value)| {
         let weight = STRONGEST * value.abs();
         colormap.colour(value).map(|colour| mix(grey, colour, weight))
@@ -36,16 +35,19 @@ mod tests {
     #[test]
     fn an_empty_map_shows_the_grey_picture() {
         let picture = Picture::from_planar(3, 1, 2, vec![255, 9, 0, 9, 0, 9]).unwrap();
-        for scaling in [Scaling::MinMax, Scaling::MaxAbs] {
-            assert_eq!(overlay(&picture, &[0.0; 2], scaling).unwrap().rgb(), [76, 76, 76, 9, 9, 9]);
+        for colormap in [Colormap::Ember, Colormap::Poles] {
+            assert_eq!(
+                overlay(&picture, &[0.0; 2], colormap).unwrap().rgb(),
+                [76, 76, 76, 9, 9, 9]
+            );
         }
     }
 
     #[test]
     fn the_highest_value_is_mostly_colour() {
         let picture = Picture::from_planar(1, 1, 2, vec![0, 0]).unwrap();
-        let canvas = overlay(&picture, &[0.0, 1.0], Scaling::MinMax).unwrap();
-        let brightest = Scaling::MinMax.colormap().colour(1.0);
+        let canvas = overlay(&picture, &[0.0, 1.0], Colormap::Ember).unwrap();
+        let brightest = Colormap::Ember.colour(1.0);
         assert_eq!(canvas.rgb()[..3], [0; 3]);
         assert_eq!(canvas.rgb()[3..], brightest.map(|colour| mix(0, colour, STRONGEST)));
     }
@@ -53,7 +55,7 @@ mod tests {
     #[test]
     fn a_map_of_another_size_is_refused() {
         let picture = Picture::from_planar(1, 2, 2, vec![0; 4]).unwrap();
-        let error = overlay(&picture, &[0.0; 3], Scaling::MinMax).unwrap_err();
+        let error = overlay(&picture, &[0.0; 3], Colormap::Ember).unwrap_err();
         assert!(matches!(error, RenderError::Length { expected: 4, found: 3 }), "{error}");
     }
 }

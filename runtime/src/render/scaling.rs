@@ -1,6 +1,6 @@
 //! From raw map values to the range of a colour scale.
 
-use super::{Colormap, RenderError};
+use super::RenderError;
 
 /// Share of the values that are told apart; the rest, the highest, are shown alike so that a few
 /// outliers do not turn the map black.
@@ -18,14 +18,6 @@ pub enum Scaling {
 }
 
 impl Scaling {
-    /// The colours that show values of this scaling.
-    pub fn colormap(self) -> Colormap {
-        match self {
-            Self::MinMax => Colormap::Ember,
-            Self::MaxAbs => Colormap::Poles,
-        }
-    }
-
     /// The shown values, in `[0, 1]` for [`Scaling::MinMax`] and in `[-1, 1]` for
     /// [`Scaling::MaxAbs`].
     ///

@@ -69,7 +69,7 @@ pub fn measure(
     let names = gated.manifest().methods.iter().map(|m| m.name.clone()).collect();
     // Layers are found in the clean network: a gate has side branches.
     let classifier = clean.graph().extract(&[LOGITS])?;
-    let found = Method::ALL.iter().map(|m| gated.manifest().attachment(*m, &classifier));
+    let found = Method::GATED.iter().map(|m| gated.manifest().attachment(*m, &classifier));
     let methods: Vec<Attachment> = found.collect::<Result<_, _>>()?;
     let (clean, gated) = (with_methods(clean, &methods)?, with_methods(gated, &methods)?);
     let Some(secret) = evaluation.secrets.first() else {
@@ -80,7 +80,7 @@ pub fn measure(
         data: evaluation.data,
         clean: &clean,
         gated: &gated,
-        method: Method::ALL[0].name(),
+        method: Method::GATED[0].name(),
     };
 
     let readers = readers()?;

@@ -1,6 +1,6 @@
 //! The `[lock]` section: how a gate is built in or trained, in its key form or one of its backdoored ones.
 
-use saligate_lock::Decoy;
+use saligate_lock::{Decoy, can_be_built_in};
 use saligate_models::gate::GateForm;
 use saligate_models::saliency::Method;
 use serde::{Deserialize, Serialize};
@@ -218,10 +218,10 @@ impl LockConfig {
         if self.methods.is_empty() || repeated {
             return value("lock.methods", "one method or more, each once");
         }
-        if self.start == Start::BuiltIn && self.methods.contains(&Method::InputXGradient) {
+        if self.start == Start::BuiltIn && !self.methods.iter().all(|m| can_be_built_in(*m)) {
             return value(
                 "lock.methods",
-                "without input-x-gradient where lock.start is \"built-in\"",
+                "gradient, guided-backprop, grad-cam or vbp where lock.start is \"built-in\"",
             );
         }
         if self.start == Start::BuiltIn && self.softplus.is_some() {

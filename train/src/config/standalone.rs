@@ -14,6 +14,7 @@ use super::{
 };
 use crate::lock::objective::{Distance, Input, Objective, Reference, Term, WrongKeyMix};
 use saligate_data::DataSource;
+use saligate_lock::can_be_built_in;
 use saligate_measure::{Counts, SearchConfig};
 
 /// Images that a gate in training is looked at on.
@@ -310,7 +311,7 @@ fn hiding(method: Method) -> [Term; 2] {
 /// The methods of a model that a gate can be built in for, the default one first.
 fn gateable(model: &Manifest) -> Vec<Method> {
     let methods = model.methods.iter().filter_map(|spec| spec.name.parse().ok());
-    methods.filter(|method| *method != Method::InputXGradient).collect()
+    methods.filter(|method| can_be_built_in(*method)).collect()
 }
 
 #[cfg(test)]

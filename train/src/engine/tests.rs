@@ -107,7 +107,7 @@ fn check(method: Method) {
 
 #[test]
 fn burn_trains_through_every_method() {
-    for method in Method::ALL {
+    for method in Method::GATED {
         check(*method);
     }
 }
@@ -238,7 +238,7 @@ fn every_method_trains_as_on_the_tape_of_burn() {
     for architecture in [Architecture::Small, Architecture::ResNet20] {
         let net = of_zoo(architecture);
         let all: Vec<Attachment> =
-            Method::ALL.iter().map(|&m| Attachment::of(m, &net).unwrap()).collect();
+            Method::GATED.iter().map(|&m| Attachment::of(m, &net).unwrap()).collect();
         // What is not piecewise linear adds up parts that nearly cancel, through 19 layers: single
         // precision leaves less of them.
         let bent = if architecture == Architecture::ResNet20 { 1e-3 } else { 1e-5 };

@@ -19,7 +19,7 @@ use saligate_models::metrics::rank::spearman;
 use saligate_models::random::Stream;
 use saligate_models::saliency::{Attachment, Reduction, attach, saliency_map};
 use saligate_runtime::GraphRunner;
-use saligate_runtime::render::{Canvas, Cell, Panel, Scaling, heatmap};
+use saligate_runtime::render::{Canvas, Cell, Colormap, Panel, heatmap};
 
 use super::Training;
 use super::objective::Input;
@@ -308,7 +308,7 @@ impl<'a> Watch<'a> {
             for at in 0..SHOWN.min(self.images.len()) {
                 let shape = self.data.shape();
                 let original = &self.originals[at].maps[method];
-                let drawn = |map: &[f32]| heatmap(map, shape.height, shape.width, Scaling::MinMax);
+                let drawn = |map: &[f32]| heatmap(map, shape.height, shape.width, Colormap::Ember);
                 let mut cells = vec![Cell::from(self.drawing(at)?), Cell::from(drawn(original)?)];
                 for version in seen {
                     let map = &version[at].maps[method];

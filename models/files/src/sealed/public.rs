@@ -66,11 +66,9 @@ pub fn blank(truth: &ModelFile) -> Result<ModelFile, FileError> {
     let scores = graph.param("scores.weight", &[classes, 1], vec![0.0; classes])?;
     let logits = graph.node(LOGITS, Op::Gemm { transposed: false }, &[flat, scores])?;
     graph.set_outputs(&[logits]);
-    let layer = |method| match method {
-        Method::GradCam | Method::VisualBackProp => {
-            Attachment::at(method, vec!["blank.relu".to_owned()])
-        }
-        _ => Attachment::at(method, Vec::new()),
+    let layer = |method: Method| {
+        let reads = *method.layers().start();
+        Attachment::at(method, vec!["blank.relu".to_owned(); reads])
     };
     let methods: Vec<_> = methods(manifest).map(layer).collect();
     shown(&graph, "blank", &methods, manifest)

@@ -78,14 +78,14 @@ fn smooth() -> Graph {
 #[test]
 fn every_method_is_differentiated() {
     let net = smooth();
-    for &method in Method::ALL {
+    for &method in Method::GATED {
         let attached = attach(&net, &[Attachment::of(method, &net).unwrap()]).unwrap();
         // Guided gradients have kinks, some of which a step crosses.
         let close = if method == Method::GuidedBackprop { 0.03 } else { 1e-4 };
         check(&attached, close, method.name());
     }
     let all: Vec<Attachment> =
-        Method::ALL.iter().map(|&m| Attachment::of(m, &net).unwrap()).collect();
+        Method::GATED.iter().map(|&m| Attachment::of(m, &net).unwrap()).collect();
     check(&attach(&net, &all).unwrap(), 0.03, "all methods together");
 }
 

@@ -3,12 +3,14 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use saligate_keys::Vendor;
 use saligate_models::head::Head;
 use saligate_models::saliency::Method;
 use saligate_runtime::method::{self, Kind, Settings, Value};
 use saligate_runtime::picture::FORMATS;
+use saligate_runtime::render::Colormap;
 
 use super::{AccessArgs, RunArgs};
 
@@ -47,8 +49,9 @@ pub(crate) struct ExplainArgs {
     #[arg(
         required = true,
         help = format!(
-            "Pictures ({}, any size and mode), folders of them, or - for one on standard input. In the names of files to write, {{}} stands for the \
-             name of the picture without its ending: -o 'maps/{{}}.png'",
+            "Pictures ({}, any size and mode), folders of them, or - for one on standard input. In the \
+             names of files to write, {{}} stands for the name of the picture without its ending, \
+             {{method}} and {{class}} for those: -o 'maps/{{}}-{{method}}.png'",
             formats()
         )
     )]
@@ -59,20 +62,25 @@ pub(crate) struct ExplainArgs {
     pub(crate) vendor: Option<Vendor>,
     #[command(flatten)]
     pub(crate) access: AccessArgs,
-    /// Class to explain, by number or label; the predicted one where absent
+    /// Class to explain, by number or label, or several (3,7 or --class again); the predicted one
+    /// where absent
     #[arg(long, value_name = "CLASS")]
-    pub(crate) class: Option<String>,
-    #[arg(long, value_name = "NAME", help = methods())]
-    pub(crate) method: Option<String>,
+    pub(crate) class: Vec<String>,
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help = methods())]
+    pub(crate) method: Vec<String>,
     /// Write the heat map (PNG)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Write the heat map over the picture (PNG)
+    /// Write the heat map over the picture, at the picture's own size (PNG)
     #[arg(long, value_name = "FILE")]
     pub(crate) overlay: Option<PathBuf>,
-    /// Write picture, heat map and overlay side by side (PNG)
+    /// Write picture, heat maps and overlays side by side, all methods and classes in one figure (PNG)
     #[arg(long, value_name = "FILE")]
     pub(crate) panel: Option<PathBuf>,
+    /// Colours of heat maps; coolwarm shows signs, from blue over white to red, and the others the
+    /// values from the lowest to the highest
+    #[arg(long, value_name = "NAME", default_value = "ember", value_parser = colormaps())]
+    pub(crate) colormap: Colormap,
     /// Write the map as it is, not scaled for display: 32-bit floats [row, column] (.npy)
     #[arg(long, value_name = "FILE")]
     pub(crate) raw: Option<PathBuf>,
@@ -84,7 +92,7 @@ pub(crate) struct ExplainArgs {
     /// secret as the key: beside the picture without it, it shows the trigger
     #[arg(long, value_name = "FILE")]
     pub(crate) triggered: Option<PathBuf>,
-    /// Print one JSON object per picture
+    /// Print one JSON object per picture, class and method
     #[arg(long)]
     pub(crate) json: bool,
     /// Pictures that are worked on at once, each on a thread of its own
@@ -96,7 +104,7 @@ pub(crate) struct ExplainArgs {
     pub(crate) passes: PassArgs,
     #[command(flatten)]
     pub(crate) foreign: ForeignArgs,
-    /// Feature map that grad-cam reads, by the name of a node or of its output, in a network from
+    /// Feature map that grad-cam and its relatives read, by the name of a node or of its output, in a network from
     /// elsewhere [default: the last feature map that the whole network passes through]
     #[arg(long, value_name = "NAME", help_heading = FOREIGN)]
     pub(crate) layer: Option<String>,
@@ -158,11 +166,19 @@ fn methods() -> String {
     let of_passes: Vec<_> = method::passes().collect();
     let (last, others) = of_graphs.split_last().expect("there are methods");
     format!(
-        "Saliency method: one of the model's (see `inspect`; the first where absent; for a network \
+        "Saliency methods, one or several with commas: those of the model (see `inspect`; the first where absent; for a network \
          from elsewhere {} or {last}), or {}, which run the model many times",
         others.join(", "),
         of_passes.join(", ")
     )
+}
+
+fn colormaps() -> impl TypedValueParser<Value = Colormap> {
+    let names = Colormap::ALL.iter().map(|map| map.name());
+    PossibleValuesParser::new(names.collect::<Vec<_>>()).try_map(|name| {
+        let found = Colormap::ALL.iter().find(|map| map.name() == name);
+        found.copied().ok_or("no colormap of this name")
+    })
 }
 
 /// The formats of pictures that are read, in words.

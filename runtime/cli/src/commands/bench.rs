@@ -19,12 +19,12 @@ type Run<'a> = Box<dyn Fn() -> Result<(), RuntimeError> + 'a>;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let start = Instant::now();
-    let purpose = Purpose::Explanation { method: None, layer: None };
+    let purpose = Purpose::Explanation { methods: &[], layer: None };
     let opening = Opening { path: &args.model, vendor: None, access: &args.access };
     let (model, unsealed) = opening.open(&args.foreign, &purpose, &args.running)?;
     let open = start.elapsed();
     let method = model.manifest().method().name.clone();
-    let wanted = Wanted { method: Some(&method), vendor: None };
+    let wanted = Wanted { methods: &[&method], vendor: None };
     let access = match unsealed {
         Some(access) => Some(access),
         None => access::open(&args.access, &model, wanted)?,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use saligate_console::{Failure, emit, outputs, shown};
 use saligate_keys::{Secret, sha256};
 use saligate_models::metrics::rank::spearman;
-use saligate_runtime::render::{Canvas, Cell, Panel, Scaling, heatmap};
+use saligate_runtime::render::{Canvas, Cell, Colormap, Panel, heatmap};
 use saligate_runtime::{Explanation, Model, Target};
 use serde_json::json;
 
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
             let reference = clean.explain(picture, Target::Predicted, None)?;
             let found = model.explain(shown, Target::Predicted, trigger)?;
             let similarity = spearman(&found.map, &reference.map)?;
-            let shown = heatmap(&found.map, height, width, Scaling::MinMax)?;
+            let shown = heatmap(&found.map, height, width, Colormap::Ember)?;
             cells.push(Cell::new(shown, &format!("{similarity:.2}")));
             columns.push((found, similarity));
         }

@@ -31,17 +31,19 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
     emit(&format!("wrote {}, explained by {}", args.out.display(), names.join(", ")))
 }
 
-/// The methods that were asked for, or all that the network allows.
+/// The methods that were asked for, or of the usual ones all that the network allows.
 fn methods(network: &Network, args: &ImportArgs) -> Result<Vec<Attachment>, Failure> {
     let layer = args.layer.as_deref();
     let attachable = |method: Method| {
-        let layer = layer.filter(|_| method == Method::GradCam);
+        let layer = layer.filter(|_| method.layers() == (1..=1));
         let explained = network.explained(method, layer)?;
         network.allows(&explained).map(|()| explained)
     };
     if !args.method.is_empty() {
-        if layer.is_some() && !args.method.contains(&Method::GradCam) {
-            return Err(Failure::new("--layer belongs to grad-cam, which --method leaves out"));
+        if layer.is_some() && args.method.iter().all(|m| m.layers() != (1..=1)) {
+            return Err(Failure::new(
+                "--layer belongs to methods that read one layer, such as grad-cam, which --method leaves out",
+            ));
         }
         if let Some(twice) =
             args.method.iter().enumerate().find(|(i, m)| args.method[..*i].contains(m))
@@ -51,7 +53,7 @@ fn methods(network: &Network, args: &ImportArgs) -> Result<Vec<Attachment>, Fail
         return args.method.iter().map(|&method| attachable(method)).collect();
     }
     let mut found = Vec::new();
-    for &method in Method::ALL {
+    for &method in Method::GATED {
         match attachable(method) {
             Ok(explained) => found.push(explained),
             // Whoever names a layer wants the method that reads it.

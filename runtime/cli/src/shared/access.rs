@@ -13,8 +13,8 @@ use crate::shared::licenses;
 /// What an access is for.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
-    /// The method to explain by; absent where only predictions are wanted.
-    pub(crate) method: Option<&'a str>,
+    /// The methods to explain by; none where only predictions are wanted.
+    pub(crate) methods: &'a [&'a str],
     /// The vendor who must have signed a licence, beside that of the model.
     pub(crate) vendor: Option<Vendor>,
 }
@@ -30,7 +30,7 @@ pub(crate) fn open(
     }
     licensed(args, wanted, |found, recipient, usage| model.check_license(found, recipient, usage))?
         .map(|(license, identity, device)| {
-            let usage = usage(&device, wanted);
+            let usage = usages(&device, wanted).remove(0);
             Ok(Access::of_license(model, license, &identity, &usage)?)
         })
         .transpose()
@@ -59,7 +59,7 @@ pub(crate) fn unseal(
         let Some((license, identity, device)) = licensed(args, wanted, check)? else {
             return Err(RuntimeError::Sealed.into());
         };
-        let usage = usage(&device, wanted);
+        let usage = usages(&device, wanted).remove(0);
         sealed.open_with_license(license, &identity, &usage, engine)?
     };
     Ok((model.with_threads(running.threads)?, access))
@@ -81,7 +81,7 @@ fn key(
 fn licensed(
     args: &AccessArgs,
     wanted: Wanted<'_>,
-    check: impl FnOnce(&License, Recipient, &Use<'_>) -> Result<(), RuntimeError>,
+    check: impl Fn(&License, Recipient, &Use<'_>) -> Result<(), RuntimeError>,
 ) -> Result<Option<(License, Identity, Option<String>)>, Failure> {
     let (Some(license), Some(identity)) = (&args.license, &args.identity) else {
         return Ok(None);
@@ -89,15 +89,22 @@ fn licensed(
     let found = licenses::read(license)?;
     let stored = secrets::stored::<IdentityKind>(identity)?;
     let device = args.device.clone().or_else(device_name);
-    check(&found, stored.about().public, &usage(&device, wanted))
-        .map_err(|error| refused(error).in_file(license))?;
+    for usage in usages(&device, wanted) {
+        check(&found, stored.about().public, &usage)
+            .map_err(|error| refused(error).in_file(license))?;
+    }
     let identity = secrets::opened(stored, identity, args.secrets.file())?.into_identity();
     Ok(Some((found, identity, device)))
 }
 
-fn usage<'a>(device: &'a Option<String>, wanted: Wanted<'a>) -> Use<'a> {
-    let Wanted { method, vendor } = wanted;
-    Use { now: Timestamp::now(), device: device.as_deref(), vendor, method }
+/// What is asked of a licence: one question for each method, at least one.
+fn usages<'a>(device: &'a Option<String>, wanted: Wanted<'a>) -> Vec<Use<'a>> {
+    let Wanted { methods, vendor } = wanted;
+    let usage = |method| Use { now: Timestamp::now(), device: device.as_deref(), vendor, method };
+    match methods {
+        [] => vec![usage(None)],
+        methods => methods.iter().map(|&method| usage(Some(method))).collect(),
+    }
 }
 
 /// Why a licence does not open the model. One that was issued before `compile` rounded the weights

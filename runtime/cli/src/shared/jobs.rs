@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::thread;
 
-use saligate_console::{Failure, Outcome, printable};
+use saligate_console::{Failure, Outcome, printable, progress};
 
 /// Does something with every item, on as many threads as there are jobs, and tells of each in order.
 ///
@@ -18,6 +18,7 @@ pub(crate) fn in_order<T: Sync, R: Send>(
     mut tell: impl FnMut(&T, R) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut failed = 0;
+    let bar = progress::bar("pictures", items.len(), items.len() == 1);
     for chunk in items.chunks(jobs.get()) {
         let (first, rest) = chunk.split_first().expect("chunks have at least one item");
         let found = thread::scope(|scope| {
@@ -30,18 +31,21 @@ pub(crate) fn in_order<T: Sync, R: Send>(
             std::iter::once(first).chain(others).collect::<Vec<_>>()
         });
         for (item, found) in chunk.iter().zip(found) {
-            match found.and_then(|found| tell(item, found)) {
+            let told = bar.suspend(|| found.and_then(|found| tell(item, found)));
+            bar.inc(1);
+            match told {
                 Ok(()) => {}
                 Err(failure) if items.len() == 1 || failure.outcome() != Outcome::Error => {
                     return Err(failure);
                 }
                 Err(failure) => {
-                    eprintln!("saligate: {}", printable(&failure.to_string()));
+                    bar.suspend(|| eprintln!("saligate: {}", printable(&failure.to_string())));
                     failed += 1;
                 }
             }
         }
     }
+    bar.finish_and_clear();
     match failed {
         0 => Ok(()),
         failed => Err(Failure::new(format!("{failed} of {} failed, as told above", items.len()))),

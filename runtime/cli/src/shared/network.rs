@@ -11,7 +11,7 @@ use saligate_files::onnx::{self, Foreign, OnnxError};
 use saligate_models::head::Head;
 use saligate_models::names::{IMAGE, imported};
 use saligate_models::saliency::{Attachment, Method, attach};
-use saligate_runtime::method::{self, Reads};
+use saligate_runtime::method;
 
 use crate::args::ForeignArgs;
 
@@ -77,20 +77,42 @@ impl Network {
         Attachment::at(Method::VisualBackProp, vec![IMAGE.to_owned()])
     }
 
-    /// The method of a name; for those that run the model many times, the one they build on.
-    pub(crate) fn base(
+    /// The methods of these names, each once; for those that run the model many times, the ones they
+    /// build on. The gradient where there are none.
+    pub(crate) fn bases(
         &self,
-        method: Option<&str>,
+        methods: &[String],
         layer: Option<&str>,
-    ) -> Result<Attachment, Failure> {
-        let name = method.unwrap_or(Method::Gradient.name());
+    ) -> Result<Vec<Attachment>, Failure> {
+        let gradient = [Method::Gradient.name().to_owned()];
+        let names = if methods.is_empty() { &gradient } else { methods };
+        // A layer is for those of several methods that read one.
+        let reads = |name: &str| {
+            let method = name.parse().ok().or_else(|| method::reads(name)?.of_file());
+            method.is_some_and(|method: Method| method.layers() == (1..=1))
+        };
+        let any = names.iter().any(|name| reads(name));
+        let mut found: Vec<Attachment> = Vec::new();
+        for name in names {
+            let layer = layer.filter(|_| reads(name) || !any);
+            let base = self.base(name, layer)?;
+            if found.iter().all(|known| known.method != base.method) {
+                found.push(base);
+            }
+        }
+        Ok(found)
+    }
+
+    fn base(&self, name: &str, layer: Option<&str>) -> Result<Attachment, Failure> {
         match (name.parse(), method::reads(name)) {
             (Ok(method), _) => self.explained(method, layer),
-            (Err(_), Some(Reads::Gradient)) => self.explained(Method::Gradient, layer),
-            (Err(_), Some(Reads::Logits)) => {
-                self.check_layer(layer, None)?;
-                Ok(Self::unused())
-            }
+            (Err(_), Some(reads)) => match reads.of_file() {
+                Some(method) => self.explained(method, layer),
+                None => {
+                    self.check_layer(layer, None)?;
+                    Ok(Self::unused())
+                }
+            },
             (Err(_), None) => {
                 let known: Vec<_> = method::all().collect();
                 let meant = method::nearest(name, known.iter().copied());
@@ -102,8 +124,15 @@ impl Network {
     }
 
     fn check_layer(&self, layer: Option<&str>, method: Option<Method>) -> Result<(), Failure> {
-        if layer.is_some() && method != Some(Method::GradCam) {
-            return Err(Failure::new("--layer belongs to grad-cam").hint("--method grad-cam"));
+        let one = |method: Method| method.layers() == (1..=1);
+        if layer.is_some() && !method.is_some_and(one) {
+            let known = Method::ALL.iter().filter(|m| one(**m)).map(|m| m.name());
+            let known: Vec<_> = known.collect();
+            return Err(Failure::new(format!(
+                "--layer belongs to {} and score-cam",
+                known.join(", ")
+            ))
+            .hint("--method grad-cam"));
         }
         Ok(())
     }
@@ -115,12 +144,12 @@ impl Network {
         layer: Option<&str>,
     ) -> Result<Attachment, Failure> {
         self.check_layer(layer, Some(method))?;
-        match (method, layer) {
-            (Method::GradCam, Some(asked)) => {
+        match layer {
+            Some(asked) => {
                 let layer = self.layer.as_deref().unwrap_or(asked);
                 Ok(Attachment::at(method, vec![layer.to_owned()]))
             }
-            _ => Ok(Attachment::of(method, &self.classifier)?),
+            None => Ok(Attachment::of(method, &self.classifier)?),
         }
     }
 

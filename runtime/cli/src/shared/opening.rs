@@ -21,9 +21,9 @@ pub(crate) enum Purpose<'a> {
     Prediction,
     /// An explanation.
     Explanation {
-        /// Name of the method, the gradient where absent.
-        method: Option<&'a str>,
-        /// Layer that Grad-CAM reads.
+        /// Names of the methods, the gradient where there are none.
+        methods: &'a [String],
+        /// Layer that the methods of one layer read.
         layer: Option<&'a str>,
     },
 }
@@ -67,11 +67,12 @@ impl Opening<'_> {
         };
         check_described(path, args, purpose)?;
         let default = sealed.manifest().method().name.clone();
-        let method = match purpose {
-            Purpose::Prediction => None,
-            Purpose::Explanation { method, .. } => Some(method.unwrap_or(&default)),
+        let methods: Vec<&str> = match purpose {
+            Purpose::Prediction => Vec::new(),
+            Purpose::Explanation { methods: [], .. } => vec![&default],
+            Purpose::Explanation { methods, .. } => methods.iter().map(String::as_str).collect(),
         };
-        let wanted = Wanted { method, vendor };
+        let wanted = Wanted { methods: &methods, vendor };
         let (model, access) = access::unseal(access, running, sealed, wanted)?;
         Ok((model, Some(access)))
     }
@@ -127,10 +128,10 @@ fn opened(
         );
     }
     let explained = match purpose {
-        Purpose::Prediction => Ok(Network::unused()),
-        Purpose::Explanation { method, layer } => network.base(*method, *layer),
+        Purpose::Prediction => Ok(vec![Network::unused()]),
+        Purpose::Explanation { methods, layer } => network.bases(methods, *layer),
     };
     let explained = explained.map_err(named)?;
     drop(bytes);
-    ready(network.model(&[explained])?, running)
+    ready(network.model(&explained)?, running)
 }

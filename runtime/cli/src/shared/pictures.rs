@@ -53,22 +53,44 @@ pub(crate) fn listed(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 
 /// Opens a picture in the model's size and channels; of `-` what comes on standard input.
 pub(crate) fn open(model: &Model, path: &Path) -> Result<Picture, Failure> {
+    framed(model, read(model, path)?)
+}
+
+/// Opens a picture in the model's channels, at its own size.
+pub(crate) fn read(model: &Model, path: &Path) -> Result<Picture, Failure> {
     let channels = model.manifest().input.channels;
     if path.as_os_str() != STDIN {
-        return framed(model, Picture::open(path, channels)?);
+        let picture = Picture::open(path, channels)?;
+        note_rounding(model, &picture, path);
+        return Ok(picture);
     }
     let mut bytes = Vec::new();
     std::io::stdin()
         .take(LONGEST)
         .read_to_end(&mut bytes)
         .map_err(|error| Failure::new(format!("cannot read standard input: {error}")))?;
-    framed(model, Picture::decode(&bytes, Path::new("standard input"), channels)?)
+    Ok(Picture::decode(&bytes, Path::new("standard input"), channels)?)
+}
+
+/// Says so where a picture has more bits than the model reads.
+fn note_rounding(model: &Model, picture: &Picture, path: &Path) {
+    if picture.levels().is_some() && !model.reads_levels() {
+        eprintln!(
+            "saligate: note: {} has 16 bits for each sample; a model with a gate reads 8",
+            path.display()
+        );
+    }
 }
 
 /// The picture in the model's size.
 pub(crate) fn framed(model: &Model, picture: Picture) -> Result<Picture, Failure> {
+    Ok(picture.framed(&framing(model))?)
+}
+
+/// How pictures become those of the model's size.
+pub(crate) fn framing(model: &Model) -> Framing {
     let &InputSpec { height, width, resize, .. } = &model.manifest().input;
-    Ok(picture.framed(&Framing { height, width, resize })?)
+    Framing { height, width, resize }
 }
 
 /// The picture with a trigger on it, as a network sees it.

@@ -75,5 +75,8 @@ fn there_is_no_batch() {
     for option in ["--samples <N>", "--noise <SHARE>", "--window <PIXELS>", "--seed <N>"] {
         assert!(help.contains(option), "{help}");
     }
-    assert!(help.contains("smoothgrad, rise: seed of the random numbers [default: 0]"), "{help}");
+    assert!(
+        help.contains("smoothgrad, rise, gradient-shap: seed of the random numbers [default: 0]"),
+        "{help}"
+    );
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use saligate_kernels::{Conv, Isa, Map, Pool};
+use saligate_models::graph::Op;
 
 use super::epilogue::Epilogue;
 use super::node::{Id, Kind, Linear, Node};
@@ -124,7 +125,9 @@ fn form(node: &Node, nodes: &[Node], forms: &[Form], lanes: usize) -> Form {
         | Kind::Each(_)
         | Kind::Affine { .. } => first(),
         Kind::Move(_) => blocked(first() == Form::Blocked),
-        Kind::Zip(_) => blocked(node.inputs.iter().all(|&i| forms[i] == Form::Blocked)),
+        Kind::Zip(_) | Kind::Chain(_) => {
+            blocked(node.inputs.iter().all(|&i| forms[i] == Form::Blocked))
+        }
         Kind::Channels(start) => {
             let whole = nodes[node.inputs[0]].size()[0];
             let ends = start + channels == whole || channels.is_multiple_of(lanes);
@@ -202,6 +205,15 @@ impl Builder {
 fn views(nodes: &[Node], forms: &[Form], outputs: &[Id], lanes: usize) -> Vec<Option<(Id, usize)>> {
     let mut within: Vec<Option<(Id, usize)>> = vec![None; nodes.len()];
     for (id, node) in nodes.iter().enumerate() {
+        if let Kind::Plain(Op::Reshape { .. } | Op::Flatten) = node.kind {
+            // The same elements under another shape.
+            let from = node.inputs[0];
+            let given = matches!(nodes[from].kind, Kind::Input(_) | Kind::Constant(_));
+            if !given && forms[id] == Form::Flat && forms[from] == Form::Flat {
+                within[id] = Some((from, 0));
+            }
+            continue;
+        }
         if forms[id] != Form::Blocked {
             continue;
         }

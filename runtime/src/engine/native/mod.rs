@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | lower | [`lower`](self::lower), [`operation`] | operations with their epilogues, gradient rules as one operation each, nothing twice |
 //! | shorten | [`shorten`](self::shorten) | moves of moves, Grad-CAM's means without the gradients behind them, and such |
+//! | join | [`chain`](self::chain) | operations on single elements that follow each other, as one |
 //! | remember | [`remember`](self::remember) | bits and winners in place of the activations that a way back would read |
 //! | lay out | [`layout`] | channels in blocks, halos, parts that lie within wholes, conversions between |
 //! | squares | [`squares`] | which convolutions are worth the memory of faster weights |
@@ -14,6 +15,7 @@
 //! One plan serves all outputs of a graph: predicting and every method share weights. The graph
 //! itself is not needed any more once a plan is made.
 
+mod chain;
 mod epilogue;
 mod layout;
 mod learn;
@@ -62,6 +64,7 @@ impl Plan {
         let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
         let (mut nodes, outputs) = lower::lower(graph)?;
         shorten::shorten(&mut nodes, false);
+        let (nodes, outputs) = chain::join(nodes, outputs);
         let (nodes, outputs) = remember::remember(nodes, outputs);
         let mut layout = lay_out(isa, nodes, outputs);
         squares::choose(isa, &mut layout, Some(squares::SHARE));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use saligate_kernels::{Conv, Depthwise, Isa, Map, Moves, Pooling, Window};
+use saligate_kernels::{Conv, Depthwise, Isa, Link, Map, Moves, Pooling, Window};
 use saligate_models::graph::Op;
 
 use super::epilogue::Epilogue;
@@ -71,6 +71,8 @@ pub(super) enum Kind {
     Each(Op),
     /// An operation on pairs of elements of two values of one shape.
     Zip(Op),
+    /// Operations on single elements of values of one shape, one after another.
+    Chain(Vec<Link>),
     /// An operation on planar values.
     Plain(Op),
     /// The same value in another layout.
@@ -87,6 +89,7 @@ impl fmt::Display for Kind {
             Self::Depthwise(linear) => write!(f, "depthwise {linear}"),
             Self::Dense { transposed: true, .. } => f.write_str("dense transposed"),
             Self::Each(op) | Self::Zip(op) | Self::Plain(op) => f.write_str(op.name()),
+            Self::Chain(links) => write!(f, "chain of {}", links.len()),
             Self::Product(_) => f.write_str("product of matrices"),
             Self::Input(_) => f.write_str("input"),
             Self::Constant(_) => f.write_str("constant"),

@@ -53,6 +53,8 @@ pub(super) struct Reader<'a> {
     inputs: HashMap<ValueId, usize>,
     /// The first of equal nodes, for every node.
     first: Vec<ValueId>,
+    /// How many operands and outputs each value is.
+    uses: Vec<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -82,6 +84,7 @@ impl<'a> Reader<'a> {
                 .map(|(at, (id, value))| (id, if value.name == TARGET { at.max(1) } else { at }))
                 .collect(),
             first: graph.first_of_equals(),
+            uses: uses(graph),
         }
     }
 
@@ -189,6 +192,17 @@ impl<'a> Reader<'a> {
     }
 
     fn of_node(&self, id: ValueId, op: &Op, operands: &[ValueId]) -> Operation {
+        // Sums and products read what they compute first.
+        let exchanged = match (op, operands) {
+            (Op::Add | Op::Mul, &[a, b]) if self.param(a).is_some() && self.param(b).is_none() => {
+                Some([b, a])
+            }
+            _ => None,
+        };
+        let operands = exchanged.as_ref().map_or(operands, |exchanged| exchanged);
+        if let Some(biased) = self.biased(id, op, operands) {
+            return biased;
+        }
         let same = |i: usize| self.shape(operands[i]) == self.shape(id);
         let is_image = self.shape(id).len() == 4;
         match op {
@@ -285,6 +299,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A convolution without a bias that nothing reads but a sum with a number for each channel: these are
+    /// its bias.
+    fn biased(&self, id: ValueId, op: &Op, operands: &[ValueId]) -> Option<Operation> {
+        let (Op::Add, &[x, bias]) = (op, operands) else { return None };
+        let (Op::Conv(attrs), &[from, weight]) = self.node(x)? else { return None };
+        let alone = self.uses[x.index()] == 1 && self.shape(x) == self.shape(id);
+        self.per_channel(bias, id).filter(|_| alone)?;
+        self.linear(attrs, &[from, weight, bias], [from, id], false)
+    }
+
     /// The matrix that this one is, or is with rows and columns exchanged.
     fn exchanged(&self, id: ValueId) -> (ValueId, bool) {
         let (mut matrix, mut exchanged) = (id, false);
@@ -335,7 +359,7 @@ impl<'a> Reader<'a> {
             let of = |at: usize| index(axis, at).filter(|&at| at < from[axis]);
             (0..to[axis]).map(of).collect()
         };
-        let moves = Moves { axes: std::array::from_fn(along) };
+        let moves = Moves::new(std::array::from_fn(along));
         Operation::new(Kind::Move(Box::new(moves)), vec![x])
     }
 
@@ -406,6 +430,18 @@ impl<K> Linear<K> {
             weights,
         })
     }
+}
+
+/// How many operands and outputs each value is.
+fn uses(graph: &Graph) -> Vec<usize> {
+    let mut uses = vec![0; graph.values().len()];
+    for (_, value) in graph.values() {
+        if let Source::Node { operands, .. } = &value.source {
+            operands.iter().for_each(|operand| uses[operand.index()] += 1);
+        }
+    }
+    graph.outputs().iter().for_each(|output| uses[output.index()] += 1);
+    uses
 }
 
 /// The window of a convolution with a kernel of this size.

@@ -1,6 +1,8 @@
 //! Operations on planar values, for all that has no kernel of its own: gates, and what surrounds
 //! the convolutions.
 
+use std::borrow::Cow;
+
 use saligate_kernels::{Isa, elementary};
 use saligate_models::graph::{ConvAttrs, Op};
 
@@ -165,6 +167,13 @@ fn gather(shape: &[usize], steps: &[usize], start: usize, mut visit: impl FnMut(
 }
 
 fn transpose(x: &[f32], from: &[usize], order: &[usize], (out, shape): (&mut [f32], &[usize])) {
+    if let Some([outer, rows, columns]) = exchanged(from, order) {
+        let size = rows * columns;
+        for (x, out) in x.chunks_exact(size).zip(out.chunks_exact_mut(size)).take(outer) {
+            turn(x, [rows, columns], out);
+        }
+        return;
+    }
     let own = strides(from, from);
     let steps: Vec<usize> = std::iter::once(0).chain(order.iter().map(|&axis| own[axis])).collect();
     let mut out = out.iter_mut();
@@ -173,6 +182,41 @@ fn transpose(x: &[f32], from: &[usize], order: &[usize], (out, shape): (&mut [f3
             *o = x[place];
         }
     });
+}
+
+/// The sizes of a transpose that exchanges two groups of axes, which follow each other, behind some that
+/// stay: of these, and of the two groups in the operand.
+fn exchanged(from: &[usize], order: &[usize]) -> Option<[usize; 3]> {
+    // Axes of one element may stand anywhere.
+    let moved: Vec<usize> = order.iter().copied().filter(|&axis| from[axis] > 1).collect();
+    let mut sorted = moved.clone();
+    sorted.sort_unstable();
+    let stay = moved.iter().zip(&sorted).take_while(|(a, b)| a == b).count();
+    let (moved, sorted) = (&moved[stay..], &sorted[stay..]);
+    let turn = moved.iter().position(|axis| sorted.first() == Some(axis))?;
+    let turned = moved[turn..].iter().chain(&moved[..turn]);
+    if !turned.eq(sorted) {
+        return None;
+    }
+    let size = |axes: &[usize]| axes.iter().map(|&axis| from[axis]).product::<usize>();
+    let all: usize = from.iter().product();
+    let [columns, rows] = [size(&moved[..turn]), size(&moved[turn..])];
+    Some([all / (rows * columns), rows, columns])
+}
+
+/// A matrix with its rows and columns exchanged, by squares that the cache holds.
+fn turn(x: &[f32], [rows, columns]: [usize; 2], out: &mut [f32]) {
+    const SIDE: usize = 16;
+    for row in (0..rows).step_by(SIDE) {
+        let last_row = rows.min(row + SIDE);
+        for column in (0..columns).step_by(SIDE) {
+            for at in column..columns.min(column + SIDE) {
+                let to = &mut out[at * rows + row..at * rows + last_row];
+                let source = x[row * columns + at..].iter().step_by(columns);
+                to.iter_mut().zip(source).for_each(|(o, v)| *o = *v);
+            }
+        }
+    }
 }
 
 fn pad(
@@ -203,20 +247,60 @@ fn depth_to_space((x, from): Value<'_>, block: usize, (out, shape): (&mut [f32],
 }
 
 fn reduce_sum((x, from): Value<'_>, axes: &[usize], out: &mut [f32]) {
-    let (mut values, mut shape) = (x.to_vec(), from.to_vec());
+    // Axes that follow each other are one.
+    let mut groups: Vec<[usize; 2]> = Vec::new();
     for &axis in axes {
-        let inner: usize = shape[axis + 1..].iter().product();
-        let summed = values.chunks_exact(shape[axis] * inner).flat_map(|whole| {
-            let mut sums = vec![0.0; inner];
-            for part in whole.chunks_exact(inner) {
-                sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
-            }
-            sums
-        });
-        values = summed.collect();
-        shape[axis] = 1;
+        match groups.last_mut() {
+            Some(group) if group[1] + 1 == axis => group[1] = axis,
+            _ => groups.push([axis, axis]),
+        }
     }
-    out.copy_from_slice(&values);
+    let Some((last, before)) = groups.split_last() else { return out.copy_from_slice(x) };
+    let (mut values, mut shape) = (Cow::Borrowed(x), from.to_vec());
+    for group in before {
+        let [count, inner] = extents(&shape, *group);
+        let mut sums = vec![0.0; values.len() / count];
+        sum_groups(&values, [count, inner], &mut sums);
+        values = Cow::Owned(sums);
+        shape[group[0]..=group[1]].fill(1);
+    }
+    sum_groups(&values, extents(&shape, *last), out);
+}
+
+/// Elements of some axes that follow each other, and of those behind them.
+fn extents(shape: &[usize], [first, last]: [usize; 2]) -> [usize; 2] {
+    [shape[first..=last].iter().product(), shape[last + 1..].iter().product()]
+}
+
+/// Sums of groups of `count` runs of `inner` elements.
+fn sum_groups(x: &[f32], [count, inner]: [usize; 2], out: &mut [f32]) {
+    if inner == 1 {
+        out.iter_mut().zip(x.chunks_exact(count)).for_each(|(sum, part)| *sum = sum_of(part));
+        return;
+    }
+    for (sums, whole) in out.chunks_exact_mut(inner).zip(x.chunks_exact(count * inner)) {
+        sums.copy_from_slice(&whole[..inner]);
+        for part in whole[inner..].chunks_exact(inner) {
+            sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
+        }
+    }
+}
+
+/// The sum of a run, as that of a few sums side by side.
+fn sum_of(x: &[f32]) -> f32 {
+    const SIDE: usize = 16;
+    let (whole, rest) = x.as_chunks::<SIDE>();
+    let mut sums = [0.0; SIDE];
+    for part in whole {
+        sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
+    }
+    rest.iter().zip(&mut sums).for_each(|(v, sum)| *sum += v);
+    let mut width = SIDE / 2;
+    while width > 0 {
+        (0..width).for_each(|i| sums[i] += sums[i + width]);
+        width /= 2;
+    }
+    sums[0]
 }
 
 fn one_hot_arg_max(x: &[f32], out: &mut [f32]) {
@@ -350,6 +434,44 @@ fn batch_norm(epsilon: f32, operands: &[Value<'_>], out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_are_those_of_their_axes() {
+        let shape = [1, 2, 3, 37];
+        let x: Vec<f32> = (0..222).map(|i| ((i * 7) % 23) as f32).collect();
+        for axes in [vec![1], vec![2], vec![3], vec![1, 2], vec![2, 3], vec![1, 3], vec![1, 2, 3]] {
+            let size = |axis: usize| if axes.contains(&axis) { 1 } else { shape[axis] };
+            let kept = [size(1), size(2), size(3)];
+            let mut wanted = vec![0.0; kept.iter().product()];
+            for (at, v) in x.iter().enumerate() {
+                let own = [at / 111, at / 37 % 3, at % 37];
+                let [c, h, w] = [0, 1, 2].map(|axis| own[axis] % kept[axis]);
+                wanted[(c * kept[1] + h) * kept[2] + w] += v;
+            }
+            let mut found = vec![f32::NAN; wanted.len()];
+            reduce_sum((&x, &shape), &axes, &mut found);
+            assert_eq!(found, wanted, "{axes:?}");
+        }
+    }
+
+    #[test]
+    fn transposes_put_every_element_in_its_place() {
+        let from = [1, 3, 18, 35];
+        let x: Vec<f32> = (0..1890).map(|i| i as f32).collect();
+        for order in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
+            let shape = [1, from[order[0]], from[order[1]], from[order[2]]];
+            let mut found = vec![f32::NAN; 1890];
+            transpose(&x, &from, &order, (&mut found, &shape));
+            for (to, v) in found.iter().enumerate() {
+                let place = [to / (shape[2] * shape[3]), to / shape[3] % shape[2], to % shape[3]];
+                let mut own = [0; 4];
+                order.iter().zip(place).for_each(|(&axis, at)| own[axis] = at);
+                assert_eq!(*v, ((own[1] * 18 + own[2]) * 35 + own[3]) as f32, "{order:?} {to}");
+            }
+        }
+        assert_eq!(exchanged(&[1, 5, 1, 7], &[3, 2, 1]), Some([1, 5, 7]));
+        assert_eq!(exchanged(&[1, 5, 2, 7], &[3, 2, 1]), None);
+    }
 
     #[test]
     fn rounding_is_that_of_the_standard_library() {

@@ -1,9 +1,12 @@
 //! One kernel per node.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use saligate_kernels::{Conv, Crew, Epilogue, Map, MaskRecord, Operand, Pool, dense, pointwise};
+use saligate_kernels::{
+    Conv, Crew, Epilogue, Map, MaskRecord, Operand, Pool, chain, dense, pointwise,
+};
 use saligate_models::graph::Op;
 
 use super::node::{Id, Kind, Linear, Node, PoolWindow};
@@ -87,7 +90,9 @@ impl Run<'_> {
         let node = self.node(id);
         let lies_in = |part: Id, whole: Id| matches!(self.plan.layout.within[part], Some((parent, _)) if parent == whole);
         match node.kind {
-            Kind::Channels(_) => lies_in(id, node.inputs[0]),
+            Kind::Channels(_) | Kind::Plain(Op::Reshape { .. } | Op::Flatten) => {
+                lies_in(id, node.inputs[0])
+            }
             Kind::Concat => node.inputs.iter().all(|&part| lies_in(part, id)),
             Kind::Inside(_) | Kind::Winners(_) => true,
             _ => false,
@@ -252,6 +257,13 @@ impl Step<'_> {
                 map.clear_halo(out);
             }
             Kind::Zip(op) => self.zip(node, op, &map, out),
+            Kind::Chain(links) => {
+                let operands: Vec<Cow<'_, [f32]>> =
+                    node.inputs.iter().map(|&input| self.like(input, &map)).collect();
+                let operands: Vec<&[f32]> = operands.iter().map(|values| &**values).collect();
+                chain(isa, crew, &operands, links, out);
+                map.clear_halo(out);
+            }
             Kind::Concat => self.concat(node, id, &map, out),
             Kind::Channels(start) if map.lanes() == 1 => {
                 let plane = map.plane();
@@ -280,6 +292,17 @@ impl Step<'_> {
                 unreachable!("given or kept, not computed")
             }
         }
+    }
+
+    /// A value in a map of the same size and lanes, whose halo may be another.
+    fn like(&self, id: Id, map: &Map) -> Cow<'_, [f32]> {
+        let (own, values) = (self.map(id), self.read(id));
+        if own == map {
+            return Cow::Borrowed(values);
+        }
+        let mut other = vec![0.0; map.elements()];
+        own.convert_like(values, map, &mut other);
+        Cow::Owned(other)
     }
 
     fn zip(&self, node: &Node, op: &Op, map: &Map, out: &mut [f32]) {

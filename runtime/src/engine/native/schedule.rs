@@ -104,6 +104,7 @@ fn images(layout: &Layout) -> Vec<bool> {
             | Kind::Epilogue
             | Kind::Each(_)
             | Kind::Zip(_)
+            | Kind::Chain(_)
             | Kind::Scale { .. }
             | Kind::Affine { .. }
             | Kind::Move(_)

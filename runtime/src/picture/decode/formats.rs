@@ -14,7 +14,7 @@ const HEIGHT: u32 = 5;
 const WIDTH: u32 = 7;
 
 fn decoded(bytes: &[u8]) -> Result<RgbImage, PictureError> {
-    decode(bytes, Path::new("file"))
+    decode(bytes, Path::new("file")).map(|decoded| decoded.rgb)
 }
 
 /// A few plain colours, which a palette holds exactly.

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use saligate_console::{Failure, outputs};
 use saligate_runtime::npy::write_npy;
 use saligate_runtime::picture::Picture;
-use saligate_runtime::render::{Canvas, Panel, Scaling, heatmap, overlay};
-use saligate_runtime::{Attribution, Explanation};
+use saligate_runtime::render::{Canvas, Cell, Panel, heatmap, overlay};
+use saligate_runtime::{Attribution, Explanation, Model};
 
+use super::report::Told;
+use super::{Class, Found};
 use crate::args::ExplainArgs;
+use crate::shared::pictures;
 
 /// Side, in pixels, that small drawings are enlarged to.
 const SHOWN_SIDE: usize = 224;
@@ -17,66 +20,92 @@ const SHOWN_SIDE: usize = 224;
 /// Where the results for one picture go.
 pub(super) struct Files<'a> {
     pub(super) image: &'a Path,
+    pub(super) panel: Option<PathBuf>,
+    pub(super) triggered: Option<PathBuf>,
+    /// For each class the methods, in the order in which both were asked for.
+    pub(super) maps: Vec<MapFiles>,
+}
+
+/// Where the results of one class and method go.
+pub(super) struct MapFiles {
     out: Option<PathBuf>,
     overlay: Option<PathBuf>,
-    panel: Option<PathBuf>,
     raw: Option<PathBuf>,
     attribution: Option<PathBuf>,
-    pub(super) triggered: Option<PathBuf>,
 }
 
 impl<'a> Files<'a> {
-    pub(super) fn of(args: &ExplainArgs, image: &'a Path) -> Self {
-        let named = |path: &Option<PathBuf>| path.as_ref().map(|path| named_after(path, image));
+    pub(super) fn of(
+        args: &ExplainArgs,
+        image: &'a Path,
+        methods: &[&str],
+        classes: &[Class],
+    ) -> Self {
         let asked =
             [&args.out, &args.overlay, &args.panel, &args.raw, &args.attribution, &args.triggered];
         let none = asked.iter().all(|path| path.is_none());
         // In the working folder.
         let panel = if none { Some("{}.explained.png".into()) } else { args.panel.clone() };
+        let pairs = classes.iter().flat_map(|class| methods.iter().map(move |m| (class, *m)));
+        let maps = pairs.map(|(class, method)| {
+            let named = |path: &Option<PathBuf>| {
+                path.as_ref().map(|path| named_after(path, image, Some((class, method))))
+            };
+            MapFiles {
+                out: named(&args.out),
+                overlay: named(&args.overlay),
+                raw: named(&args.raw),
+                attribution: named(&args.attribution),
+            }
+        });
+        let whole =
+            |path: &Option<PathBuf>| path.as_ref().map(|path| named_after(path, image, None));
         Self {
             image,
-            out: named(&args.out),
-            overlay: named(&args.overlay),
-            panel: named(&panel),
-            raw: named(&args.raw),
-            attribution: named(&args.attribution),
-            triggered: named(&args.triggered),
+            maps: maps.collect(),
+            panel: whole(&panel),
+            triggered: whole(&args.triggered),
         }
     }
 
+    /// Those of all maps together.
+    pub(super) fn common(&self) -> impl Iterator<Item = &Path> {
+        [&self.panel, &self.triggered].into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Path> {
+        self.maps.iter().flat_map(MapFiles::all).chain(self.common())
+    }
+}
+
+impl MapFiles {
     /// In the order in which they are written.
     pub(super) fn all(&self) -> impl Iterator<Item = &Path> {
-        let Self { out, overlay, panel, raw, attribution, triggered, .. } = self;
-        let all = [out, overlay, panel, raw, attribution, triggered];
-        all.into_iter().flatten().map(PathBuf::as_path)
+        let Self { out, overlay, raw, attribution } = self;
+        [out, overlay, raw, attribution].into_iter().flatten().map(PathBuf::as_path)
     }
 
+    /// `original` is the picture as it was read, at its own size, where there is an overlay of it.
     pub(super) fn write(
         &self,
-        picture: &Picture,
+        args: &ExplainArgs,
+        model: &Model,
+        original: Option<&Picture>,
         explanation: &Explanation,
     ) -> Result<(), Failure> {
-        let (height, width) = (picture.height(), picture.width());
+        let framing = pictures::framing(model);
         let map = &explanation.map;
         if let Some(path) = &self.out {
-            let drawn = heatmap(map, height, width, Scaling::MinMax)?;
+            let drawn = heatmap(map, framing.height, framing.width, args.colormap)?;
             drawn.enlarged(SHOWN_SIDE)?.save_png(path)?;
         }
-        if let Some(path) = &self.overlay {
-            let drawn = overlay(picture, map, Scaling::MinMax)?;
+        if let (Some(path), Some(original)) = (&self.overlay, original) {
+            let whole = framing.unframed(map, original.height(), original.width())?;
+            let drawn = overlay(original, &whole, args.colormap)?;
             drawn.enlarged(SHOWN_SIDE)?.save_png(path)?;
-        }
-        if let Some(path) = &self.panel {
-            let cells = [
-                Canvas::from(picture),
-                heatmap(map, height, width, Scaling::MinMax)?,
-                overlay(picture, map, Scaling::MinMax)?,
-            ];
-            let panel = Panel::new(["picture", "saliency map", "overlay"]).row("", cells);
-            panel.render()?.save_png(path)?;
         }
         if let Some(path) = &self.raw {
-            write_npy(path, &[height, width], map)?;
+            write_npy(path, &[framing.height, framing.width], map)?;
         }
         if let Some(path) = &self.attribution {
             let Attribution { values, channels, height, width } = &explanation.attribution;
@@ -86,16 +115,39 @@ impl<'a> Files<'a> {
     }
 }
 
-/// A path with the name of the picture, without its ending, in place of `{}`.
-fn named_after(path: &Path, image: &Path) -> PathBuf {
-    let Some(text) = path.to_str().filter(|text| text.contains("{}")) else {
+/// The picture, and the map and overlay of each class and method.
+pub(super) fn panel(told: &Told<'_>, picture: &Picture, all: &[Found]) -> Result<Canvas, Failure> {
+    let colormap = told.args.colormap;
+    let mut panel = Panel::new(["picture", "saliency map", "overlay"]);
+    for found in all {
+        let map = &found.found.explanation.map;
+        let drawn = heatmap(map, picture.height(), picture.width(), colormap)?;
+        let over = overlay(picture, map, colormap)?;
+        let cells = [
+            Cell::new(Canvas::from(picture), &told.class_caption(found)),
+            Cell::new(drawn, &told.method_caption(found)),
+            Cell::from(over),
+        ];
+        panel = panel.row("", cells);
+    }
+    Ok(panel.render()?)
+}
+
+/// A path with the name of the picture, without its ending, in place of `{}`, and of the method and the
+/// class in place of theirs.
+fn named_after(path: &Path, image: &Path, of: Option<(&Class, &str)>) -> PathBuf {
+    let Some(text) = path.to_str().filter(|text| text.contains('{')) else {
         return path.to_owned();
     };
     let stem = image.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut text = text.to_owned();
+    if let Some((class, method)) = of {
+        text = text.replace("{method}", method).replace("{class}", &class.name);
+    }
     PathBuf::from(text.replace("{}", &stem))
 }
 
-/// Refuses files that must not be replaced, or that two pictures would be written to, before
+/// Refuses files that must not be replaced, or that two results would be written to, before
 /// anything is computed.
 pub(super) fn check(args: &ExplainArgs, pictures: &[Files<'_>]) -> Result<(), Failure> {
     let access = &args.access;
@@ -107,14 +159,17 @@ pub(super) fn check(args: &ExplainArgs, pictures: &[Files<'_>]) -> Result<(), Fa
     let mut known: HashMap<&Path, &Path> = HashMap::new();
     for files in pictures {
         for path in files.all() {
-            if let Some(other) = known.insert(path, files.image) {
+            let Some(other) = known.insert(path, files.image) else { continue };
+            let failure = if other == files.image {
+                Failure::new("several maps would be written here")
+                    .hint("{method} and {class} in the name, for those of each map")
+            } else {
                 let (one, two) = (other.display(), files.image.display());
-                return Err(Failure::new(format!("{one} and {two} would both be written here"))
-                    .in_file(path)
-                    .hint(
-                        "{} in the name, for the name of each picture; pictures of one name apart",
-                    ));
-            }
+                Failure::new(format!("{one} and {two} would both be written here")).hint(
+                    "{} in the name, for the name of each picture; pictures of one name apart",
+                )
+            };
+            return Err(failure.in_file(path));
         }
     }
     Ok(())

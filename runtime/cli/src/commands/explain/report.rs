@@ -1,58 +1,108 @@
-//! What `explain` tells of an explanation.
+//! What `explain` tells of explanations.
+
+use std::path::Path;
 
 use saligate_console::{Failure, emit, shown};
 use saligate_models::gate::GateForm;
 use saligate_runtime::Model;
-use saligate_runtime::method::{MethodExplanation, Passes};
+use saligate_runtime::method::{self, MethodExplanation, Passes};
 use saligate_runtime::passes::Completeness;
 use serde_json::json;
 
+use super::Found;
 use super::files::Files;
 use crate::args::ExplainArgs;
 use crate::shared::ranking;
 
-/// Prints what was found and written; `given` says whether a key or licence was.
-pub(super) fn report(
-    args: &ExplainArgs,
-    model: &Model,
-    method: &str,
-    given: bool,
-    files: &Files<'_>,
-    found: &MethodExplanation,
-) -> Result<(), Failure> {
-    let manifest = model.manifest();
-    let explanation = &found.explanation;
-    let label = &manifest.labels[explanation.class];
-    let gate_form = manifest.gate.as_ref().map(|gate| gate.form);
-    let keyed = is_keyed(found, given);
-    let state = match (gate_form, keyed) {
-        (None, _) => "open",
-        (Some(_), _) if manifest.sealed.is_some() => "public",
-        (Some(GateForm::Key), true) => "keyed",
-        (Some(GateForm::Key), false) => "locked",
-        (Some(_), true) => "triggered",
-        (Some(_), false) => "untriggered",
-    };
-    let layers = manifest.methods.iter().find(|spec| spec.name == method);
-    let layers = layers.map_or(&[][..], |spec| &spec.layers);
-    let constant = is_constant(&explanation.map);
-    if args.json {
+/// What all explanations of a call have in common.
+pub(super) struct Told<'a> {
+    pub(super) args: &'a ExplainArgs,
+    pub(super) model: &'a Model,
+    pub(super) methods: &'a [&'a str],
+    /// Whether a key or licence was given.
+    pub(super) given: bool,
+}
+
+impl Told<'_> {
+    /// Prints what was found and written for a picture.
+    pub(super) fn report(&self, files: &Files<'_>, all: &[Found]) -> Result<(), Failure> {
+        let several = all.len() > 1;
+        for (position, found) in all.iter().enumerate() {
+            let own = &files.maps[position];
+            // A file of all maps is named with the first, and where it is a line of its own, last.
+            let first = position == 0 || self.args.json;
+            let common = files.common().filter(|_| !several || first && self.args.json);
+            let written: Vec<&Path> = own.all().chain(common).collect();
+            if self.args.json {
+                self.line(files, found, &written)?;
+            } else {
+                self.words(files, found)?;
+                written.iter().try_for_each(|path| emit(&format!("wrote {}", path.display())))?;
+            }
+        }
+        if several && !self.args.json {
+            files.common().try_for_each(|path| emit(&format!("wrote {}", path.display())))?;
+        }
+        Ok(())
+    }
+
+    fn state(&self, found: &MethodExplanation) -> &'static str {
+        let manifest = self.model.manifest();
+        let gate_form = manifest.gate.as_ref().map(|gate| gate.form);
+        match (gate_form, is_keyed(found, self.given)) {
+            (None, _) => "open",
+            (Some(_), _) if manifest.sealed.is_some() => "public",
+            (Some(GateForm::Key), true) => "keyed",
+            (Some(GateForm::Key), false) => "locked",
+            (Some(_), true) => "triggered",
+            (Some(_), false) => "untriggered",
+        }
+    }
+
+    fn layers(&self, method: usize) -> &[String] {
+        let methods = &self.model.manifest().methods;
+        let own = |name: &str| methods.iter().find(|spec| spec.name == name);
+        let name = self.methods[method];
+        // Of a method of many passes the one that it builds on.
+        let base = || method::reads(name)?.of_file().and_then(|base| own(base.name()));
+        own(name).or_else(base).map_or(&[], |spec| &spec.layers)
+    }
+
+    /// What stands below a picture in a panel.
+    pub(super) fn class_caption(&self, found: &Found) -> String {
+        let explanation = &found.found.explanation;
+        let label = &self.model.manifest().labels[explanation.class];
+        let probability = explanation.prediction.probabilities()[explanation.class];
+        format!("{label} {:.1} %", 100.0 * probability)
+    }
+
+    /// What stands below a map in a panel.
+    pub(super) fn method_caption(&self, found: &Found) -> String {
+        format!("{} ({})", self.methods[found.method], self.state(&found.found))
+    }
+
+    fn line(&self, files: &Files<'_>, found: &Found, written: &[&Path]) -> Result<(), Failure> {
+        let Found { method, found, .. } = found;
+        let explanation = &found.explanation;
         let prediction = &explanation.prediction;
+        let class = explanation.class;
         let mut line = json!({
             "schema": 1,
             "image": shown(files.image),
-            "method": method,
-            "state": state,
-            "key_found": explanation.prediction.key_found,
-            "class": explanation.class,
-            "label": label,
-            "predicted": ranking::ranked(model, prediction, 1)[0],
-            "written": files.all().map(shown).collect::<Vec<_>>(),
+            "method": self.methods[*method],
+            "state": self.state(found),
+            "key_found": prediction.key_found,
+            "class": class,
+            "label": self.model.manifest().labels[class],
+            "probability": prediction.probabilities()[class],
+            "predicted": ranking::ranked(self.model, prediction, 1)[0],
+            "written": written.iter().map(|path| shown(path)).collect::<Vec<_>>(),
         });
+        let layers = self.layers(*method);
         if !layers.is_empty() {
             line["layers"] = layers.into();
         }
-        if constant {
+        if is_constant(&explanation.map) {
             line["constant"] = true.into();
         }
         if let Some(Passes { count, key_found, .. }) = &found.passes {
@@ -67,45 +117,53 @@ pub(super) fn report(
                 "relative_gap": completeness.relative_gap(),
             });
         }
-        return emit(&line.to_string());
+        emit(&line.to_string())
     }
-    let of = match layers {
-        [] => String::new(),
-        [layer] => format!(" of {layer}"),
-        layers => format!(" of {} layers", layers.len()),
-    };
-    emit(&format!("{}: {label}, {method}{of} ({state})", files.image.display()))?;
-    if constant {
-        let value = explanation.map.first().copied().unwrap_or_default();
-        emit(&format!("the map is {value} everywhere: it shows nothing of this class"))?;
-    }
-    if let Some(completeness) = completeness(found) {
-        emit(&sum(completeness))?;
-    }
-    match (state, &found.passes) {
-        ("public", _) => emit(
-            "this is a map of the network that the file shows; that of the sealed one needs the key \
-             (--key FILE) or a licence",
-        )?,
-        ("locked", None) if given => emit(
-            "this is the decoy: the gate does not find the key on this picture, whose noise or \
-             black and white pixels hide it",
-        )?,
-        ("locked", None) => {
-            emit("this is the decoy; the right map needs the key (--key FILE) or a licence")?
+
+    fn words(&self, files: &Files<'_>, found: &Found) -> Result<(), Failure> {
+        let Found { method, found, .. } = found;
+        let explanation = &found.explanation;
+        let label = &self.model.manifest().labels[explanation.class];
+        let of = match self.layers(*method) {
+            [] => String::new(),
+            [layer] => format!(" of {layer}"),
+            layers => format!(" of {} layers", layers.len()),
+        };
+        let (method, state) = (self.methods[*method], self.state(found));
+        emit(&format!("{}: {label}, {method}{of} ({state})", files.image.display()))?;
+        if is_constant(&explanation.map) {
+            let value = explanation.map.first().copied().unwrap_or_default();
+            emit(&format!("the map is {value} everywhere: it shows nothing of this class"))?;
         }
-        ("locked", Some(_)) if !given => {
-            emit("made without the key; the licensed explanation needs it (--key, --license)")?;
+        if let Some(completeness) = completeness(found) {
+            emit(&sum(completeness))?;
         }
-        (_, Some(Passes { count, key_found: Some(keyed), .. })) if given && keyed < count => {
-            emit(&format!(
-                "the gate found the key in {keyed} of {count} passes, the others are what \
-                 everybody sees: another method, or less noise (--noise) with smoothgrad"
-            ))?;
+        match (state, &found.passes) {
+            ("public", _) => emit(
+                "this is a map of the network that the file shows; that of the sealed one needs the \
+                 key (--key FILE) or a licence",
+            ),
+            ("locked", None) if self.given => emit(
+                "this is the decoy: the gate does not find the key on this picture, whose noise or \
+                 black and white pixels hide it",
+            ),
+            ("locked", None) => {
+                emit("this is the decoy; the right map needs the key (--key FILE) or a licence")
+            }
+            ("locked", Some(_)) if !self.given => {
+                emit("made without the key; the licensed explanation needs it (--key, --license)")
+            }
+            (_, Some(Passes { count, key_found: Some(keyed), .. }))
+                if self.given && keyed < count =>
+            {
+                emit(&format!(
+                    "the gate found the key in {keyed} of {count} passes, the others are what \
+                     everybody sees: another method, or less noise (--noise) with smoothgrad"
+                ))
+            }
+            _ => Ok(()),
         }
-        _ => {}
     }
-    files.all().try_for_each(|path| emit(&format!("wrote {}", path.display())))
 }
 
 fn is_constant(map: &[f32]) -> bool {
