@@ -25,13 +25,15 @@ pub fn demo() -> PathBuf {
     root().join("models/artifacts/demo")
 }
 
-/// Every method at the layers found in a clean classifier, the gradient first.
+/// Every method of convolutional networks at the layers found in a clean classifier, the gradient
+/// first.
 ///
 /// # Panics
 /// A method finds no layer.
 pub fn all_methods(clean: &Graph) -> Vec<Attachment> {
     let found = |method: &Method| Attachment::of(*method, clean);
-    let all = Method::ALL.iter().map(found).collect::<Result<_, _>>();
+    let convolutional = Method::ALL.iter().filter(|m| !Method::OF_ATTENTION.contains(m));
+    let all = convolutional.map(found).collect::<Result<_, _>>();
     all.expect("the nets of the tests have activations")
 }
 

@@ -6,7 +6,9 @@ use std::fs;
 use ndarray::{ArrayD, Axis};
 use safetensors::SafeTensors;
 use saligate_files::ModelFile;
+use saligate_files::import::{self, Preprocessing};
 use saligate_files::manifest::Manifest;
+use saligate_files::onnx::Foreign;
 use saligate_models::graph::{ConvAttrs, Graph, Op, PoolAttrs, Range, ValueId};
 use saligate_models::names::{IMAGE, LOGITS};
 use saligate_models::reference::{Array, run};
@@ -135,6 +137,12 @@ fn nets(golden: &Golden) -> [(&'static str, Graph); 2] {
     [("plain", plain(golden)), ("resnet", resnet(golden))]
 }
 
+/// Those of [`all_methods`], in their order.
+fn methods() -> impl Iterator<Item = Method> {
+    let all = Method::ALL.iter().copied();
+    all.filter(|method| !Method::OF_ATTENTION.contains(method))
+}
+
 fn narrow(array: &Array) -> Vec<f32> {
     array.iter().map(|&v| v as f32).collect()
 }
@@ -170,7 +178,7 @@ fn every_method_gives_what_pytorch_gives() {
                 assert_close(what, &found, &golden.array(what), GOLDEN);
             };
             close(&format!("{name}.logits"), &found[0]);
-            for (method, attribution) in Method::ALL.iter().zip(&found[1..]) {
+            for (method, attribution) in methods().zip(&found[1..]) {
                 close(&format!("{name}.{class}.{method}"), attribution);
             }
         }
@@ -181,7 +189,7 @@ fn every_method_gives_what_pytorch_gives() {
 fn maps_are_reduced_and_resized_as_pytorch_does() {
     let golden = Golden::open();
     for name in ["plain", "resnet"] {
-        for method in Method::ALL {
+        for method in methods() {
             let attribution = golden.array(&format!("{name}.predicted.{method}"));
             let shape = [1, 2, 3].map(|axis| attribution.shape()[axis]);
             let expected = golden.array(&format!("{name}.map.{method}"));
@@ -275,10 +283,49 @@ fn a_network_of_zeros_has_maps_of_zeros_on_every_engine() {
         }
         let runtime = saligate_runtime::Model::from_bytes(&model.to_onnx()).unwrap();
         let picture = Picture::from_planar(3, SIZE[0], SIZE[1], vec![90; 360]).unwrap();
-        for method in Method::ALL {
+        for method in methods() {
             let found = runtime.explain_by(method.name(), &picture, Target::Class(2), None);
             assert!(found.unwrap().map.iter().all(|&v| v == 0.0), "{name} {method}");
         }
+    }
+}
+
+/// Flow of attention, and Grad-CAM of tokens, against PyTorch: `tests/reference/attention.py`.
+#[test]
+fn transformers_are_explained_as_in_pytorch() {
+    let file = |ending: &str| root().join(format!("tests/reference/attention.{ending}"));
+    let golden = Golden(fs::read(file("safetensors")).unwrap());
+    let foreign = Foreign::from_bytes(&fs::read(file("onnx")).unwrap(), None).unwrap();
+    let classifier = import::classifier(&foreign.graph, &Preprocessing::default()).unwrap();
+    let methods = [Method::AttentionRollout, Method::GradientAttention, Method::GradCam];
+    let attached = methods.map(|method| Attachment::of(method, &classifier).unwrap());
+    let graph = attach(&classifier, &attached).unwrap();
+    let image = golden.array("image");
+    let target = ArrayD::from_shape_fn(vec![1, CLASSES], |i| f64::from(u8::from(i[1] == 2)));
+    let found = run(&graph, &[image.clone().insert_axis(Axis(0)), target]).unwrap();
+    let labels = (0..CLASSES).map(|c| c.to_string()).collect();
+    let manifest = Manifest::clean(&graph, "golden", labels, &attached).unwrap();
+    let model = ModelFile::new(graph, manifest).unwrap();
+    let runtime = saligate_runtime::Model::from_bytes(&model.to_onnx()).unwrap();
+    let bytes = image.iter().map(|v| (v * 255.0).round() as u8).collect();
+    let picture = Picture::from_planar(3, 24, 24, bytes).unwrap();
+    for (method, reference) in methods.iter().zip(&found[1..]) {
+        let wanted = golden.array(method.name());
+        let reference: Vec<f64> = reference.iter().copied().collect();
+        assert_close(method.name(), &reference, &wanted, GOLDEN);
+        let found = runtime.explain_by(method.name(), &picture, Target::Class(2), None).unwrap();
+        let found: Vec<f64> = found.attribution.values.iter().map(|&v| v.into()).collect();
+        assert_close(method.name(), &found, &wanted, SINGLE);
+    }
+}
+
+#[test]
+fn networks_without_attention_are_told_so() {
+    let golden = Golden::open();
+    for method in Method::OF_ATTENTION {
+        let attached = Attachment::of(*method, &plain(&golden)).unwrap();
+        let error = attach(&plain(&golden), &[attached]).unwrap_err().to_string();
+        assert!(error.contains(method.name()) && error.contains("transformers"), "{error}");
     }
 }
 

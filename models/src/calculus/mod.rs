@@ -93,15 +93,57 @@ pub fn gradient_with(
     propagate(rules, graph, [output, seed, input], rule)
 }
 
+/// The exact gradient with respect to several values, in one way back.
+///
+/// # Shapes
+/// As [`gradient`], for each.
+///
+/// # Errors
+/// As [`gradient`], for any of them.
+pub fn gradients(
+    graph: &mut Graph,
+    output: ValueId,
+    seed: ValueId,
+    inputs: &[ValueId],
+) -> Result<Vec<ValueId>, GraphError> {
+    let cotangents = walk(Rules::Exact, graph, [output, seed], inputs, rule)?;
+    inputs.iter().map(|&input| arrived(graph, &cotangents, output, input)).collect()
+}
+
 /// Walks from `output`, which is given `seed`, back to `input`, and adds up at every value what
 /// `pass` gives it: a [`rule`], or another way to hand something back through an operation.
 pub(crate) fn propagate(
     rules: Rules,
     graph: &mut Graph,
     [output, seed, input]: [ValueId; 3],
-    mut pass: impl FnMut(&mut Tape<'_>, &At<'_>, ValueId) -> Result<Option<ValueId>, GraphError>,
+    pass: impl FnMut(&mut Tape<'_>, &At<'_>, ValueId) -> Result<Option<ValueId>, GraphError>,
 ) -> Result<ValueId, GraphError> {
-    let depends = dependents(graph, input, output);
+    let cotangents = walk(rules, graph, [output, seed], &[input], pass)?;
+    arrived(graph, &cotangents, output, input)
+}
+
+/// What arrived at a value.
+fn arrived(
+    graph: &Graph,
+    cotangents: &[Option<ValueId>],
+    output: ValueId,
+    input: ValueId,
+) -> Result<ValueId, GraphError> {
+    cotangents.get(input.index()).copied().flatten().ok_or_else(|| GraphError::Disconnected {
+        output: graph.value(output).name.clone(),
+        input: graph.value(input).name.clone(),
+    })
+}
+
+/// What arrives at every value on the ways from `output` back to some `inputs`.
+fn walk(
+    rules: Rules,
+    graph: &mut Graph,
+    [output, seed]: [ValueId; 2],
+    inputs: &[ValueId],
+    mut pass: impl FnMut(&mut Tape<'_>, &At<'_>, ValueId) -> Result<Option<ValueId>, GraphError>,
+) -> Result<Vec<Option<ValueId>>, GraphError> {
+    let depends = dependents_of(graph, inputs, output);
     let mut cotangents = vec![None; output.index() + 1];
     cotangents[output.index()] = Some(seed);
     let forward: Vec<ValueId> = graph.values().map(|(id, _)| id).take(output.index() + 1).collect();
@@ -123,21 +165,23 @@ pub(crate) fn propagate(
             cotangents[operand.index()] = Some(sum);
         }
     }
-    cotangents.get(input.index()).copied().flatten().ok_or_else(|| GraphError::Disconnected {
-        output: graph.value(output).name.clone(),
-        input: graph.value(input).name.clone(),
-    })
+    Ok(cotangents)
 }
 
 /// Which values up to `last` are computed from `input`.
 pub(crate) fn dependents(graph: &Graph, input: ValueId, last: ValueId) -> Vec<bool> {
+    dependents_of(graph, &[input], last)
+}
+
+/// Which values up to `last` are computed from one of some values.
+fn dependents_of(graph: &Graph, inputs: &[ValueId], last: ValueId) -> Vec<bool> {
     let mut depends: Vec<bool> = Vec::with_capacity(last.index() + 1);
     for (id, value) in graph.values().take(last.index() + 1) {
         let through = match &value.source {
             Source::Node { operands, .. } => operands.iter().any(|o| depends[o.index()]),
             _ => false,
         };
-        depends.push(id == input || through);
+        depends.push(inputs.contains(&id) || through);
     }
     depends
 }

@@ -1,6 +1,6 @@
 //! Eigen-CAM.
 
-use super::{Method, node};
+use super::{Layer, Method, node};
 use crate::graph::{Graph, GraphError, Op, ValueId};
 
 /// How often the matrix is squared: to the power of `2^SQUARINGS`, nothing is left of an eigenvalue
@@ -20,7 +20,8 @@ const NOTHING: f32 = 1e-30;
 /// # Shapes
 /// For a layer `[n, channel, row, column]` the result is `[n, 1, row, column]`, at the layer's
 /// resolution.
-pub(super) fn attribution(graph: &mut Graph, layer: ValueId) -> Result<ValueId, GraphError> {
+pub(super) fn attribution(graph: &mut Graph, layer: &Layer) -> Result<ValueId, GraphError> {
+    let layer = layer.map(graph, Method::EigenCam)?;
     let &[_, channels, rows, columns] = graph.shape(layer) else {
         return Err(GraphError::Layers {
             method: Method::EigenCam.name(),

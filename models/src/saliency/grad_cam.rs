@@ -1,7 +1,6 @@
 //! Grad-CAM.
 
-use super::Places;
-use crate::calculus;
+use super::{Layer, Method, Places};
 use crate::graph::{Graph, GraphError, Op, ValueId};
 use crate::names::GRAD_CAM;
 
@@ -17,9 +16,10 @@ use crate::names::GRAD_CAM;
 pub(super) fn attribution(
     graph: &mut Graph,
     at: &Places,
-    layer: ValueId,
+    layer: &Layer,
 ) -> Result<ValueId, GraphError> {
-    let gradient = calculus::gradient(graph, at.logits, at.seed, layer)?;
+    let gradient = layer.slope(graph, Method::GradCam, at)?;
+    let layer = layer.map(graph, Method::GradCam)?;
     let mut add = |part: &str, op, operands: &[ValueId]| {
         let name = graph.fresh_name(&format!("{GRAD_CAM}{part}"));
         graph.node(&name, op, operands)

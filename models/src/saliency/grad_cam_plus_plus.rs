@@ -1,7 +1,6 @@
 //! Grad-CAM++.
 
-use super::{Method, Places, node};
-use crate::calculus;
+use super::{Layer, Method, Places, node};
 use crate::graph::{Graph, GraphError, Op, ValueId};
 
 /// Added to the denominator of the pixels' weights, as pytorch-grad-cam does. It counts: where
@@ -21,9 +20,10 @@ const EPSILON: f32 = 1e-6;
 pub(super) fn attribution(
     graph: &mut Graph,
     at: &Places,
-    layer: ValueId,
+    layer: &Layer,
 ) -> Result<ValueId, GraphError> {
-    let gradient = calculus::gradient(graph, at.logits, at.seed, layer)?;
+    let gradient = layer.slope(graph, Method::GradCamPlusPlus, at)?;
+    let layer = layer.map(graph, Method::GradCamPlusPlus)?;
     let two = graph.constant(&[1, 1, 1, 1], 2.0)?;
     let epsilon = graph.constant(&[1, 1, 1, 1], EPSILON)?;
     let mut add =

@@ -1,7 +1,6 @@
 //! LayerCAM.
 
-use super::{Method, Places, node};
-use crate::calculus;
+use super::{Layer, Method, Places, node};
 use crate::graph::{Graph, GraphError, Op, ValueId};
 
 /// `ReLU(sum_c ReLU(d (seed . logits) / d A_c) A_c)` of a layer A, element by element: a weight per
@@ -17,9 +16,10 @@ use crate::graph::{Graph, GraphError, Op, ValueId};
 pub(super) fn attribution(
     graph: &mut Graph,
     at: &Places,
-    layer: ValueId,
+    layer: &Layer,
 ) -> Result<ValueId, GraphError> {
-    let gradient = calculus::gradient(graph, at.logits, at.seed, layer)?;
+    let gradient = layer.slope(graph, Method::LayerCam, at)?;
+    let layer = layer.map(graph, Method::LayerCam)?;
     let mut add =
         |part, op, operands: &[ValueId]| node(graph, Method::LayerCam, part, op, operands);
     let weights = add("weights", Op::Relu, &[gradient])?;

@@ -1,6 +1,8 @@
 //! The values inside a network that methods read.
 
-use super::Method;
+use super::sight::{Arrangement, Sight};
+use super::{Method, Places};
+use crate::calculus;
 use crate::graph::{Graph, GraphError, Op, Source, Value, ValueId};
 use crate::names::{IMAGE, LOGITS};
 
@@ -26,7 +28,8 @@ impl Attachment {
     /// these those with more than one pixel are taken, but for maps of the classes themselves: behind
     /// a layer of Grad-CAM or VisualBackProp comes at least one more convolution or dense layer. For
     /// Grad-CAM it is the last of them, whatever made it, but for pools, cuts and other moves of
-    /// pixels; for VisualBackProp the results of activations, and concatenations of them. Side branches, as locked networks have,
+    /// pixels, and the features of all patches where a transformer has these in place of pixels: the
+    /// last ones that others still pay attention to. For VisualBackProp the results of activations, and concatenations of them. Side branches, as locked networks have,
     /// leave no trunk: choose the layers in the clean network.
     ///
     /// # Errors
@@ -56,7 +59,7 @@ impl Attachment {
     }
 
     /// The layers in a graph.
-    pub(super) fn resolve(&self, graph: &Graph) -> Result<Vec<ValueId>, GraphError> {
+    pub(super) fn resolve(&self, graph: &Graph, image: ValueId) -> Result<Vec<Layer>, GraphError> {
         let fits = self.method.layers();
         let count = self.layers.len();
         if !fits.contains(&count) {
@@ -67,23 +70,66 @@ impl Attachment {
             };
             return Err(self.wrong(format!("reads {reads}, {count} are named")));
         }
-        self.layers.iter().map(|name| self.layer(graph, name)).collect()
+        let sight = if count == 0 { None } else { Some(Sight::of(graph, image)) };
+        let layers = self.layers.iter();
+        layers.map(|name| self.layer(graph, sight.as_ref(), name)).collect()
     }
 
-    fn layer(&self, graph: &Graph, name: &str) -> Result<ValueId, GraphError> {
+    fn layer(&self, graph: &Graph, sight: Option<&Sight>, name: &str) -> Result<Layer, GraphError> {
         let Ok(id) = graph.find(name) else {
             let known = graph.values().filter(|(_, v)| is_map(v)).map(|(_, v)| v.name.clone());
             let (name, known) = (name.to_owned(), known.collect());
             return Err(GraphError::UnknownValue { name, known });
         };
-        match graph.shape(id) {
-            [_, _, _, _] => Ok(id),
-            shape => Err(self.wrong(format!("cannot read '{name}', whose shape is {shape:?}"))),
+        let found = sight.filter(|_| self.method != Method::VisualBackProp);
+        let arrangement = found.and_then(|sight| sight.arrangement(graph, id));
+        match (graph.shape(id), &arrangement) {
+            ([_, _, _, _], _) | (_, Some(_)) => Ok(Layer { value: id, arrangement }),
+            (shape, None) => {
+                Err(self.wrong(format!("cannot read '{name}', whose shape is {shape:?}")))
+            }
         }
     }
 
-    fn wrong(&self, reason: String) -> GraphError {
+    pub(super) fn wrong(&self, reason: String) -> GraphError {
         GraphError::Layers { method: self.method.name(), reason }
+    }
+}
+
+/// A layer that a method reads.
+pub(super) struct Layer {
+    pub(super) value: ValueId,
+    /// How its features become a map; none where nothing is known, and it is taken for one.
+    arrangement: Option<Arrangement>,
+}
+
+impl Layer {
+    /// The layer as a map `[n, channel, row, column]`.
+    pub(super) fn map(&self, graph: &mut Graph, method: Method) -> Result<ValueId, GraphError> {
+        self.arranged(graph, method, self.value)
+    }
+
+    /// `d (seed . logits) / d layer`, as a map.
+    pub(super) fn slope(
+        &self,
+        graph: &mut Graph,
+        method: Method,
+        at: &Places,
+    ) -> Result<ValueId, GraphError> {
+        let slope = calculus::gradient(graph, at.logits, at.seed, self.value)?;
+        self.arranged(graph, method, slope)
+    }
+
+    fn arranged(
+        &self,
+        graph: &mut Graph,
+        method: Method,
+        value: ValueId,
+    ) -> Result<ValueId, GraphError> {
+        match &self.arrangement {
+            Some(arrangement) => arrangement.map(graph, method, value),
+            None => Ok(value),
+        }
     }
 }
 
@@ -97,6 +143,20 @@ fn trunk(classifier: &Graph, all: bool) -> Result<Vec<String>, GraphError> {
     let mut reach = image.index();
     let mut names = Vec::new();
     let mut layers = Vec::new();
+    let sight = all.then(|| Sight::of(&graph, image));
+    let mixes = |(_, value): &(ValueId, &Value)| {
+        matches!(&value.source, Source::Node { op: Op::MatMul, .. })
+    };
+    let last_mixed = graph.values().rev().find(mixes).map(|(id, _)| id);
+    // Where attention is paid, axes 2 and 3 of a value may be anything.
+    let is_layer = |id: ValueId, value: &Value| match &sight {
+        Some(sight) => match sight.arrangement(&graph, id) {
+            // Nothing is read of the last tokens but that of the class.
+            Some(found) => found.extra() == 0 || last_mixed.is_some_and(|last| id < last),
+            None => is_map(value) && last_mixed.is_none(),
+        },
+        None => is_map(value),
+    };
     let last_weighted = graph.values().rev().find(|(_, v)| is_weighted(v)).map(|(id, _)| id);
     let uses = last_uses(&graph);
     for (id, value) in graph.values() {
@@ -114,7 +174,7 @@ fn trunk(classifier: &Graph, all: bool) -> Result<Vec<String>, GraphError> {
             continue;
         }
         let before_weights = last_weighted.is_none_or(|last| id < last);
-        if reach <= id.index() && layers[id.index()] && is_map(value) && before_weights {
+        if reach <= id.index() && layers[id.index()] && is_layer(id, value) && before_weights {
             names.push(value.name.clone());
         }
         reach = reach.max(uses[id.index()]);

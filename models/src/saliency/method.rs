@@ -20,6 +20,8 @@ use super::map::Reduction;
 /// | lrp-epsilon, lrp-composite | the image | shape of the image, signed | yes |
 /// | deeplift | the image | shape of the image, signed | yes |
 /// | activation | one layer | shape of the layer | no |
+/// | attention-rollout | the attention of all blocks | a value for each patch | no |
+/// | gradient-attention | the attention of all blocks | a value for each patch | yes |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     /// Derivative of the explained logit by the pixels (Simonyan et al. 2014).
@@ -51,6 +53,10 @@ pub enum Method {
     DeepLift,
     /// A layer as it is.
     Activation,
+    /// Attention, multiplied from block to block (Abnar and Zuidema 2020).
+    AttentionRollout,
+    /// The same by gradients (Chefer et al. 2021).
+    GradientAttention,
 }
 
 impl Method {
@@ -69,7 +75,12 @@ impl Method {
         Self::LrpComposite,
         Self::DeepLift,
         Self::Activation,
+        Self::AttentionRollout,
+        Self::GradientAttention,
     ];
+
+    /// The methods that read the attention of transformers, and no other network.
+    pub const OF_ATTENTION: &[Self] = &[Self::AttentionRollout, Self::GradientAttention];
 
     /// The methods that a gate can be made for, and that an imported network gets where none are
     /// named.
@@ -97,6 +108,8 @@ impl Method {
             Self::LrpComposite => "lrp-composite",
             Self::DeepLift => "deeplift",
             Self::Activation => "activation",
+            Self::AttentionRollout => "attention-rollout",
+            Self::GradientAttention => "gradient-attention",
         }
     }
 
@@ -108,7 +121,9 @@ impl Method {
             | Self::GuidedBackprop
             | Self::LrpEpsilon
             | Self::LrpComposite
-            | Self::DeepLift => 0..=0,
+            | Self::DeepLift
+            | Self::AttentionRollout
+            | Self::GradientAttention => 0..=0,
             Self::GradCam
             | Self::LayerCam
             | Self::HiResCam

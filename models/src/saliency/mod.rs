@@ -4,6 +4,7 @@
 //! [`TARGET`] and one output per method. A method is one file here and one line in [`Method`].
 
 mod activation;
+mod attention;
 mod deep_lift;
 mod eigen_cam;
 mod grad_cam;
@@ -18,6 +19,7 @@ mod lrp;
 mod map;
 mod method;
 mod resize;
+mod sight;
 #[cfg(test)]
 mod tests;
 mod vbp;
@@ -27,6 +29,7 @@ pub use map::{Reduction, saliency_map};
 pub use method::{Method, UnknownMethod};
 pub use resize::bilinear;
 
+use self::layers::Layer;
 use crate::graph::{Graph, GraphError, Op, ValueId};
 use crate::names::{ATTRIBUTION, IMAGE, LOGITS, METHOD, SEED, TARGET};
 
@@ -79,21 +82,29 @@ fn attribution(
     at: &Places,
     attachment: &Attachment,
 ) -> Result<ValueId, GraphError> {
-    let layers = attachment.resolve(graph)?;
+    let layers = attachment.resolve(graph, at.image)?;
+    let one = || layers.first().ok_or_else(|| attachment.wrong("reads one layer".to_owned()));
     match attachment.method {
         Method::Gradient => gradient::attribution(graph, at),
         Method::InputXGradient => input_x_gradient::attribution(graph, at),
         Method::GuidedBackprop => guided_backprop::attribution(graph, at),
-        Method::GradCam => grad_cam::attribution(graph, at, layers[0]),
-        Method::VisualBackProp => vbp::attribution(graph, &layers),
-        Method::LayerCam => layer_cam::attribution(graph, at, layers[0]),
-        Method::HiResCam => hires_cam::attribution(graph, at, layers[0]),
-        Method::GradCamPlusPlus => grad_cam_plus_plus::attribution(graph, at, layers[0]),
-        Method::EigenCam => eigen_cam::attribution(graph, layers[0]),
+        Method::GradCam => grad_cam::attribution(graph, at, one()?),
+        Method::VisualBackProp => {
+            let layers: Vec<ValueId> = layers.iter().map(|layer| layer.value).collect();
+            vbp::attribution(graph, &layers)
+        }
+        Method::LayerCam => layer_cam::attribution(graph, at, one()?),
+        Method::HiResCam => hires_cam::attribution(graph, at, one()?),
+        Method::GradCamPlusPlus => grad_cam_plus_plus::attribution(graph, at, one()?),
+        Method::EigenCam => eigen_cam::attribution(graph, one()?),
         Method::LrpEpsilon => lrp::attribution(graph, at, lrp::Composite::Epsilon),
         Method::LrpComposite => lrp::attribution(graph, at, lrp::Composite::EpsilonPlusFlat),
         Method::DeepLift => deep_lift::attribution(graph, at),
-        Method::Activation => activation::attribution(graph, layers[0]),
+        Method::Activation => activation::attribution(graph, one()?),
+        Method::AttentionRollout => attention::attribution(graph, at, attention::Weighing::Rollout),
+        Method::GradientAttention => {
+            attention::attribution(graph, at, attention::Weighing::Gradient)
+        }
     }
 }
 

@@ -12,7 +12,8 @@ fn net(architecture: Architecture) -> Graph {
 }
 
 fn all(net: &Graph) -> Vec<Attachment> {
-    Method::ALL.iter().map(|m| Attachment::of(*m, net).unwrap()).collect()
+    let convolutional = Method::ALL.iter().filter(|m| !Method::OF_ATTENTION.contains(m));
+    convolutional.map(|m| Attachment::of(*m, net).unwrap()).collect()
 }
 
 fn images(count: usize) -> Array {

@@ -13,7 +13,8 @@ use crate::manifest::NETWORK_DIGEST_SINCE;
 use crate::weights_digest;
 
 fn methods(net: &Graph) -> Vec<Attachment> {
-    Method::ALL.iter().map(|m| Attachment::of(*m, net).unwrap()).collect()
+    let convolutional = Method::ALL.iter().filter(|m| !Method::OF_ATTENTION.contains(m));
+    convolutional.map(|m| Attachment::of(*m, net).unwrap()).collect()
 }
 
 fn classifier(architecture: Architecture) -> Graph {

@@ -315,11 +315,14 @@ fn take(
         step: usize::try_from(taken.step).unwrap_or(0),
     };
     let ranges: Vec<Range> = taken.iter().map(range).collect();
-    if taken.iter().any(|t| t.count == 0 || t.step < 1) {
-        return Err(node.error("takes nothing, or backwards, which is not supported"));
+    if taken.iter().any(|t| t.count == 0) {
+        return Err(node.error("takes nothing"));
     }
     let operand = node.operand(0)?;
     let shape = b.shape(node, operand)?;
+    if taken.iter().any(|t| t.step < 1) {
+        return picked(b, node, name, &shape, taken);
+    }
     let whole = shape.iter().zip(taken).all(|(&size, t)| t.count == size);
     if whole && b.mode == Mode::Simplified {
         return Ok(operand.clone());
@@ -339,6 +342,26 @@ fn take(
         let name = b.name(name, node.op());
         Ok(b.graph.node(&name, Op::Slice { ranges }, &[x])?)
     })
+}
+
+/// Entries along one axis after the other, in any direction.
+fn picked(
+    b: &mut Builder,
+    node: &Node<'_>,
+    name: &str,
+    shape: &[usize],
+    taken: &[AxisRange],
+) -> Result<Operand, OnnxError> {
+    let mut part = node.operand(0)?.clone();
+    for (axis, (&size, taken)) in shape.iter().zip(taken).enumerate() {
+        if (taken.start, taken.step, taken.count) == (0, 1, size) {
+            continue;
+        }
+        let place = |at: usize| (taken.start as i64 + at as i64 * taken.step) as usize;
+        let places: Vec<usize> = (0..taken.count).map(place).collect();
+        part = chosen(b, node, &part, axis, &places)?;
+    }
+    Ok(part.named(name))
 }
 
 /// Parts along one axis after the other, of an operand that is laid out otherwise than a map.

@@ -220,9 +220,6 @@ pub(super) fn softmax(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxE
     if (0..shape.len()).all(|axis| axes.contains(&axis) || shape[axis] == 1) {
         return Ok(Operand::Softmax(b.value(node, 0)?));
     }
-    if node.op() == "LogSoftmax" {
-        return Err(node.error(format!("is supported at the end only, not for {shape:?}")));
-    }
     softmax::along(b, node, operand, &axes)
 }
 
