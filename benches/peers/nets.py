@@ -1,4 +1,4 @@
-"""The five networks of docs/performance.md, with random weights, as PyTorch modules.
+"""The networks of docs/performance.md, with random weights, as PyTorch modules.
 
 Random weights take as long as trained ones. Batch norms get statistics of their own, so that they
 cannot be left out.
@@ -49,7 +49,13 @@ def resnet20():
     return nn.Sequential(*layers, *head)
 
 
-# name, constructor, image, layer that Grad-CAM reads
+def of_timm(name):
+    import timm
+
+    return timm.create_model(name)
+
+
+# name, constructor, image, layer that Grad-CAM reads (none where its package would need to be told how tokens lie)
 NETS = [
     ("small", small, (1, 28, 28), lambda net: net[7]),
     ("resnet20", resnet20, (3, 32, 32), lambda net: net[11]),
@@ -58,6 +64,9 @@ NETS = [
     ("resnet18", lambda: torchvision.models.resnet18(), (3, 224, 224), lambda net: net.layer4),
     ("mobilenet_v2", lambda: torchvision.models.mobilenet_v2(), (3, 224, 224),
      lambda net: net.features[-1]),
+    ("vit_tiny", lambda: of_timm("vit_tiny_patch16_224"), (3, 224, 224), None),
+    ("convnext_atto", lambda: of_timm("convnext_atto"), (3, 224, 224), lambda net: net.stages[-1]),
+    ("swin_tiny", lambda: of_timm("swin_tiny_patch4_window7_224"), (3, 224, 224), None),
 ]
 
 

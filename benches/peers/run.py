@@ -93,7 +93,7 @@ def contenders(args, torch, name, constructor, image, layer):
     def captum_gradient():
         return saliency.attribute(given, target=predicted, abs=False)
 
-    cam = GradCAM(whole, [layer(net)])
+    cam = layer and GradCAM(whole, [layer(net)])
 
     def grad_cam_package():
         return cam(input_tensor=given, targets=None)
@@ -124,13 +124,14 @@ def contenders(args, torch, name, constructor, image, layer):
     runs = {
         "PyTorch forward": torch_forward,
         "Captum gradient": captum_gradient,
-        "grad-cam package": grad_cam_package,
         "ORT forward": lambda: logits_session.run(["logits"], feed),
         "ORT gradient": lambda: gradient_session.run(["logits", "attribution"], feed),
         "saligate forward": ours.predictor(pixels),
         "saligate gradient": ours.explainer(pixels, "gradient", room),
         "saligate grad-cam": ours.explainer(pixels, "grad-cam", room),
     }
+    if cam:
+        runs["grad-cam package"] = grad_cam_package
     return check(numpy, runs, room), runs
 
 
@@ -280,11 +281,11 @@ def main():
 
 def table(rows):
     for key, digits in (("ms", 2), ("ratios", 2)):
-        names = list(rows[0][key])
+        names = list(dict.fromkeys(name for row in rows for name in row[key]))
         print("| net | " + " | ".join(names) + " |")
         print("|---" * (len(names) + 1) + "|")
         for row in rows:
-            cells = [f"{row[key][name]:.{digits}f}" for name in names]
+            cells = [f"{row[key][name]:.{digits}f}" if name in row[key] else "-" for name in names]
             print(f"| {row['net']} | " + " | ".join(cells) + " |")
         print()
     for row in rows:

@@ -154,6 +154,7 @@ impl Picture {
 
     /// BT.601 luma of the encoded values, `[height, width]`, in steps of 2^-16 and rounded, as PIL has
     /// it; the pixels themselves of a grey picture.
+    #[cfg(feature = "render")]
     pub(crate) fn luma(&self) -> Vec<u8> {
         if self.channels == 1 {
             return self.pixels.clone();
@@ -162,6 +163,7 @@ impl Picture {
     }
 
     /// The pixels as `[height, width, 3]`, grey repeated.
+    #[cfg(feature = "render")]
     pub(crate) fn to_rgb(&self) -> Vec<u8> {
         let area = self.height * self.width;
         let channel_step = if self.channels == 1 { 0 } else { area };

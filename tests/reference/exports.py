@@ -12,8 +12,9 @@ and one row of the table of docs/import.md is printed. Cells hold the largest di
 cosine:
 
   logits    ONNX Runtime on the model file, from ONNX Runtime on PyTorch's file
-  gradient  `saligate explain` (tract), from autograd in float64; beside it the gradient of autograd in float32
-  grad-cam  `saligate explain` at the layer found, from ONNX Runtime on the model file
+  gradient  `saligate explain`, from autograd in float64; beside it the gradient of autograd in float32
+  grad-cam  `saligate explain`, from autograd in float64 at the same layer: of all tensors of PyTorch's run the one that is what ONNX
+            Runtime gives for that name in PyTorch's file
 """
 
 import argparse
@@ -33,6 +34,7 @@ import torch
 import torchvision
 from PIL import Image
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from zoo import CLASSES, CifarResNet, LeNet
 
@@ -112,6 +114,49 @@ def gradient(net: nn.Module, pixels: np.ndarray, dtype: torch.dtype) -> np.ndarr
     return found.numpy()
 
 
+class Recorder(TorchFunctionMode):
+    """Keeps the results of all functions of PyTorch that run inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.is_floating_point() and result.dim() > 2 and result.requires_grad:
+            self.seen.append(result)
+        return result
+
+
+def layer_of(source: Path, name: str, feeds: dict[str, np.ndarray]) -> np.ndarray:
+    """A value inside PyTorch's file."""
+    model = onnx.load(source)
+    model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run([name], feeds)[0]
+
+
+def grad_cam(net: nn.Module, pixels: np.ndarray, wanted: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[1, row, column] of the layer with these values, whose axes are [channel, row, column], or with the channels last, or
+    [token, channel] with the patches at the end."""
+    mean, std = (torch.from_numpy(planes(text)).double() for text in pixel_flags(pixels.shape[1]))
+    with Recorder() as recorder:
+        logits = net.double()((torch.from_numpy(pixels).double().requires_grad_() - mean) / std)
+    fits = [t for t in recorder.seen if tuple(t.shape) == wanted.shape]
+    far = [np.abs(t.detach().numpy() - wanted).max() / np.abs(wanted).max() for t in fits]
+    assert far and min(far) < 1e-3, f"no tensor of PyTorch is this layer, of {len(fits)} with its shape"
+    layer = fits[int(np.argmin(far))]
+    (slope,) = torch.autograd.grad(logits[0].max(), layer)
+    pair = [t.detach()[0] for t in (layer, slope)]
+    rows, columns = size
+    if pair[0].dim() == 2:
+        pair = [t[-rows * columns :].T.reshape(-1, rows, columns) for t in pair]
+    elif tuple(pair[0].shape[:2]) == size and tuple(pair[0].shape[1:]) != size:
+        pair = [t.permute(2, 0, 1) for t in pair]
+    features, slope = pair
+    return (features * slope.mean((1, 2), keepdim=True)).sum(0).clamp(min=0).numpy()[None]
+
+
 def ort(path: Path, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -157,8 +202,13 @@ def row(program: Path, folder: Path, name: str, exporter: str, opset: int) -> li
     cells += [closeness(np.load(raw)[None], double), closeness(single, double)]
     outputs = {method["name"]: method["output"] for method in made["methods"]}
     if "grad-cam" in outputs:
-        run(program, "explain", model, picture, "--method", "grad-cam", "--attribution", raw)
-        cells.append(closeness(np.load(raw)[None], after[outputs['grad-cam']]))
+        said = run(program, "explain", model, picture, "--method", "grad-cam", "--attribution", raw, "--json")
+        layer, found = json.loads(said)["layers"][0].removeprefix("own/"), np.load(raw)
+        try:
+            values = layer_of(source, layer, {"input": (pixels - planes(mean)) / planes(std)})
+            cells.append(closeness(found, grad_cam(net, pixels, values, found.shape[1:])))
+        except Exception as error:
+            cells.append(f"at {layer}: {str(error).splitlines()[0][:60]}")
     else:
         cells.append("no")
     cells.append("yes" if "vbp" in outputs else "no")

@@ -234,6 +234,7 @@ fn near_misses_and_leaks_become_tables() {
         "integrated-gradients",
         "occlusion",
         "rise",
+        "gradient-shap",
     ];
     assert_eq!(names, expected);
     assert!(fs::read_to_string(bench.path("leaks.md")).unwrap().contains("| guided-backprop |"));

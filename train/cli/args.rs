@@ -132,7 +132,8 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 200)]
         images: usize,
     },
-    /// Read a gated model with all nine methods, with the key and without
+    /// Read a gated model with the methods a gate can be made for and those of many passes, with the key
+    /// and without
     Leaks {
         #[command(flatten)]
         run: RunArgs,

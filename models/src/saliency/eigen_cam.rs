@@ -34,28 +34,28 @@ pub(super) fn attribution(graph: &mut Graph, layer: &Layer) -> Result<ValueId, G
     let centred = pen.add("centred", Op::Sub, &[layer, mean])?;
     let matrix = Op::Reshape { shape: vec![1, channels, pixels] };
     // [n, 1, channel, pixel]
-    let features = pen.add("features", matrix, &[centred])?;
-    let features = pen.normalized(features)?;
-    let samples = pen.add("samples", Op::Transpose { order: vec![1, 3, 2] }, &[features])?;
+    let own = pen.add("features", matrix, &[centred])?;
+    let features = pen.normalized(own)?;
+    let turned = || Op::Transpose { order: vec![1, 3, 2] };
+    let samples = pen.add("samples", turned(), &[features])?;
     // [n, 1, pixel, 1]
     let sum = pen.add("direction", Op::ReduceSum { axes: vec![2] }, &[features])?;
     let column = Op::Reshape { shape: vec![1, pixels, 1] };
     let direction = pen.add("direction", column, &[sum])?;
-    let component = if pixels <= channels {
+    let weights = if pixels <= channels {
         let gram = pen.add("gram", Op::MatMul, &[samples, features])?;
         let projector = pen.projector(gram)?;
         let vector = pen.add("vector", Op::MatMul, &[projector, direction])?;
-        let vector = pen.normalized(vector)?;
-        let weights = pen.add("weights", Op::MatMul, &[features, vector])?;
-        pen.add("component", Op::MatMul, &[samples, weights])?
+        pen.add("weights", Op::MatMul, &[features, vector])?
     } else {
         let gram = pen.add("gram", Op::MatMul, &[features, samples])?;
         let projector = pen.projector(gram)?;
         let weights = pen.add("weights", Op::MatMul, &[features, direction])?;
-        let weights = pen.add("weights", Op::MatMul, &[projector, weights])?;
-        let weights = pen.normalized(weights)?;
-        pen.add("component", Op::MatMul, &[samples, weights])?
+        pen.add("weights", Op::MatMul, &[projector, weights])?
     };
+    let weights = pen.normalized(weights)?;
+    let samples = pen.add("samples", turned(), &[own])?;
+    let component = pen.add("component", Op::MatMul, &[samples, weights])?;
     let image = Op::Reshape { shape: vec![1, rows, columns] };
     let map = pen.add("image", image, &[component])?;
     pen.add("map", Op::Relu, &[map])

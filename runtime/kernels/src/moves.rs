@@ -31,6 +31,18 @@ impl Moves {
         &self.axes
     }
 
+    /// Where all of an operand of this size is put among the channels, between zeros: the first one and
+    /// their number. None where it is not moved so.
+    pub fn among_channels(&self, [channels, rows, columns]: [usize; 3]) -> Option<(usize, usize)> {
+        let whole = |axis: usize, size: usize| {
+            let all = Run { from: 0, to: 0, length: size };
+            self.runs[axis] == Some(all) && self.axes[axis].len() == size
+        };
+        let Run { from, to, length } = self.runs[0]?;
+        let fits = from == 0 && length == channels && whole(1, rows) && whole(2, columns);
+        fits.then_some((to, length))
+    }
+
     /// One move after another.
     ///
     /// # Panics

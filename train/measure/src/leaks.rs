@@ -9,7 +9,7 @@ use saligate_keys::Trigger;
 use saligate_models::metrics::rank::spearman;
 use saligate_models::names::LOGITS;
 use saligate_models::saliency::{Attachment, Method};
-use saligate_runtime::method::{self, Explainer, Settings, Value};
+use saligate_runtime::method::{self, Explainer, Reads, Settings, Value};
 use saligate_runtime::passes::{Pass, Rise};
 use saligate_runtime::{Model, Target};
 use serde::{Deserialize, Serialize};
@@ -119,14 +119,17 @@ struct Comparison {
     clean_triggered: f64,
 }
 
-/// All methods, each ready to read a model.
+/// The methods that a gate can be made for, and those of many passes that need no other one, each ready to
+/// read a model.
 fn readers() -> Result<Vec<Explainer>, MeasureError> {
     let reader = |name: &'static str| {
         let masks = Settings::default().with("masks", Value::Whole(MASKS));
         let settings = if name == Rise::NAME { masks } else { Settings::default() };
         Ok(Explainer::named(name, &settings)?)
     };
-    method::all().map(reader).collect()
+    let needs_more = |name: &&str| method::reads(name) == Some(Reads::Activation);
+    let gated = Method::GATED.iter().map(|method| method.name());
+    gated.chain(method::passes().filter(|name| !needs_more(name))).map(reader).collect()
 }
 
 fn compare(

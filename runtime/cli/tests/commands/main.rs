@@ -13,5 +13,6 @@ mod ledger;
 mod lock;
 mod outputs;
 mod secrets;
+mod several;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -82,7 +82,7 @@ impl Learning {
     ) -> Result<Self, String> {
         let way = backward(network, wanted, hat).map_err(|error| error.to_string())?;
         let graph = &way.graph;
-        let (nodes, ids) = lower::lower(graph)?;
+        let (nodes, ids) = lower::lower(graph, true)?;
         let (outputs, values) = ids.split_at(way.outputs.len());
         let (mut nodes, outputs) = with_parts(nodes, outputs.to_vec(), &way, values);
         shorten::shorten(&mut nodes, true);

@@ -9,12 +9,13 @@ use super::node::{Id, Kind, Node};
 use super::operation::{Operation, Reader};
 use super::rewrite::{push, rewrite};
 
-/// The nodes of a graph, and which of them are its outputs, in order.
+/// The nodes of a graph, and which of them are its outputs, in order. Where it learns, the weights are to
+/// change, and stay as they are.
 ///
 /// # Errors
 /// A value is no batch of one; the error names it.
-pub(super) fn lower(graph: &Graph) -> Result<(Vec<Node>, Vec<Id>), String> {
-    let reader = Reader::new(graph);
+pub(super) fn lower(graph: &Graph, learns: bool) -> Result<(Vec<Node>, Vec<Id>), String> {
+    let reader = Reader::new(graph, learns);
     let operations = reader.needed();
     reader.check_batches(&operations)?;
     let mut nodes: Vec<Node> = Vec::new();
@@ -48,6 +49,20 @@ pub(super) fn lower(graph: &Graph) -> Result<(Vec<Node>, Vec<Id>), String> {
                 })
             }
             _ => None,
+        };
+        let operation = match operation.kind {
+            Kind::Patches { linear, block } => {
+                let [_, channels, rows, columns] = shape[..] else {
+                    unreachable!("patches are of maps")
+                };
+                let size = [1, channels * block * block, rows / block, columns / block];
+                let inputs = operation.inputs.iter().map(id).collect();
+                let cells = push(&mut nodes, Node::new(Kind::Conv(linear), inputs, size.to_vec()));
+                let set_apart = Kind::Plain(Op::DepthToSpace { block });
+                ids.insert(value, push(&mut nodes, Node::new(set_apart, vec![cells], shape)));
+                continue;
+            }
+            _ => operation,
         };
         let node = match merged {
             Some((first, epilogue)) => {

@@ -62,7 +62,7 @@ impl Plan {
     pub(super) fn new(graph: &Graph, isa: Isa) -> Result<Self, String> {
         let names = graph.outputs().iter().enumerate();
         let names = names.map(|(at, o)| (graph.value(*o).name.clone(), at)).collect();
-        let (mut nodes, outputs) = lower::lower(graph)?;
+        let (mut nodes, outputs) = lower::lower(graph, false)?;
         shorten::shorten(&mut nodes, false);
         let (nodes, outputs) = chain::join(nodes, outputs);
         let (nodes, outputs) = remember::remember(nodes, outputs);

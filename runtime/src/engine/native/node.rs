@@ -27,6 +27,12 @@ pub(super) enum Kind {
     Constant(Arc<[f32]>),
     Conv(Box<Linear<Conv>>),
     Depthwise(Box<Linear<Depthwise>>),
+    /// The transpose of a convolution whose windows tile the image by squares of this side: the convolution
+    /// to all cells of a square, which are then set apart. It becomes two nodes.
+    Patches {
+        linear: Box<Linear<Conv>>,
+        block: usize,
+    },
     Pool(PoolWindow),
     /// Inputs: gradient, and for a maximum operand and result, or the winners.
     PoolBack(PoolWindow),
@@ -87,6 +93,7 @@ impl fmt::Display for Kind {
         match self {
             Self::Conv(linear) => write!(f, "conv {linear}"),
             Self::Depthwise(linear) => write!(f, "depthwise {linear}"),
+            Self::Patches { linear, .. } => write!(f, "patches {linear}"),
             Self::Dense { transposed: true, .. } => f.write_str("dense transposed"),
             Self::Each(op) | Self::Zip(op) | Self::Plain(op) => f.write_str(op.name()),
             Self::Chain(links) => write!(f, "chain of {}", links.len()),

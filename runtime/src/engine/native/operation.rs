@@ -55,10 +55,12 @@ pub(super) struct Reader<'a> {
     first: Vec<ValueId>,
     /// How many operands and outputs each value is.
     uses: Vec<usize>,
+    /// Whether the weights are to change, and must stay as they are.
+    learns: bool,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(graph: &'a Graph) -> Self {
+    pub(super) fn new(graph: &'a Graph, learns: bool) -> Self {
         let wanted = |op: &Op| {
             matches!(
                 op,
@@ -85,6 +87,7 @@ impl<'a> Reader<'a> {
                 .collect(),
             first: graph.first_of_equals(),
             uses: uses(graph),
+            learns,
         }
     }
 
@@ -217,8 +220,9 @@ impl<'a> Reader<'a> {
                     at.is_multiple_of(stride).then_some(at / stride)
                 }),
             Op::ConvTranspose { conv, .. } => {
-                let linear = self.linear(conv, operands, [operands[0], id], true);
-                linear.unwrap_or_else(|| plain(op, operands))
+                let patches = self.patches(conv, operands, id);
+                let linear = || self.linear(conv, operands, [operands[0], id], true);
+                patches.or_else(linear).unwrap_or_else(|| plain(op, operands))
             }
             Op::Gemm { transposed } => {
                 self.dense(*transposed, operands).unwrap_or_else(|| plain(op, operands))
@@ -371,6 +375,30 @@ impl<'a> Reader<'a> {
         };
         (self.shape(operands[0])[0] == 1)
             .then(|| Operation::new(Kind::Dense { weight, bias, transposed }, vec![operands[0]]))
+    }
+
+    /// The transpose of a convolution whose windows tile the image.
+    fn patches(&self, attrs: &ConvAttrs, operands: &[ValueId], y: ValueId) -> Option<Operation> {
+        let &[outputs, channels, block, columns] = self.shape(operands[1]) else { return None };
+        let &[_, _, rows, width] = self.shape(operands[0]) else { return None };
+        let tiles = ConvAttrs { groups: 1, ..ConvAttrs::same(0) }.with_stride(block);
+        let size = [1, channels, rows * block, width * block];
+        if self.learns || block < 2 || columns != block || *attrs != tiles || self.shape(y) != size
+        {
+            return None;
+        }
+        let weight = self.param(operands[1])?;
+        let cells = block * block;
+        // By cell and channel in place of channel and cell.
+        let of_output = |own: &[f32]| {
+            let place = |at: usize| own[at % channels * cells + at / channels];
+            (0..own.len()).map(place).collect::<Vec<f32>>()
+        };
+        let weight: Vec<f32> = weight.chunks_exact(channels * cells).flat_map(of_output).collect();
+        debug_assert_eq!(weight.len(), outputs * channels * cells);
+        let window = window(&ConvAttrs::same(0), [1, 1]);
+        let linear = Linear::new(window, weight.into(), None, true);
+        Some(Operation::new(Kind::Patches { linear, block }, vec![operands[0]]))
     }
 
     fn linear(

@@ -288,8 +288,12 @@ impl Step<'_> {
                 let operand = |at: usize| self.operand(node.inputs[at]);
                 part.of_image(isa, operand, out);
             }
-            Kind::Input(_) | Kind::Constant(_) | Kind::Inside(_) | Kind::Winners(_) => {
-                unreachable!("given or kept, not computed")
+            Kind::Input(_)
+            | Kind::Constant(_)
+            | Kind::Inside(_)
+            | Kind::Winners(_)
+            | Kind::Patches { .. } => {
+                unreachable!("given, kept, or made by others")
             }
         }
     }

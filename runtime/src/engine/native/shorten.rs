@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use saligate_models::graph::Op;
 
+use super::epilogue::Epilogue;
 use super::node::{Id, Kind, Node};
 use super::rewrite::revise;
 
 /// Does all of it; where the weights are to change, nothing that is made of several of them.
 pub(super) fn shorten(nodes: &mut [Node], learns: bool) {
     join_moves(nodes);
+    join_parts(nodes);
     join_scales(nodes);
     if !learns {
         join_means(nodes);
@@ -33,6 +35,45 @@ fn join_moves(nodes: &mut [Node]) {
             node.inputs = inputs.clone();
         }
     });
+}
+
+/// Lets values that were each put among zeros, and added up, stand one behind the other: the gradient of
+/// what was split.
+fn join_parts(nodes: &mut [Node]) {
+    revise(nodes, |before, node| {
+        let Some(parts) = parts(before, node) else { return };
+        node.kind = Kind::Concat;
+        node.inputs = parts;
+        node.epilogue = Epilogue::NOTHING;
+    });
+}
+
+/// The values that fill all channels of a sum, in order.
+fn parts(before: &[Node], sum: &Node) -> Option<Vec<Id>> {
+    let mut terms = added(sum)?.to_vec();
+    let mut parts: Vec<(usize, usize, Id)> = Vec::new();
+    while let Some(term) = terms.pop() {
+        match &before[term].kind {
+            Kind::Move(moves) => {
+                let part = before[term].inputs[0];
+                let (first, count) = moves.among_channels(before[part].size())?;
+                parts.push((first, count, part));
+            }
+            _ => terms.extend(added(&before[term])?),
+        }
+    }
+    parts.sort_unstable();
+    let end =
+        parts.iter().try_fold(0, |end, &(first, count, _)| (first == end).then_some(end + count));
+    let fills = sum.shape.len() == 4 && end == Some(sum.size()[0]);
+    fills.then(|| parts.into_iter().map(|(_, _, part)| part).collect())
+}
+
+/// The two values that a node adds, where it does nothing else.
+fn added(node: &Node) -> Option<[Id; 2]> {
+    let Kind::Epilogue = node.kind else { return None };
+    let residual = node.epilogue.residual?;
+    (node.epilogue == Epilogue::adding(residual)).then(|| [node.inputs[0], residual])
 }
 
 /// Lets a product of a sum be one operation: images are brought to a mean of 0 so.

@@ -156,15 +156,15 @@ pub(super) fn check(args: &ExplainArgs, pictures: &[Files<'_>]) -> Result<(), Fa
     let others = others.chain([&args.model]).map(PathBuf::as_path);
     let read = others.chain(pictures.iter().map(|files| files.image));
     outputs::check(pictures.iter().flat_map(Files::all), read)?;
-    let mut known: HashMap<&Path, &Path> = HashMap::new();
-    for files in pictures {
+    let mut known: HashMap<&Path, (usize, &Path)> = HashMap::new();
+    for (number, files) in pictures.iter().enumerate() {
         for path in files.all() {
-            let Some(other) = known.insert(path, files.image) else { continue };
-            let failure = if other == files.image {
+            let Some((other, image)) = known.insert(path, (number, files.image)) else { continue };
+            let failure = if other == number {
                 Failure::new("several maps would be written here")
                     .hint("{method} and {class} in the name, for those of each map")
             } else {
-                let (one, two) = (other.display(), files.image.display());
+                let (one, two) = (image.display(), files.image.display());
                 Failure::new(format!("{one} and {two} would both be written here")).hint(
                     "{} in the name, for the name of each picture; pictures of one name apart",
                 )
