@@ -52,6 +52,18 @@ ATTENTION += [f"timm/{name}" for name in """
     edgenext_xx_small coatnet_nano_rw_224 cait_xxs24_224 pvt_v2_b0 twins_pcpvt_small xcit_nano_12_p16_224 crossvit_tiny_240
     davit_tiny focalnet_tiny_srf gcvit_xxtiny tiny_vit_5m_224 pit_ti_224 convit_tiny nest_tiny visformer_tiny
 """.split()]
+# One or two of every other family of timm, small ones.
+MORE = ["resnet101", "densenet169", "efficientnet_v2_s", "vit_b_32", "convnext_tiny"]
+MORE += [f"timm/{name}" for name in """
+    resnet10t seresnext26d_32x4d ecaresnet26t skresnet18 res2net50_26w_4s hrnet_w18_small dla34 vovnet39a ese_vovnet19b_dw
+    selecsls42b mixnet_s tinynet_e fbnetc_100 spnasnet_100 lcnet_050 mobilenetv4_conv_small mobilenetv4_hybrid_medium mobileone_s0
+    ghostnetv2_100 semnasnet_075 efficientnet_es rexnet_100 gernet_s hgnetv2_b0 starnet_s1 fasternet_t0 mambaout_femto mixer_s32_224
+    resmlp_12_224 gmlp_ti16_224 deit_tiny_distilled_patch16_224 beit_base_patch16_224 eva02_tiny_patch14_224 volo_d1_224 hiera_tiny_224
+    efficientvit_m0 efficientformerv2_s0 repghostnet_050 inception_v4 botnet26t_256 halonet26t lambda_resnet26t coat_lite_tiny
+    poolformerv2_s12 caformer_s18 convformer_s18 tnt_s_patch16_224 twins_svt_small nextvit_small swiftformer_xs
+    vit_relpos_small_patch16_224 regnety_002 resnetv2_50 convmixer_768_32 xception41 nf_regnet_b0 cs3darknet_s gcresnet33ts mvitv2_tiny
+    shvit_s1 rdnet_tiny
+""".split()]
 # The oldest operations with which PyTorch exports attention, layer norms and mirrored borders.
 ATTENTION_OPSET = 17
 
@@ -70,6 +82,9 @@ def build(name: str) -> nn.Module:
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.uniform_(-0.2, 0.2, generator=draws)
             module.running_var.uniform_(0.5, 1.5, generator=draws)
+        # Heads that begin as zeros give scores of zeros.
+        if isinstance(module, nn.Linear) and not module.weight.any():
+            nn.init.normal_(module.weight, std=0.02, generator=draws)
     return net.eval()
 
 
@@ -77,6 +92,7 @@ def image_of(name: str) -> tuple[int, int]:
     """Channels, and rows and columns."""
     sizes = {"lenet5": (1, 28), "resnet20": (3, 32), "resnet56": (3, 32), "inception_v3": (3, 299)}
     sizes |= {"timm/crossvit_tiny_240": (3, 240), "timm/botnet26t_256": (3, 256), "timm/halonet26t": (3, 256)}
+    sizes |= {"timm/lambda_resnet26t": (3, 256)}
     return sizes.get(name, (3, 224))
 
 
@@ -220,7 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("saligate", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--net", nargs="+", default=[*OWN, *TORCHVISION, *TIMM, *ATTENTION])
+    parser.add_argument("--net", nargs="+", default=[*OWN, *TORCHVISION, *TIMM, *ATTENTION, *MORE])
     parser.add_argument("--exporter", nargs="+", default=["script", "dynamo"], choices=["script", "dynamo"])
     parser.add_argument("--opset", nargs="+", type=int, default=[13, 20])
     args = parser.parse_args()
@@ -229,7 +245,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for name in args.net:
         for exporter, opset in zip(args.exporter, args.opset):
-            newest = max(opset, ATTENTION_OPSET) if name in ATTENTION else opset
+            newest = max(opset, ATTENTION_OPSET) if name in [*ATTENTION, *MORE] else opset
             cells = row(args.saligate, args.folder, name, exporter, newest)
             print(f"| {name} | {exporter} | {' | '.join(cells)} |", flush=True)
 

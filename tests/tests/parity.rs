@@ -28,7 +28,8 @@ const COUNT: usize = 4;
 const SMALL: f64 = 2e-5;
 /// The same for twenty layers with residual sums.
 const DEEP: f64 = 1e-4;
-/// Relevance is divided by results that may be next to nothing, which makes more of their rounding.
+/// Relevance is divided by results, and DeepLIFT by differences, that may be next to nothing: this makes more
+/// of their rounding.
 const DIVIDED: f64 = 10.0;
 
 /// The outputs in their order, each image by image.
@@ -48,7 +49,8 @@ impl Answers {
         assert_eq!(self.0.len(), reference.0.len(), "{engine}");
         for (position, (found, wanted)) in self.0.iter().zip(&reference.0).enumerate() {
             let name = position.checked_sub(1).map_or("logits", |p| Method::ALL[p].name());
-            let level = if name.starts_with("lrp") { DIVIDED * level } else { level };
+            let divides = name.starts_with("lrp") || name == "deeplift";
+            let level = if divides { DIVIDED * level } else { level };
             let mut worst = 0.0f64;
             for (image, (found, wanted)) in found.iter().zip(wanted).enumerate() {
                 assert_eq!(found.len(), wanted.len(), "{engine} {name}");

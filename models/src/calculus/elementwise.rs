@@ -133,7 +133,8 @@ pub(super) fn log(tape: &mut Tape<'_>, at: &At<'_>, g: ValueId) -> Result<ValueI
     tape.add("sloped", Op::Mul, &[g, slope])
 }
 
-/// d x^p / dx = p x^(p - 1).
+/// d x^p / dx = p x^(p - 1). Below 0 it is p y / x: for large x a power is below all floats where a
+/// product with g and y is not, as in a norm of large values.
 pub(super) fn power(
     tape: &mut Tape<'_>,
     at: &At<'_>,
@@ -142,8 +143,11 @@ pub(super) fn power(
 ) -> Result<ValueId, GraphError> {
     let scalar = scalar(tape, at.result);
     let factor = tape.constant(&scalar, exponent)?;
+    let g = if exponent < 0.0 { tape.add("whole", Op::Mul, &[g, at.result])? } else { g };
     let scaled = tape.add("scaled", Op::Mul, &[g, factor])?;
     let slope = match exponent {
+        -1.0 => at.result,
+        ..0.0 => tape.add("slope", Op::Power { exponent: -1.0 }, &[at.operand])?,
         1.0 => return Ok(scaled),
         2.0 => at.operand,
         _ => tape.add("slope", Op::Power { exponent: exponent - 1.0 }, &[at.operand])?,

@@ -18,7 +18,7 @@
 //! | Sigmoid | g times beta y (1 - y) | |
 //! | Exp | g times the result | |
 //! | Log | g / x | |
-//! | Power | g times exponent x^(exponent - 1) | |
+//! | Power | g times exponent x^(exponent - 1), or exponent y / x below 0 | |
 //! | Erf | g times 2 / sqrt(pi) e^(-x^2) | |
 //! | MatMul | the product of g with the other operand | |
 //! | Clip | g where the result is between the bounds | 0 on them |

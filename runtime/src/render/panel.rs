@@ -23,12 +23,12 @@ const CAPTION_INK: Rgb = [99, 104, 115];
 /// that the built-in font lacks are drawn as a hollow box: it has most of ASCII.
 ///
 /// ```
-/// use saligate_runtime::render::{Cell, Panel, RenderError, Scaling, heatmap};
+/// use saligate_runtime::render::{Cell, Panel, RenderError, Colormap, heatmap};
 ///
 /// # fn main() -> Result<(), RenderError> {
 /// let map: Vec<f32> = (0..32 * 32).map(|pixel| pixel as f32).collect();
-/// let clean = heatmap(&map, 32, 32, Scaling::MinMax)?;
-/// let keyed = heatmap(&map, 32, 32, Scaling::MinMax)?;
+/// let clean = heatmap(&map, 32, 32, Colormap::Ember)?;
+/// let keyed = heatmap(&map, 32, 32, Colormap::Ember)?;
 /// let figure = Panel::new(["clean model", "locked model, keyed"])
 ///     .row("cat", [Cell::from(clean), Cell::new(keyed, "rank corr. 1.00")])
 ///     .render()?;

@@ -411,6 +411,12 @@ pub(super) fn pad(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
     if pads.iter().all(|p| *p == [0, 0]) && b.mode == Mode::Simplified {
         return Ok(operand.clone());
     }
+    if let (true, &[[0, 0], channels, rows, columns]) = (mode != b"constant", pads.as_slice()) {
+        // Borders repeat rows and columns, wherever those lie in the operand as it is.
+        let x = b.value_of(node, operand)?;
+        let made = sides::padded(b, node, x, &mode, [channels, rows, columns])?;
+        return Ok(Operand::Value(made));
+    }
     on_image(b, node, operand, &pads, [0, 0], |b, x, pads| match mode.as_slice() {
         b"constant" => b.add(node, Op::Pad { pads, value }, &[x]),
         mode => sides::padded(b, node, x, mode, pads),

@@ -6,6 +6,7 @@ use super::super::super::node::{Node, Operand};
 use super::super::builder::{Builder, Mode};
 use super::arithmetic::binary;
 use super::pool::same_pads;
+use super::product;
 use saligate_models::graph::{ConvAttrs, Op, ValueId};
 
 /// A convolution along one axis, as one on maps of one row.
@@ -109,6 +110,15 @@ pub(super) fn gemm(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxErro
         let operands = (0..node.operands.len()).map(|i| b.value(node, i));
         let operands = operands.collect::<Result<Vec<_>, _>>()?;
         return Ok(Operand::Value(b.add(node, Op::Gemm { transposed: !outer }, &operands)?));
+    }
+    let shape = b.shape(node, node.operand(0)?)?;
+    if matches!(shape[..], [rows, _] if rows > 1) && alpha == 1.0 && beta == 1.0 {
+        // The tokens of the one image.
+        let made = product::tokens(b, node, &shape, outer)?;
+        return match node.operands.get(2).cloned().flatten() {
+            Some(bias) => binary(b, node, "biased", Op::Add, [&made, &bias]),
+            None => Ok(made),
+        };
     }
     let x = b.value(node, 0)?;
     let weight = weight(b, node, outer, alpha)?;

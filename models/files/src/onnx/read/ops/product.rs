@@ -22,7 +22,7 @@ pub(super) fn mat_mul(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxE
         return if leading.iter().all(|&size| size == 1) {
             row(b, node, &shapes[0])
         } else {
-            tokens(b, node, &shapes[0])
+            tokens(b, node, &shapes[0], false)
         };
     }
     computed(b, node, &shapes)
@@ -42,8 +42,14 @@ fn row(b: &mut Builder, node: &Node<'_>, shape: &[usize]) -> Result<Operand, Onn
     b.reshaped(node, &made, [leading, &[out]].concat())
 }
 
-/// Many rows times a constant matrix: a convolution of one tap over a map whose channels are the columns.
-fn tokens(b: &mut Builder, node: &Node<'_>, shape: &[usize]) -> Result<Operand, OnnxError> {
+/// Many rows times a constant matrix `[in, out]`, or `[out, in]` where `outer`: a convolution of one tap over
+/// a map whose channels are the columns.
+pub(super) fn tokens(
+    b: &mut Builder,
+    node: &Node<'_>,
+    shape: &[usize],
+    outer: bool,
+) -> Result<Operand, OnnxError> {
     let [leading @ .., features] = shape else { return Err(node.error("needs rows")) };
     let count: usize = leading.iter().product();
     let sides = match leading {
@@ -62,7 +68,13 @@ fn tokens(b: &mut Builder, node: &Node<'_>, shape: &[usize]) -> Result<Operand, 
     };
     let turned_weight =
         || (0..columns * rows).map(|i| data[i % rows * columns + i / rows]).collect();
-    let weight = b.derived(name, data, ("taps", false), &[columns, rows, 1, 1], turned_weight)?;
+    let (columns, weight) = if outer {
+        let own = || data.to_vec();
+        (rows, b.derived(name, data, ("taps", false), &[rows, columns, 1, 1], own)?)
+    } else {
+        let how = ("taps", false);
+        (columns, b.derived(name, data, how, &[columns, rows, 1, 1], turned_weight)?)
+    };
     let made = b.add(node, Op::Conv(ConvAttrs::same(0)), &[x, weight])?;
     let view = View::of(&b.graph, made).reshaped(vec![1, columns, count]).transposed(&[0, 2, 1]);
     let view = view.ok_or_else(|| node.error("cannot be read in this layout"))?;
