@@ -11,9 +11,34 @@ pub(super) fn max(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError
     Ok(Operand::Value(b.add(node, Op::MaxPool(windows.attrs), &[x])?))
 }
 
+/// The mean over windows along one axis, as over those of maps of one row.
+fn average_along(
+    b: &mut Builder,
+    node: &Node<'_>,
+    x: ValueId,
+    [channels, length]: [usize; 2],
+) -> Result<Operand, OnnxError> {
+    let [kernel] = node.sizes("kernel_shape", [0])?;
+    let [stride] = node.sizes("strides", [1])?;
+    let pads: [usize; 2] = node.sizes("pads", [0, 0])?;
+    if kernel == 0 || stride == 0 || pads != [0, 0] || node.int("ceil_mode", 0) != 0 {
+        return Err(node.error("along one axis needs a window, a stride, and no borders"));
+    }
+    let map = Op::Reshape { shape: vec![channels, 1, length] };
+    let map = b.add_part(node, "map", map, &[x])?;
+    let attrs = PoolAttrs { kernel: [1, kernel], stride: [1, stride], pads: [0; 4] };
+    let means = b.add_part(node, "means", Op::AveragePool(attrs), &[map])?;
+    let count = b.graph.shape(means)[3];
+    let shape = vec![channels, count];
+    Ok(Operand::Value(b.add(node, Op::Reshape { shape }, &[means])?))
+}
+
 /// Where windows have cells that do not count, the mean over all cells is scaled by a map.
 pub(super) fn average(b: &mut Builder, node: &Node<'_>) -> Result<Operand, OnnxError> {
     let x = b.value(node, 0)?;
+    if let &[_, channels, length] = b.graph.shape(x) {
+        return average_along(b, node, x, [channels, length]);
+    }
     let Windows { attrs, declared } = windows(b, node, x)?;
     let includes = node.int("count_include_pad", 0) != 0;
     let counted = if includes { declared } else { [0; 4] };

@@ -68,6 +68,15 @@ pub(super) fn largest(
         let most = largest_channel(b, node, map)?;
         return b.add_part(node, "most", Op::Flatten, &[most]);
     }
+    if let &[_, channels, length] = shape.as_slice() {
+        let wide = Op::Reshape { shape: vec![channels, 1, length] };
+        let map = b.add_part(node, "map", wide, &[x])?;
+        let moved: Vec<usize> = axes.iter().map(|&axis| if axis == 2 { 3 } else { axis }).collect();
+        let most = largest(b, node, map, &moved)?;
+        let left = |axis: usize| if axes.contains(&axis) { 1 } else { shape[axis] };
+        let narrow = Op::Reshape { shape: vec![left(1), left(2)] };
+        return b.add_part(node, "most", narrow, &[most]);
+    }
     let &[_, _, rows, columns] = shape.as_slice() else {
         return Err(node.error(format!("is not supported for {shape:?}")));
     };
