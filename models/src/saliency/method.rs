@@ -134,6 +134,11 @@ impl Method {
         }
     }
 
+    /// Whether it reads one layer, which a user may name.
+    pub fn reads_one_layer(self) -> bool {
+        self.layers() == (1..=1)
+    }
+
     /// How its attribution becomes a map.
     pub fn reduction(self) -> Reduction {
         match self {

@@ -4,7 +4,7 @@ use saligate_keys::Trigger;
 use saligate_models::random::Stream;
 
 use super::subject::Subject;
-use super::{Pass, PassExplanation, Progress, SEED, at_least_one, in_unit_range, parameter};
+use super::{NOISE, Pass, PassExplanation, Progress, SEED, at_least_one, in_unit_range, parameter};
 use crate::error::RuntimeError;
 use crate::explanation::Target;
 use crate::method::{Parameter, Reads, Settings};
@@ -55,11 +55,7 @@ impl Pass for GradientShap {
     const READS: Reads = Reads::Gradient;
     const PARAMETERS: &'static [Parameter] = &[
         Parameter::whole("samples", "N", "random points on paths to the picture [default: 16]"),
-        Parameter::number(
-            "noise",
-            "SHARE",
-            "standard deviation of the noise as a share of the pixel range, 0 to 1 [default: 0.15]",
-        ),
+        NOISE,
         SEED,
     ];
 

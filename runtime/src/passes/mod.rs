@@ -95,6 +95,13 @@ pub struct PassExplanation {
 /// What methods that draw at random have in common.
 const SEED: Parameter = Parameter::whole("seed", "N", "seed of the random numbers [default: 0]");
 
+/// What methods that put noise on the picture have in common.
+const NOISE: Parameter = Parameter::number(
+    "noise",
+    "SHARE",
+    "standard deviation of the noise as a share of the pixel range, 0 to 1 [default: 0.15]",
+);
+
 fn at_least_one(name: &'static str, found: usize) -> Result<(), RuntimeError> {
     if found > 0 { Ok(()) } else { Err(parameter(name, "at least 1", found)) }
 }

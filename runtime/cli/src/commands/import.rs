@@ -35,12 +35,12 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
 fn methods(network: &Network, args: &ImportArgs) -> Result<Vec<Attachment>, Failure> {
     let layer = args.layer.as_deref();
     let attachable = |method: Method| {
-        let layer = layer.filter(|_| method.layers() == (1..=1));
+        let layer = layer.filter(|_| method.reads_one_layer());
         let explained = network.explained(method, layer)?;
         network.allows(&explained).map(|()| explained)
     };
     if !args.method.is_empty() {
-        if layer.is_some() && args.method.iter().all(|m| m.layers() != (1..=1)) {
+        if layer.is_some() && !args.method.iter().any(|m| m.reads_one_layer()) {
             return Err(Failure::new(
                 "--layer belongs to methods that read one layer, such as grad-cam, which --method leaves out",
             ));

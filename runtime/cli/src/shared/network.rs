@@ -89,7 +89,7 @@ impl Network {
         // A layer is for those of several methods that read one.
         let reads = |name: &str| {
             let method = name.parse().ok().or_else(|| method::reads(name)?.of_file());
-            method.is_some_and(|method: Method| method.layers() == (1..=1))
+            method.is_some_and(Method::reads_one_layer)
         };
         let any = names.iter().any(|name| reads(name));
         let mut found: Vec<Attachment> = Vec::new();
@@ -124,9 +124,8 @@ impl Network {
     }
 
     fn check_layer(&self, layer: Option<&str>, method: Option<Method>) -> Result<(), Failure> {
-        let one = |method: Method| method.layers() == (1..=1);
-        if layer.is_some() && !method.is_some_and(one) {
-            let known = Method::ALL.iter().filter(|m| one(**m)).map(|m| m.name());
+        if layer.is_some() && !method.is_some_and(Method::reads_one_layer) {
+            let known = Method::ALL.iter().filter(|m| m.reads_one_layer()).map(|m| m.name());
             let known: Vec<_> = known.collect();
             return Err(Failure::new(format!(
                 "--layer belongs to {} and score-cam",
