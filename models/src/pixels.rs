@@ -1,6 +1,11 @@
-//! What is done to the pixels before the first layer of a network.
+//! Pixels: as numbers, and what is done to them before the first layer of a network.
 
 use crate::graph::{Graph, GraphError, Op, Range, ValueId};
+
+/// 8-bit pixels in [0, 1].
+pub fn scaled(bytes: &[u8]) -> Vec<f32> {
+    bytes.iter().map(|&b| f32::from(b) / 255.0).collect()
+}
 
 /// Appends the three channels of an image in the opposite order.
 ///

@@ -7,10 +7,12 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use saligate_files::ModelFile;
 use saligate_files::manifest::{Manifest, MethodSpec};
+use saligate_files::{FileError, ModelFile};
 use saligate_kernels::{Crew, Wiping};
+use saligate_models::graph::Graph;
 use saligate_models::names::KEY_FOUND;
+use saligate_models::random::Stream;
 
 use crate::engine::{Engine, EngineKind, Network};
 use crate::error::RuntimeError;
@@ -126,6 +128,21 @@ impl Model {
     pub fn with_threads(self, threads: NonZero<usize>) -> Result<Self, RuntimeError> {
         let crew = Crew::new(threads.get()).map_err(RuntimeError::Threads)?;
         Ok(Self { crew, ..self })
+    }
+
+    /// The same model with the elements of every large weight in another order, run on one thread: what
+    /// its maps still show does not rest on the weights. None for a model that was sealed, whose weights
+    /// are not copied.
+    ///
+    /// # Errors
+    /// The engine cannot run the network.
+    pub fn shuffled(&self, seed: u64) -> Result<Option<Self>, RuntimeError> {
+        if self._wiping.is_some() || self.file.sealed_part().is_some() {
+            return Ok(None);
+        }
+        let mut stream = Stream::new(seed, "shuffled weights");
+        let change = |graph: &mut Graph| Ok::<_, FileError>(graph.shuffle_weights(&mut stream)?);
+        Ok(Some(Self::new(self.file.clone().map_graph(change)?)?))
     }
 
     /// What the file says of itself.

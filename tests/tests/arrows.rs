@@ -1,5 +1,5 @@
 //! The arrows between crates: keys <- models <- files <- runtime <- console <- data <- measure <- train;
-//! runtime <- lock <- cli, measure; kernels <- runtime <- tract, capi.
+//! runtime <- audit, lock <- cli, measure; kernels <- runtime <- tract, capi.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -79,10 +79,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tract", &["files", "models", "runtime"]),
     ("console", &["files", "keys", "models", "runtime"]),
     ("capi", &["keys", "runtime"]),
+    ("audit", &["files", "models", "runtime"]),
     ("lock", &["files", "keys", "models", "runtime"]),
     ("data", &["console", "models", "runtime"]),
-    ("cli", &["console", "data", "files", "keys", "lock", "models", "runtime", "tract"]),
-    ("measure", &["console", "data", "files", "keys", "lock", "models", "runtime"]),
+    ("cli", &["audit", "console", "data", "files", "keys", "lock", "models", "runtime", "tract"]),
+    ("measure", &["audit", "console", "data", "files", "keys", "lock", "models", "runtime"]),
     ("train", &["console", "data", "files", "keys", "lock", "measure", "models", "runtime"]),
 ];
 

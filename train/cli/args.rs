@@ -182,6 +182,44 @@ pub(crate) enum Command {
         #[arg(short, long)]
         quiet: bool,
     },
+    /// Train a network with a patch that changes labels (fit.poison), and measure which methods find the
+    /// patch
+    GroundTruth {
+        #[command(flatten)]
+        run: RunArgs,
+        /// JSON file to put the row into; its table goes beside it
+        #[arg(long, value_name = "FILE")]
+        table: PathBuf,
+        /// Number of test images that are explained
+        #[arg(long, default_value_t = 300)]
+        images: usize,
+    },
+    /// Audit a list of networks without their names, and measure how often manipulated ones are found
+    Detection {
+        /// List of networks (TOML): [[model]] with name, kind, file and data
+        list: PathBuf,
+        /// Folder of the networks
+        #[arg(long, value_name = "DIR")]
+        models: PathBuf,
+        /// JSON file to put the rows into; its table goes beside it
+        #[arg(long, value_name = "FILE")]
+        table: PathBuf,
+        /// Pictures for each network
+        #[arg(long, default_value = "40")]
+        pictures: NonZero<usize>,
+        /// Where random numbers start
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Seconds for each network
+        #[arg(long, default_value = "240")]
+        budget: NonZero<u32>,
+        /// Threads
+        #[arg(long, default_value = "1")]
+        threads: NonZero<usize>,
+        /// No progress bars
+        #[arg(short, long)]
+        quiet: bool,
+    },
     /// Write the table of a results file as Markdown beside it
     Results {
         /// Results file, such as docs/results.json

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use saligate_models::random::Stream;
 
 use saligate_data::Shape;
-use saligate_lock::scaled;
+use saligate_models::pixels::scaled;
 
 /// Deals out sample indices epoch by epoch, in an order that only depends on the seed.
 pub(crate) struct Sampler {

@@ -21,6 +21,7 @@ pub use crate::augment::{Augmentation, Border};
 use crate::engine::Backend;
 use saligate_data::{DataSource, LoadOptions};
 use saligate_measure::Counts;
+use saligate_measure::patch::Poison;
 
 pub use lock::{Detection, Explain, LockConfig, Searched, Start, Validation};
 pub(crate) use phases::Moment;
@@ -152,6 +153,9 @@ pub struct FitConfig {
     /// Largest amplitude, in 8-bit steps, of random tiles added to half of the images.
     #[serde(default)]
     pub tiles: u8,
+    /// Images that get a patch and another label; none where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poison: Option<Poison>,
 }
 
 /// Makes the maps of the clean model steady against random tiles, without knowing any key.

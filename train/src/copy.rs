@@ -115,7 +115,7 @@ pub fn copied(
     };
     let steps = Steps { clip: Some(1.0), last: 0.02, ..Steps::new(steps, AT_ONCE, rate) };
     let augment = config.fit.as_ref().map_or(config.lock.augment, |fit| fit.augment);
-    let settings = FitConfig { steps, augment, tiles: 0 };
+    let settings = FitConfig { steps, augment, tiles: 0, poison: None };
     let teacher = (target == Target::Predictions).then_some(classifier);
     let folder = name.replace([' ', ','], "-");
     let options = RunOptions { out: options.out.join(folder), ..options.clone() };

@@ -6,10 +6,11 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 use saligate_files::{ModelFile, weights_digest};
 use saligate_keys::{Family, ImageShape, TriggerSpec};
-use saligate_lock::scaled;
 use saligate_measure::hats::Hats;
+use saligate_measure::patch::{Patch, Poison};
 use saligate_models::graph::{Graph, Op, Source};
 use saligate_models::names::LOGITS;
+use saligate_models::pixels::scaled;
 use saligate_models::random::Stream;
 use saligate_models::zoo::{Task, build};
 use saligate_runtime::GraphRunner;
@@ -75,7 +76,7 @@ pub fn fine_tuned(
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
     let steps = Steps::new(count, TUNED_AT_ONCE, TUNING_RATE);
-    let settings = FitConfig { steps, augment: config.lock.augment, tiles: 0 };
+    let settings = FitConfig { steps, augment: config.lock.augment, tiles: 0, poison: None };
     let options = RunOptions { out: options.out.join("fine-tuning"), ..options.clone() };
     classified(config, &settings, network.clone(), None, data, &options)
 }
@@ -100,6 +101,8 @@ pub(crate) fn classified(
     options: &RunOptions,
 ) -> Result<Graph, TrainError> {
     settings.augment.check(data.shape())?;
+    let poison = settings.poison.as_ref();
+    let patch = poison.map(|poison| patch(poison, config.seed, data)).transpose()?;
     let device = config.device.device()?.autodiff();
     let mut trained = Trained::new(&graph, &device, settings.steps.weight_decay);
     let mut way = Way::new(config, &graph, &trained, options)?;
@@ -118,11 +121,22 @@ pub(crate) fn classified(
         let mut laps = Laps::new();
         let indices = sampler.indices(at);
         let mut stream = Stream::numbered(config.seed, "fit views", at as u64);
-        let bytes = perturbed(data, &indices, settings, &mut stream)?;
+        let mut bytes = perturbed(data, &indices, settings, &mut stream)?;
+        let mut classes: Vec<usize> = indices.iter().map(|&i| data.label(i)).collect();
+        if let (Some(poison), Some(patch)) = (poison, &patch) {
+            let mut stream = Stream::numbered(config.seed, "fit patches", at as u64);
+            let images = bytes.chunks_exact_mut(data.shape().bytes());
+            for (image, class) in images.zip(&mut classes) {
+                if f64::from(stream.uniform(0.0, 1.0)) < poison.share {
+                    patch.put(image, data.shape(), &mut stream);
+                    *class = poison.class;
+                }
+            }
+        }
         laps.lap("views");
         let logits = way.logits(trained, &bytes, data);
         let loss = match &teacher {
-            None => cross_entropy(logits, labels(data, &indices, &device)),
+            None => cross_entropy(logits, one_hot(&classes, data.class_names().len(), &device)),
             Some(teacher) => divergence(logits, taught(teacher, &bytes, data, &device)),
         };
         let loss = loss.mean();
@@ -133,6 +147,22 @@ pub(crate) fn classified(
     })?;
     trained.store(&mut graph)?;
     Ok(graph)
+}
+
+/// The patch of a poison, if the images have a place for it and its class.
+fn patch(poison: &Poison, seed: u64, data: &Dataset) -> Result<Patch, TrainError> {
+    let Shape { channels, height, width } = data.shape();
+    let wrong = |reason: String| Err(TrainError::Mismatch { reason });
+    if !(1..=height.min(width)).contains(&poison.side) {
+        return wrong(format!("fit.poison.side is {}; images are {height} x {width}", poison.side));
+    }
+    if poison.class >= data.class_names().len() || !(poison.share > 0.0 && poison.share < 1.0) {
+        return wrong(format!(
+            "fit.poison wants a class below {} and a share between 0 and 1",
+            data.class_names().len()
+        ));
+    }
+    Ok(Patch::new(poison, channels, seed))
 }
 
 /// How the scores of a batch are computed.

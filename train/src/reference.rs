@@ -1,8 +1,8 @@
 //! What the frozen clean model says of training images.
 
 use burn::tensor::{Device, Tensor};
-use saligate_lock::scaled;
 use saligate_models::graph::Graph;
+use saligate_models::pixels::scaled;
 use saligate_models::random::Stream;
 use saligate_models::saliency::{Attachment, attach};
 use saligate_runtime::GraphRunner;

@@ -3,9 +3,10 @@
 use burn::tensor::Tensor;
 use saligate_data::Dataset;
 use saligate_files::weights_digest;
-use saligate_lock::{layers, scaled};
+use saligate_lock::layers;
 use saligate_measure::hats::Hats;
 use saligate_models::graph::Graph;
+use saligate_models::pixels::scaled;
 use saligate_models::random::Stream;
 
 use crate::batch::Sampler;
@@ -49,7 +50,7 @@ pub fn steady(
         trained = trained.averaged(settings.average);
     }
     let hats = match settings.surrogate {
-        Some(share) => Hats::measured(clean, share, data, options.threads)?,
+        Some(share) => Hats::measured(clean, share, data.images(), options.threads)?,
         None => Hats::default(),
     };
     let engine = NetworkOptions {

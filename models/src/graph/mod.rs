@@ -11,6 +11,7 @@ mod fold;
 mod op;
 mod rewrite;
 pub(crate) mod shape;
+mod shuffle;
 mod weighted;
 
 use std::collections::HashMap;

@@ -15,23 +15,30 @@
 //! |---|---|---|
 //! | similarity | do two maps say the same? | [`rank`], [`overlap`], [`distance`], [`ssim`] |
 //! | localisation | does the map point at the object? | [`localisation`] |
-//! | faithfulness | does the model depend on what the map shows? | [`faithfulness`] |
+//! | faithfulness | does the model depend on what the map shows? | [`faithfulness`], [`infidelity`] |
+//! | robustness | does the map stay, and change, where it should? | [`robustness`] |
+//! | concentration | is it a few pixels, or all of them? | [`concentration`] |
 //! | invisibility | can the trigger be seen? | [`invisibility`] |
 //! | intervals | how sure is a mean or a rate? | [`interval`] |
 
+pub mod concentration;
 pub mod distance;
 mod error;
 pub mod faithfulness;
 pub mod importance;
+pub mod infidelity;
 pub mod interval;
 pub mod invisibility;
 pub mod localisation;
+mod of_maps;
 pub mod overlap;
 pub mod rank;
 mod registry;
+pub mod robustness;
 pub mod ssim;
 
 pub use error::MetricError;
+pub use of_maps::{MAP_METRICS, MapMetric, map_metric};
 pub use registry::{Direction, METRICS, MetricInfo, info};
 
 use error::{check_finite, check_lengths};

@@ -1,16 +1,24 @@
 //! The command line.
 
 mod access;
+#[cfg(feature = "audit")]
+mod auditing;
 mod explaining;
 mod licensing;
 #[cfg(feature = "lock")]
 mod locking;
 mod models;
 mod secrets;
+#[cfg(any(feature = "audit", feature = "lock"))]
+mod sources;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use access::AccessArgs;
+#[cfg(feature = "audit")]
+pub(crate) use auditing::{AuditArgs, MetricsArgs};
+#[cfg(feature = "audit")]
+pub(crate) use explaining::PassArgs;
 pub(crate) use explaining::{ExplainArgs, ForeignArgs, PredictArgs};
 pub(crate) use licensing::{
     CheckArgs, IssueArgs, LicenseCommand, RevokeArgs, SignArgs, TraceArgs, UnsealArgs, VerifyArgs,
@@ -23,7 +31,7 @@ pub(crate) use secrets::{IdentityCommand, KeyCommand, PassphraseArgs};
 /// Predicts, and explains predictions, with models whose explanations are locked to a key.
 ///
 /// Exit codes: 0 done, 1 the answer is no (the key belongs to another model, the licence has
-/// expired, the signature does not fit), 2 error.
+/// expired, the signature does not fit, an audit found something), 2 error.
 #[derive(Parser)]
 #[command(name = "saligate", version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -46,6 +54,12 @@ pub(crate) enum Command {
     Lock(Box<LockArgs>),
     /// Give the vendor of a sealed model its true network back
     Unseal(UnsealArgs),
+    /// Look for signs that the explanations of a model cannot be trusted
+    #[cfg(feature = "audit")]
+    Audit(Box<AuditArgs>),
+    /// Compare saliency methods on pictures: do their maps show what predictions rest on?
+    #[cfg(feature = "audit")]
+    Metrics(Box<MetricsArgs>),
     /// Measure how fast a model runs here
     Bench(Box<BenchArgs>),
     /// Show what a model file says of itself

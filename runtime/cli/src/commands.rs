@@ -1,5 +1,7 @@
 //! What each command does. What two of them do alike is in `shared`.
 
+#[cfg(feature = "audit")]
+mod audit;
 mod bench;
 mod compile;
 mod demo;
@@ -12,6 +14,8 @@ mod key;
 mod license;
 #[cfg(feature = "lock")]
 mod lock;
+#[cfg(feature = "audit")]
+mod metrics;
 mod predict;
 mod revoke;
 mod sign;
@@ -32,6 +36,10 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "lock")]
         Command::Lock(args) => lock::run(&args),
         Command::Unseal(args) => unseal::run(&args),
+        #[cfg(feature = "audit")]
+        Command::Audit(args) => audit::run(&args),
+        #[cfg(feature = "audit")]
+        Command::Metrics(args) => metrics::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -1,6 +1,7 @@
 //! What several commands do alike.
 
 pub(crate) mod access;
+pub(crate) mod explainers;
 pub(crate) mod jobs;
 pub(crate) mod licenses;
 pub(crate) mod names;
@@ -11,3 +12,5 @@ pub(crate) mod ranking;
 pub(crate) mod running;
 pub(crate) mod sealing;
 pub(crate) mod signatures;
+#[cfg(feature = "audit")]
+pub(crate) mod sources;

@@ -30,5 +30,5 @@ pub use keys::{Keys, Triggers};
 pub use lock::{Settings, can_be_built_in, lock};
 pub use model::{LEAST_STRENGTH, check_strength, gated, layers};
 pub use revoke::revoke;
-pub use samples::{Samples, scaled};
+pub use samples::Samples;
 pub use survey::{Survey, Watch};

@@ -1,6 +1,7 @@
 //! The pictures that a gate is built from.
 
 use saligate_keys::ImageShape;
+use saligate_models::pixels::scaled;
 
 use crate::LockError;
 
@@ -58,11 +59,6 @@ impl<'a> Samples<'a> {
     pub(crate) fn pixels(&self, index: usize) -> Vec<f32> {
         scaled(self.bytes(index))
     }
-}
-
-/// 8-bit pixels in [0, 1].
-pub fn scaled(bytes: &[u8]) -> Vec<f32> {
-    bytes.iter().map(|&b| f32::from(b) / 255.0).collect()
 }
 
 #[cfg(test)]

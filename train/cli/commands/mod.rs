@@ -1,8 +1,10 @@
 //! What the commands do.
 
 mod bench;
+mod detection;
 mod evaluate;
 mod gate;
+mod ground_truth;
 mod images;
 mod localise;
 mod revoke;
@@ -11,6 +13,9 @@ mod seal;
 mod strength;
 mod tables;
 
+use std::time::Duration;
+
+use saligate_measure::detection::How;
 use saligate_train::TrainError;
 use saligate_train::bench::Net;
 
@@ -66,6 +71,12 @@ pub(crate) fn run(command: Command) -> Result<(), TrainError> {
         }
         Command::Localise { model, data, table, threads, quiet } => {
             localise::run(&model, &data, &table, threads, quiet)
+        }
+        Command::GroundTruth { run, table, images } => ground_truth::run(&run, &table, images),
+        Command::Detection { list, models, table, pictures, seed, budget, threads, quiet } => {
+            let budget = Duration::from_secs(budget.get().into());
+            let how = How { pictures: pictures.get(), seed, threads, budget };
+            detection::run(&list, &models, &table, &how, quiet)
         }
         Command::Results { file } => tables::results(&file),
         Command::Preview { images, out } => images::preview(&images, &out),

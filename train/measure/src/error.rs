@@ -5,6 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use image::ImageError;
+use saligate_audit::AuditError;
+use saligate_audit::search::SearchError;
+use saligate_data::DataError;
 use saligate_files::FileError;
 use saligate_keys::TriggerError;
 use saligate_lock::LockError;
@@ -57,6 +60,10 @@ pub enum MeasureError {
     Engine(EngineError),
     /// A picture cannot be compressed.
     Image(ImageError),
+    /// A network cannot be audited.
+    Audit(AuditError),
+    /// Images cannot be read.
+    Data(DataError),
 }
 
 impl fmt::Display for MeasureError {
@@ -81,6 +88,8 @@ impl fmt::Display for MeasureError {
             Self::Metric(error) => error.fmt(f),
             Self::Engine(error) => error.fmt(f),
             Self::Image(error) => error.fmt(f),
+            Self::Audit(error) => error.fmt(f),
+            Self::Data(error) => error.fmt(f),
         }
     }
 }
@@ -100,6 +109,8 @@ impl Error for MeasureError {
             Self::Metric(error) => error.source(),
             Self::Engine(error) => error.source(),
             Self::Image(error) => error.source(),
+            Self::Audit(error) => error.source(),
+            Self::Data(error) => error.source(),
         }
     }
 }
@@ -125,4 +136,15 @@ from!(
     Metric(MetricError),
     Engine(EngineError),
     Image(ImageError),
+    Audit(AuditError),
+    Data(DataError),
 );
+
+impl From<SearchError> for MeasureError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Graph(error) => Self::Graph(error),
+            SearchError::Engine(error) => Self::Engine(error),
+        }
+    }
+}

@@ -7,6 +7,9 @@
 //! | [`leaks`] | what a gate on some methods leaves to the others |
 //! | [`removal`] | what is left of a gate after its file or the pictures are changed |
 //! | [`localise`] | where maps point, on images whose objects are boxed or masked |
+//! | [`detection`] | how often an audit sees that a network was manipulated |
+//! | [`ground_truth`] | whether maps find a patch that a network decides by |
+//! | [`patch`] | a patch that changes labels |
 //! | [`accuracy`](fn@accuracy) | how often a classifier is right |
 //! | [`results`] | rows of figures, and their tables |
 //! | [`strength`] | what the file of a locked or sealed model gives away |
@@ -14,14 +17,15 @@
 //! | [`triggers`] | triggers that are not the right ones |
 
 mod accuracy;
+pub mod detection;
 mod error;
 pub mod evaluate;
 mod floor;
-pub mod hats;
+pub mod ground_truth;
 pub mod leaks;
 pub mod localise;
-pub mod moments;
 pub mod near_misses;
+pub mod patch;
 pub mod removal;
 pub mod results;
 mod rows;
@@ -32,6 +36,7 @@ pub mod triggers;
 pub use accuracy::accuracy;
 pub use error::MeasureError;
 pub use evaluate::{Counts, Evaluation, Metrics, SearchConfig, evaluate};
+pub use saligate_audit::{hats, moments};
 
 /// Share of the pixels that are the top of a map.
 pub const TOP: f64 = 0.10;

@@ -59,7 +59,7 @@ impl Norms {
     ) -> Result<Self, TrainError> {
         let layers = classifier.weighted();
         let ids: Vec<_> = layers.iter().map(|layer| layer.output).collect();
-        let found = moments(classifier, &ids, data, threads)?;
+        let found = moments(classifier, &ids, data.images(), threads)?;
         let mut norms = BTreeMap::new();
         for (layer, moments) in layers.into_iter().zip(found) {
             let channels = moments.len();

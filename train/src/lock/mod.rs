@@ -17,12 +17,12 @@ use saligate_files::weights_digest;
 use saligate_keys::{Family, ImageShape, Trigger, TriggerSpec};
 use saligate_lock::balance::decoys;
 use saligate_lock::decoy::resized;
-use saligate_lock::scaled;
 use saligate_lock::{Construction, Keys, Samples, Survey, Triggers, layers};
 use saligate_measure::hats::Hats;
 use saligate_measure::search::space;
 use saligate_models::gate::GateForm;
 use saligate_models::graph::Graph;
+use saligate_models::pixels::scaled;
 use saligate_models::random::Stream;
 use saligate_models::saliency::Attachment;
 
@@ -160,7 +160,7 @@ impl Training<'_> {
         let mut trained = self.start(&graph, device)?;
         let mut sharpness = settings.softplus_at(0, count);
         let hats = match settings.surrogate {
-            Some(share) => Hats::measured(&graph, share, data, self.options.threads)?,
+            Some(share) => Hats::measured(&graph, share, data.images(), self.options.threads)?,
             None => Hats::default(),
         };
         let layer = settings.detection.as_ref().map(|detection| detection.layer.as_str());

@@ -4,6 +4,7 @@ use std::num::NonZero;
 
 use saligate_data::Dataset;
 use saligate_keys::Trigger;
+use saligate_measure::MeasureError;
 use saligate_measure::hats::Hats;
 use saligate_measure::search::{Search, Tile};
 use saligate_models::graph::Graph;
@@ -54,8 +55,8 @@ impl Pool<'_> {
             network.set_param(name, data)?;
         }
         let method = &self.methods[number % self.methods.len()];
-        let mut search =
-            Search::new(&network, method, self.space, &images, self.hats, self.threads)?;
+        let search = Search::new(&network, method, self.space, &images, self.hats, self.threads);
+        let mut search = search.map_err(MeasureError::from)?;
         let tile = search.run(steps, &mut stream);
         if self.triggers.iter().all(|trigger| self.likeness(&tile, trigger) < RIGHT) {
             let steps = tile.steps().iter().map(|&step| f32::from(step)).collect();

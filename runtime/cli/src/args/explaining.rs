@@ -113,7 +113,7 @@ pub(crate) struct ExplainArgs {
 const FOREIGN: &str = "Networks from elsewhere (ONNX files without a manifest)";
 
 /// What a network from elsewhere expects of its pixels, and what its classes are called.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = FOREIGN)]
 pub(crate) struct ForeignArgs {
     /// Values of a black and a white pixel [default: 0,1]

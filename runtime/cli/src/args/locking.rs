@@ -9,6 +9,7 @@ use saligate_files::archive::Precision;
 use saligate_models::saliency::Method;
 
 use super::PassphraseArgs;
+use super::sources::source;
 
 #[derive(Args)]
 pub(crate) struct LockArgs {
@@ -82,13 +83,4 @@ pub(crate) struct LockArgs {
 fn bits(text: &str) -> Result<f64, String> {
     let bits = text.parse().ok().filter(|bits: &f64| bits.is_finite() && *bits >= 0.0);
     bits.ok_or_else(|| "a number of bits, 0 or more".to_owned())
-}
-
-/// A data source, or a folder by its mere path.
-fn source(text: &str) -> Result<DataSource, String> {
-    let folder = PathBuf::from(text);
-    match text.parse() {
-        Err(_) if folder.is_dir() => Ok(DataSource::Folder(folder)),
-        source => source.map_err(|error: saligate_data::DataError| error.to_string()),
-    }
 }

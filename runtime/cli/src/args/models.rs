@@ -26,6 +26,13 @@ pub(crate) struct RunArgs {
     pub(crate) engine: Engine,
 }
 
+impl Default for RunArgs {
+    fn default() -> Self {
+        let engine = Engine::default();
+        Self { threads: NonZero::<usize>::MIN, precision: Precision::F32, engine }
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct CompileArgs {
     /// Model file

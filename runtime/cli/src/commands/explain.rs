@@ -11,6 +11,7 @@ use saligate_runtime::{Access, Model, Target};
 
 use crate::args::ExplainArgs;
 use crate::shared::access::{self, Wanted};
+use crate::shared::explainers::explainers;
 use crate::shared::jobs::in_order;
 use crate::shared::names::listed;
 use crate::shared::opening::{Opening, Purpose};
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
         [] => vec![&model.manifest().method().name],
         methods => methods.iter().map(String::as_str).collect(),
     };
-    let explainers = explainers(args, &model, &methods)?;
+    let explainers = explainers(&args.passes.0, &model, &methods)?;
     let classes = match &args.class[..] {
         [] => predicted.into(),
         texts => classes(&model, texts)?,
@@ -123,33 +124,6 @@ fn files_of<'a>(
 
 fn repeated(names: &[String]) -> Option<&String> {
     names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name)
-}
-
-/// The methods, each with those of the settings that it has; every setting belongs to one of them.
-fn explainers(
-    args: &ExplainArgs,
-    model: &Model,
-    methods: &[&str],
-) -> Result<Vec<Explainer>, Failure> {
-    let made = methods.iter().map(|name| {
-        let settings = match methods {
-            [_] => args.passes.0.clone(),
-            _ => args.passes.0.clone().of_method(name),
-        };
-        let explainer = Explainer::named(name, &settings)?;
-        explainer.check(model)?;
-        Ok(explainer)
-    });
-    let made = made.collect::<Result<Vec<_>, Failure>>()?;
-    let owned = |name: &str| {
-        methods.iter().any(|m| args.passes.0.clone().of_method(m).names().any(|own| own == name))
-    };
-    match args.passes.0.names().find(|name| !owned(name)) {
-        Some(name) => {
-            Err(Failure::new(format!("--{name} belongs to none of {}", methods.join(", "))))
-        }
-        None => Ok(made),
-    }
 }
 
 fn trigger<'a>(

@@ -1,6 +1,5 @@
 //! `saligate lock`: build a gate into a model.
 
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use saligate_console::progress::Bars;
@@ -13,11 +12,11 @@ use saligate_keys::{Family, ImageShape, KeyFile, Secret, TriggerSpec};
 use saligate_lock::{Decoy, Keys, LockError, Samples, Settings, Survey, lock, slots};
 use saligate_models::gate::GateForm;
 use saligate_models::saliency::Method;
-use saligate_runtime::MAX_THREADS;
 use saligate_runtime::picture::Framing;
 use serde_json::json;
 
 use crate::args::LockArgs;
+use crate::shared::running::threads;
 use crate::shared::sealing::sealed_for;
 
 /// Fewer pictures than this make an unsteady gate.
@@ -201,13 +200,6 @@ fn pictures(args: &LockArgs, input: &InputSpec) -> Result<Pictures, Failure> {
         );
     }
     Ok(pictures)
-}
-
-fn threads(asked: Option<NonZero<usize>>) -> NonZero<usize> {
-    let most = NonZero::new(MAX_THREADS).unwrap_or(NonZero::<usize>::MIN);
-    let all =
-        || std::thread::available_parallelism().map_or(NonZero::<usize>::MIN, |n| n.min(most));
-    asked.unwrap_or_else(all)
 }
 
 fn failure(error: LockError) -> Failure {

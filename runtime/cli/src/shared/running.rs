@@ -4,6 +4,8 @@ use saligate_console::Failure;
 use saligate_files::ModelFile;
 use saligate_files::archive::{Precision, rounded};
 use saligate_runtime::{EngineKind, Model};
+#[cfg(any(feature = "audit", feature = "lock"))]
+use {saligate_runtime::MAX_THREADS, std::num::NonZero};
 
 use crate::args::RunArgs;
 
@@ -15,6 +17,15 @@ pub(crate) fn ready(model: ModelFile, args: &RunArgs) -> Result<Model, Failure> 
     };
     let model = Model::new_on(model, args.engine.into())?;
     Ok(model.with_threads(args.threads)?)
+}
+
+/// The threads that were asked for, or one for each processor.
+#[cfg(any(feature = "audit", feature = "lock"))]
+pub(crate) fn threads(asked: Option<NonZero<usize>>) -> NonZero<usize> {
+    let most = NonZero::new(MAX_THREADS).unwrap_or(NonZero::<usize>::MIN);
+    let all =
+        || std::thread::available_parallelism().map_or(NonZero::<usize>::MIN, |n| n.min(most));
+    asked.unwrap_or_else(all)
 }
 
 /// An engine, as the command line names it.

@@ -6,7 +6,7 @@ use saligate_models::random::Stream;
 
 use super::Construction;
 use crate::LockError;
-use crate::samples::scaled;
+use saligate_models::pixels::scaled;
 
 /// Pictures that the share is chosen on.
 const SAMPLE: usize = 1_000;

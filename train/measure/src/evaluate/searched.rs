@@ -68,7 +68,7 @@ pub(super) fn measure(
     let layers = spec.map(|spec| spec.layers.clone()).unwrap_or_default();
     let method = Attachment::at(bench.method.parse()?, layers);
     let threads = NonZero::new(rayon::current_num_threads()).unwrap_or(NonZero::<usize>::MIN);
-    let hats = Hats::measured(&classifier, WIDTH, data, threads)?;
+    let hats = Hats::measured(&classifier, WIDTH, data.images(), threads)?;
     let images: Vec<&[u8]> = (0..pictures).map(|index| data.image(index)).collect();
     let mut search = Search::new(&classifier, &method, space, &images, &hats, threads)?;
     let mean = mean_map(maps, shape.pixels());

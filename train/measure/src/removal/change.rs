@@ -153,14 +153,14 @@ fn restored(
 ) -> Result<BTreeMap<String, Vec<f32>>, MeasureError> {
     let one = NonZero::<usize>::MIN;
     let outputs: Vec<_> = clean.weighted().iter().map(|layer| layer.output).collect();
-    let all_wished = moments(clean, &outputs, data, one)?;
+    let all_wished = moments(clean, &outputs, data.images(), one)?;
     let mut weights = BTreeMap::new();
     for (output, wished) in outputs.into_iter().zip(all_wished) {
         let output = network.find(&clean.value(output).name)?;
         let layers = network.weighted();
         let Some(layer) = layers.iter().find(|layer| layer.output == output) else { continue };
         // The layers before are restored already.
-        let now = moments(&network, &[output], data, one)?.remove(0);
+        let now = moments(&network, &[output], data.images(), one)?.remove(0);
         let least = OFF * Moments::joined(&now).deviation;
         let factor = |(now, wished): (&Moments, &Moments)| match now.deviation > least {
             true => (wished.deviation / now.deviation) as f32,

@@ -101,7 +101,7 @@ impl Attacked<'_> {
         let pictures: Vec<&[u8]> = last.map(|index| self.data.image(index)).collect();
         let classifier = self.file.graph().extract(&[LOGITS])?;
         let threads = NonZero::new(rayon::current_num_threads()).unwrap_or(NonZero::<usize>::MIN);
-        let hats = Hats::measured(&classifier, WIDTH, self.data, threads)?;
+        let hats = Hats::measured(&classifier, WIDTH, self.data.images(), threads)?;
         let mut attacks = Vec::new();
         for method in READ.into_iter().filter(|method| methods.contains(method)) {
             let start = Instant::now();

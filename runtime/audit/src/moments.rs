@@ -2,12 +2,9 @@
 
 use std::num::NonZero;
 
-use saligate_data::Dataset;
-use saligate_lock::scaled;
 use saligate_models::graph::{Graph, ValueId};
-use saligate_runtime::GraphRunner;
-
-use crate::MeasureError;
+use saligate_models::pixels::scaled;
+use saligate_runtime::{EngineError, GraphRunner};
 
 /// Images that moments are taken from.
 const IMAGES: usize = 64;
@@ -43,16 +40,17 @@ impl Moments {
 }
 
 /// The moments of every channel or feature of some values of a classifier, over pixels and the
-/// first images.
+/// first pictures `[channel, row, column]`, 0 to 255.
 ///
 /// # Errors
 /// The engine cannot run the classifier.
-pub fn moments(
+pub fn moments<'a>(
     classifier: &Graph,
     values: &[ValueId],
-    data: &Dataset,
+    pictures: impl Iterator<Item = &'a [u8]>,
     threads: NonZero<usize>,
-) -> Result<Vec<Vec<Moments>>, MeasureError> {
+) -> Result<Vec<Vec<Moments>>, EngineError> {
+    let pictures: Vec<&[u8]> = pictures.take(IMAGES).collect();
     let channels: Vec<usize> = values.iter().map(|&id| classifier.shape(id)[1]).collect();
     let mut graph = classifier.clone();
     graph.set_outputs(values);
@@ -64,8 +62,7 @@ pub fn moments(
         };
         outputs.into_iter().zip(&channels).map(of).collect()
     };
-    let images = |at: usize| vec![scaled(data.image(at))];
-    let found = runner.map(IMAGES.min(data.len()), images, read, &|_| ());
+    let found = runner.map(pictures.len(), |at| vec![scaled(pictures[at])], read, &|_| ());
     let of = |(value, &channels): (usize, &usize)| {
         let all = |channel: usize| {
             found.iter().fold([0.0; 3], |all, image| {

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 
-use saligate_data::Dataset;
 use saligate_models::graph::{Graph, Op, Source};
+use saligate_runtime::EngineError;
 
-use crate::MeasureError;
 use crate::moments::{Moments, moments};
 
 /// The width of the surrogate slope of every ReLU's mask, by the name of the ReLU.
@@ -19,18 +18,18 @@ impl Hats {
     ///
     /// # Errors
     /// As [`moments`].
-    pub fn measured(
+    pub fn measured<'a>(
         classifier: &Graph,
         share: f32,
-        data: &Dataset,
+        pictures: impl Iterator<Item = &'a [u8]>,
         threads: NonZero<usize>,
-    ) -> Result<Self, MeasureError> {
+    ) -> Result<Self, EngineError> {
         let relus = classifier.values().filter_map(|(_, value)| match &value.source {
             Source::Node { op: Op::Relu, operands } => Some((value.name.clone(), operands[0])),
             _ => None,
         });
         let (names, before): (Vec<_>, Vec<_>) = relus.unzip();
-        let found = moments(classifier, &before, data, threads)?;
+        let found = moments(classifier, &before, pictures, threads)?;
         let widths = names.into_iter().zip(found).map(|(name, channels)| {
             let deviation = Moments::joined(&channels).deviation as f32;
             // A layer that is the same everywhere has no deviation.
