@@ -164,6 +164,23 @@ pub(crate) enum Command {
         #[arg(long, value_name = "STEPS", default_value_t = 500)]
         fine_tuning: usize,
     },
+    /// Try defences of an owner of the weights on a gated model: fine-tuning, fine-pruning, statistics of
+    /// channels, retraining, distillation, straightening of steps; a table before and after
+    Defend {
+        #[command(flatten)]
+        run: RunArgs,
+        #[command(flatten)]
+        table: TableArgs,
+        /// Number of test images
+        #[arg(long, default_value_t = 1000)]
+        images: usize,
+        /// Steps of fine-tuning, 64 images per step
+        #[arg(long, value_name = "STEPS", default_value = "500")]
+        steps: NonZero<usize>,
+        /// Write the network after this defence as a model file beside the model: NAME=FILE
+        #[arg(long, value_name = "NAME=FILE")]
+        save: Option<String>,
+    },
     /// Measure where the maps of any model point, on images whose objects are boxed or masked
     Localise {
         /// Model file; maps are shown as they are without a key
@@ -523,6 +540,9 @@ pub(crate) struct MeasureArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write the figures as a page for a browser
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) secrets: PassphraseArgs,
 }

@@ -45,4 +45,5 @@ pub use error::AuditError;
 pub use finding::{Finding, Number, Shown, Verdict};
 pub use pictures::Pictures;
 pub use run::{Event, audit};
+pub use structure::flat_operations;
 pub use subject::Subject;

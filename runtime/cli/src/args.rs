@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use access::AccessArgs;
 #[cfg(feature = "audit")]
-pub(crate) use auditing::{AuditArgs, MetricsArgs};
+pub(crate) use auditing::{AuditArgs, CardArgs, MetricsArgs};
 #[cfg(feature = "audit")]
 pub(crate) use explaining::PassArgs;
 pub(crate) use explaining::{ExplainArgs, ForeignArgs, PredictArgs};
@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// Compare saliency methods on pictures: do their maps show what predictions rest on?
     #[cfg(feature = "audit")]
     Metrics(Box<MetricsArgs>),
+    /// Write a model card: what a file is, its gate, its figures and its limits (Markdown)
+    #[cfg(feature = "audit")]
+    Card(CardArgs),
     /// Measure how fast a model runs here
     Bench(Box<BenchArgs>),
     /// Show what a model file says of itself

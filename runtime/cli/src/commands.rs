@@ -3,6 +3,8 @@
 #[cfg(feature = "audit")]
 mod audit;
 mod bench;
+#[cfg(feature = "audit")]
+mod card;
 mod compile;
 mod demo;
 mod device;
@@ -40,6 +42,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(&args),
         #[cfg(feature = "audit")]
         Command::Metrics(args) => metrics::run(&args),
+        #[cfg(feature = "audit")]
+        Command::Card(args) => card::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -46,6 +46,7 @@ pub(super) fn measure(
     let measured = evaluate(&evaluation, &session.config().evaluate, decoy.as_deref())?;
     let several = measured.len() > 1;
     let first = measured.first().map(|(_, metrics)| metrics.clone()).unwrap_or_default();
+    let mut rows = Vec::new();
     for (method, metrics) in measured {
         let row = Row::new(&session.described(&args.commit), &method, several, metrics);
         match args.json {
@@ -53,8 +54,13 @@ pub(super) fn measure(
             false => emit(row.table().trim_end())?,
         }
         if let Some(path) = &args.results {
-            results::put(path, row)?;
+            results::put(path, row.clone())?;
         }
+        rows.push(row);
+    }
+    if let Some(path) = &args.html {
+        results::write_page(path, &rows)?;
+        emit(&format!("wrote {}", path.display()))?;
     }
     Ok(first)
 }

@@ -1,6 +1,7 @@
 //! What the commands do.
 
 mod bench;
+mod defend;
 mod detection;
 mod evaluate;
 mod gate;
@@ -68,6 +69,9 @@ pub(crate) fn run(command: Command) -> Result<(), TrainError> {
         Command::Strength { run, attacks } => strength::run(&run, &attacks),
         Command::Removal { run, table, images, fine_tuning } => {
             tables::removal(&run, &table, images, fine_tuning)
+        }
+        Command::Defend { run, table, images, steps, save } => {
+            defend::run(&run, &table, images, steps.get(), save.as_deref())
         }
         Command::Localise { model, data, table, threads, quiet } => {
             localise::run(&model, &data, &table, threads, quiet)

@@ -42,7 +42,7 @@ pub(crate) fn removal(
         let network = ModelFile::open(&paths[1])?.graph().extract(&[LOGITS])?;
         let tuned =
             fine_tuned(session.config(), &network, fine_tuning, &data.train, session.options())?;
-        changes.push(Change::Tuned(fine_tuning, tuned.weights()));
+        changes.push(Change::Weights(format!("fine-tuned {fine_tuning}"), tuned.weights()));
     }
     let measure = |id: &str, what: &Evaluation<'_>| removal::measure(id, what, &changes, images);
     tabulate(&opened, measure, removal::put)
@@ -54,17 +54,17 @@ pub(crate) fn results(file: &Path) -> Result<(), TrainError> {
 }
 
 /// What a table is made of.
-struct Opened<'a> {
+pub(super) struct Opened<'a> {
     args: &'a TableArgs,
-    session: Session,
-    images: Images,
+    pub(super) session: Session,
+    pub(super) images: Images,
     keys: [KeyFile; 1],
     /// The clean and the gated model.
-    paths: [PathBuf; 2],
+    pub(super) paths: [PathBuf; 2],
 }
 
 impl<'a> Opened<'a> {
-    fn new(run: &RunArgs, args: &'a TableArgs) -> Result<Self, TrainError> {
+    pub(super) fn new(run: &RunArgs, args: &'a TableArgs) -> Result<Self, TrainError> {
         let keys = [secrets::key(&args.key, args.secrets.passphrase_file.as_deref())?];
         let session = Session::open(run)?;
         let images = session.images()?;
@@ -74,7 +74,7 @@ impl<'a> Opened<'a> {
 }
 
 /// Measures on the test images and writes what was measured into a table.
-fn tabulate<T>(
+pub(super) fn tabulate<T>(
     opened: &Opened<'_>,
     measure: impl FnOnce(&str, &Evaluation<'_>) -> Result<T, MeasureError>,
     write: impl FnOnce(&T, &Path) -> Result<(), MeasureError>,

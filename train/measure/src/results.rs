@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use saligate_audit::report::page::Page;
 use saligate_models::metrics::{self, Direction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -92,6 +93,48 @@ impl Row {
             _ => number(value),
         }
     }
+}
+
+/// A page of some rows for a browser: what was measured, which way is better, and of what.
+pub fn page(rows: &[Row]) -> String {
+    let mut page = Page::new("Evaluation of a gated model");
+    page.paragraph(
+        "Values are means over test images, with 95 % intervals in brackets. Similarities compare a map with \
+         that of the clean model for the image without trigger.",
+    );
+    for row in rows {
+        page.heading(2, &row.id);
+        let figures: Vec<Vec<String>> = row
+            .figures()
+            .map(|(name, value)| {
+                let info = metrics::info(name);
+                let about = info.map_or("", |info| info.about);
+                let better = info.map_or("", |info| info.direction.words());
+                vec![name.to_owned(), value, better.to_owned(), about.to_owned()]
+            })
+            .collect();
+        page.table(&["metric", "value", "direction", "what"], &figures);
+        page.table(
+            &["", ""],
+            &[
+                vec!["method".to_owned(), row.method.clone()],
+                vec!["data".to_owned(), row.data.clone()],
+                vec!["seed".to_owned(), row.seed.to_string()],
+                vec!["made by".to_owned(), format!("saligate {}", env!("CARGO_PKG_VERSION"))],
+            ],
+        );
+        page.heading(3, "configuration");
+        page.code(&serde_json::to_string_pretty(&row.config).unwrap_or_default());
+    }
+    page.finished()
+}
+
+/// Writes the page of some rows.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_page(path: &Path, all: &[Row]) -> Result<(), MeasureError> {
+    rows::write(path, &page(all))
 }
 
 /// Puts a row into a results file, in the place of the row with its id if there is one.

@@ -7,6 +7,8 @@ use super::{LIMITS, Report, short};
 use crate::check::{Area, CHECKS};
 use crate::finding::{Finding, Number, Verdict};
 
+const AREAS: [Area; 4] = [Area::Structure, Area::Behaviour, Area::Triggers, Area::Labels];
+
 pub(super) fn page(report: &Report) -> Result<String, RenderError> {
     let mut page = Page::new(&format!("Audit of {}", report.model.file));
     let counts = [Verdict::Found, Verdict::Unknown, Verdict::NotFound]
@@ -16,22 +18,18 @@ pub(super) fn page(report: &Report) -> Result<String, RenderError> {
         Verdict::NotFound => "nothing was found",
         Verdict::Unknown => "nothing is known",
     };
-    page.marked(mark(report.verdict), word, &format!("of {}.", counts.join(", ")));
+    page.marked(mark(report.verdict), word, &format!("({}).", counts.join(", ")));
     page.paragraph(LIMITS[0]);
     let row = |(check, finding): (&crate::CheckInfo, &Finding)| {
         let method = finding.method.map(|method| format!(", {method}")).unwrap_or_default();
         let name = format!("{}{method}", check.name);
         (name, mark(finding.verdict), finding.verdict.name().to_owned(), finding.says.clone())
     };
-    for verdict in [Verdict::Found, Verdict::Unknown, Verdict::NotFound] {
-        let areas = [Area::Structure, Area::Behaviour, Area::Triggers, Area::Labels];
-        let all = areas.into_iter().flat_map(|area| report.of_area(area));
-        let rows: Vec<_> = all.filter(|(_, finding)| finding.verdict == verdict).map(row).collect();
-        if !rows.is_empty() {
-            page.verdicts(["check", "verdict", "what it says"], &rows);
-        }
-    }
-    for area in [Area::Structure, Area::Behaviour, Area::Triggers, Area::Labels] {
+    let mut all: Vec<_> = AREAS.into_iter().flat_map(|area| report.of_area(area)).collect();
+    all.sort_by_key(|(_, finding)| finding.verdict);
+    let rows: Vec<_> = all.into_iter().map(row).collect();
+    page.verdicts(["check", "verdict", "what it says"], &rows);
+    for area in AREAS {
         page.heading(2, &capitalized(area.name()));
         let mut last = "";
         for (check, finding) in report.of_area(area) {

@@ -35,7 +35,7 @@ fn run(bench: &Bench<'_>, _: Deadline) -> Result<Vec<Finding>, Stop> {
     let says = match found.len() {
         0 => "no constant is a pattern of signs or repeats itself".to_owned(),
         count => format!(
-            "{count} constants are patterns of equal magnitudes and varying signs, or repeat \
+            "{count} of the constants: patterns of equal magnitudes and varying signs, or such that repeat \
              themselves over rows and columns: what finds a trigger looks like this, trained weights do not"
         ),
     };

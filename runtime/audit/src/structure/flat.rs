@@ -1,6 +1,6 @@
 //! Operations without a slope, between the pixels and the scores.
 
-use saligate_models::graph::{Op, Source};
+use saligate_models::graph::{Graph, Op, Source, ValueId};
 
 use super::{depends_on_pixels, listed};
 use crate::bench::Bench;
@@ -22,21 +22,7 @@ pub(crate) const FLAT: CheckInfo = CheckInfo {
 
 fn run(bench: &Bench<'_>, _: Deadline) -> Result<Vec<Finding>, Stop> {
     let graph = &bench.subject.classifier;
-    let depends = depends_on_pixels(graph);
-    let is_flat = |op: &Op| match op {
-        Op::Round | Op::Sign | Op::OneHotArgMax => true,
-        Op::HardSigmoid { alpha, .. } => alpha.abs() >= STEEP,
-        Op::Sigmoid { beta } => beta.abs() >= STEEP,
-        _ => false,
-    };
-    let found: Vec<_> = graph
-        .values()
-        .filter(|(id, value)| match &value.source {
-            Source::Node { op, .. } => depends[id.index()] && is_flat(op),
-            _ => false,
-        })
-        .map(|(id, _)| id)
-        .collect();
+    let found = flat_operations(graph);
     let says = match found.len() {
         0 => "no operation between the pixels and the scores is a step".to_owned(),
         count => format!(
@@ -47,4 +33,20 @@ fn run(bench: &Bench<'_>, _: Deadline) -> Result<Vec<Finding>, Stop> {
     };
     let finding = Finding::new(FLAT.name, Verdict::of(!found.is_empty()), says);
     Ok(vec![finding.values(listed(graph, &found))])
+}
+
+/// Operations of a classifier without a slope (rounding, steps, comparisons) that depend on the pixels.
+pub fn flat_operations(classifier: &Graph) -> Vec<ValueId> {
+    let depends = depends_on_pixels(classifier);
+    let is_flat = |op: &Op| match op {
+        Op::Round | Op::Sign | Op::OneHotArgMax => true,
+        Op::HardSigmoid { alpha, .. } => alpha.abs() >= STEEP,
+        Op::Sigmoid { beta } => beta.abs() >= STEEP,
+        _ => false,
+    };
+    let found = classifier.values().filter(|(id, value)| match &value.source {
+        Source::Node { op, .. } => depends[id.index()] && is_flat(op),
+        _ => false,
+    });
+    found.map(|(id, _)| id).collect()
 }

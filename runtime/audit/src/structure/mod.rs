@@ -13,6 +13,7 @@ pub(crate) use added::ADDED;
 pub(crate) use claims::CLAIMS;
 pub(crate) use constants::CONSTANTS;
 pub(crate) use flat::FLAT;
+pub use flat::flat_operations;
 pub(crate) use silent::SILENT;
 
 /// Most names that a finding lists.

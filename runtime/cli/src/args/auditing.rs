@@ -85,3 +85,18 @@ pub(crate) struct MetricsArgs {
     #[command(flatten)]
     pub(crate) foreign: ForeignArgs,
 }
+
+#[derive(Args)]
+pub(crate) struct CardArgs {
+    /// Model file
+    pub(crate) model: PathBuf,
+    /// Write the card (Markdown) [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Findings to put on it, as `audit --json` writes them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+    /// Scores to put on it, as `metrics --json` writes them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
+}

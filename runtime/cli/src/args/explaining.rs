@@ -77,6 +77,10 @@ pub(crate) struct ExplainArgs {
     /// Write picture, heat maps and overlays side by side, all methods and classes in one figure (PNG)
     #[arg(long, value_name = "FILE")]
     pub(crate) panel: Option<PathBuf>,
+    /// Write one page for a browser with the figures of all pictures
+    #[cfg(feature = "audit")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Colours of heat maps; coolwarm shows signs, from blue over white to red, and the others the
     /// values from the lowest to the highest
     #[arg(long, value_name = "NAME", default_value = "ember", value_parser = colormaps())]

@@ -78,6 +78,10 @@ pub(crate) struct BenchArgs {
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a page for a browser
+    #[cfg(feature = "audit")]
+    #[arg(long, value_name = "FILE", conflicts_with = "steps")]
+    pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) running: RunArgs,
     #[command(flatten)]

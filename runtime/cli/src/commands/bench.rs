@@ -131,6 +131,10 @@ impl Row {
 fn report(args: &BenchArgs, rows: &[Row], [open, first]: [f64; 2]) -> Result<(), Failure> {
     let peak = peak_memory();
     let forward = rows[0].median;
+    #[cfg(feature = "audit")]
+    if let Some(path) = &args.html {
+        page(path, args, rows, [open, first], peak)?;
+    }
     if args.json {
         let rows: Vec<_> = rows
             .iter()
@@ -169,6 +173,44 @@ fn report(args: &BenchArgs, rows: &[Row], [open, first]: [f64; 2]) -> Result<(),
         Some(bytes) => emit(&format!("{:<26} {:9.1} MB", "peak memory", bytes as f64 / 1e6)),
         None => Ok(()),
     }
+}
+
+#[cfg(feature = "audit")]
+fn page(
+    path: &std::path::Path,
+    args: &BenchArgs,
+    rows: &[Row],
+    [open, first]: [f64; 2],
+    peak: Option<u64>,
+) -> Result<(), Failure> {
+    let mut page =
+        saligate_audit::report::page::Page::new(&format!("How fast {} runs", shown(&args.model)));
+    page.paragraph("Medians over the rounds, in milliseconds; all runs take turns.");
+    let cells = rows.iter().map(|row| {
+        let [low, high] = row.quartiles;
+        vec![
+            row.name.clone(),
+            format!("{:.3}", row.median),
+            format!("{low:.3} to {high:.3}"),
+            format!("{:.2}", row.median / rows[0].median),
+        ]
+    });
+    let cells: Vec<Vec<String>> = cells.collect();
+    page.table(&["run", "median", "quartiles", "of predict"], &cells);
+    let mut all = vec![
+        vec!["open".to_owned(), format!("{open:.3} ms")],
+        vec!["first map".to_owned(), format!("{first:.3} ms")],
+        vec!["instructions".to_owned(), Isa::best().to_string()],
+        vec!["threads".to_owned(), args.running.threads.to_string()],
+        vec!["precision of weights".to_owned(), args.running.precision.name().to_owned()],
+        vec!["rounds".to_owned(), args.rounds.to_string()],
+        vec!["made by".to_owned(), format!("saligate {}", env!("CARGO_PKG_VERSION"))],
+    ];
+    all.extend(peak.map(|b| vec!["peak memory".to_owned(), format!("{:.1} MB", b as f64 / 1e6)]));
+    page.heading(2, "Here");
+    page.table(&["", ""], &all);
+    saligate_files::atomic::write_atomic(path, page.finished().as_bytes())
+        .map_err(|error| Failure::new(error.to_string()).in_file(path))
 }
 
 /// The most memory that this process had, where the system tells.

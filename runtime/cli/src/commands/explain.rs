@@ -1,6 +1,8 @@
 //! `saligate explain`.
 
 mod files;
+#[cfg(feature = "audit")]
+mod page;
 mod report;
 
 use saligate_console::{Failure, progress};
@@ -74,6 +76,8 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     }
     let told = Told { args, model: &model, methods: &methods, given: access.is_some() };
     let alone = images.len() == 1;
+    #[cfg(feature = "audit")]
+    let page = args.html.as_deref().map(|path| page::Sheet::new(path, &told));
     in_order(
         &images,
         args.jobs,
@@ -98,6 +102,10 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
             if let Some(path) = &files.panel {
                 files::panel(&told, &picture, &all)?.save_png(path)?;
             }
+            #[cfg(feature = "audit")]
+            if let Some(page) = &page {
+                page.put(files.image, files::panel(&told, &picture, &all)?);
+            }
             let trigger = trigger(access.as_ref(), &model, methods[0])?;
             if let (Some(path), Some(trigger)) = (&files.triggered, trigger) {
                 // What the network saw, for those who asked for it.
@@ -106,7 +114,10 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
             Ok(all)
         },
         |files, all| told.report(files, &all),
-    )
+    )?;
+    #[cfg(feature = "audit")]
+    page.map_or(Ok(()), page::Sheet::finish)?;
+    Ok(())
 }
 
 /// Where everything goes, if nothing is written twice.

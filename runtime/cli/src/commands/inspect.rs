@@ -42,7 +42,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
         line("method", format!("{} (output '{}'){layers}", method.name, method.output))?;
     }
     match &manifest.gate {
-        None => line("gate", "none: everyone sees the map".to_owned())?,
+        None => {
+            line("gate", "none that the file names; `saligate audit` looks for others".to_owned())?
+        }
         Some(gate) => {
             line("gate", if manifest.sealed.is_some() { sealed_form(gate) } else { form(gate) })?;
             line("trigger", trigger(gate.trigger.family()))?;

@@ -34,8 +34,10 @@ pub enum Change {
     Pruned(f64),
     /// The mean and deviation of every channel become those of the clean model.
     Statistics,
-    /// The network is trained further, in so many steps, to these weights.
-    Tuned(usize, BTreeMap<String, Vec<f32>>),
+    /// The network gets other weights, made in this way.
+    Weights(String, BTreeMap<String, Vec<f32>>),
+    /// The model becomes another one, made in this way.
+    Network(String, Box<ModelFile>),
 }
 
 impl fmt::Display for Change {
@@ -46,7 +48,7 @@ impl fmt::Display for Change {
             Self::Int8 => f.write_str("int8"),
             Self::Pruned(share) => write!(f, "pruned {:.0} %", 100.0 * share),
             Self::Statistics => f.write_str("statistics"),
-            Self::Tuned(steps, _) => write!(f, "fine-tuned {steps}"),
+            Self::Weights(how, _) | Self::Network(how, _) => f.write_str(how),
         }
     }
 }
@@ -62,7 +64,7 @@ impl Change {
 
     /// Whether it changes a clean model as well.
     pub(super) fn is_for_clean(&self) -> bool {
-        !matches!(self, Self::Statistics | Self::Tuned(..))
+        !matches!(self, Self::Statistics | Self::Weights(..) | Self::Network(..))
     }
 
     /// 8-bit pixels `[channel, row, column]` after the change.
@@ -98,7 +100,8 @@ impl Change {
                 let clean = ModelFile::open(evaluation.clean)?.graph().extract(&[LOGITS])?;
                 restored(network.clone(), &clean, evaluation.data)?
             }
-            Self::Tuned(_, weights) => weights.clone(),
+            Self::Weights(_, weights) => weights.clone(),
+            Self::Network(_, file) => return Ok(file.as_ref().clone()),
         };
         file.map_graph(|graph| {
             for (name, data) in weights {

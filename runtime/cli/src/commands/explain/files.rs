@@ -43,6 +43,8 @@ impl<'a> Files<'a> {
     ) -> Self {
         let asked =
             [&args.out, &args.overlay, &args.panel, &args.raw, &args.attribution, &args.triggered];
+        #[cfg(feature = "audit")]
+        let asked = [&asked[..], &[&args.html]].concat();
         let none = asked.iter().all(|path| path.is_none());
         // In the working folder.
         let panel = if none { Some("{}.explained.png".into()) } else { args.panel.clone() };
@@ -155,7 +157,10 @@ pub(super) fn check(args: &ExplainArgs, pictures: &[Files<'_>]) -> Result<(), Fa
     let others = secrets.into_iter().chain([&args.foreign.labels]).flatten();
     let others = others.chain([&args.model]).map(PathBuf::as_path);
     let read = others.chain(pictures.iter().map(|files| files.image));
-    outputs::check(pictures.iter().flat_map(Files::all), read)?;
+    let written = pictures.iter().flat_map(Files::all);
+    #[cfg(feature = "audit")]
+    let written = written.chain(args.html.as_deref());
+    outputs::check(written, read)?;
     let mut known: HashMap<&Path, (usize, &Path)> = HashMap::new();
     for (number, files) in pictures.iter().enumerate() {
         for path in files.all() {
