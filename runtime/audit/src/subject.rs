@@ -97,8 +97,15 @@ fn found(method: Method, classifier: &Graph) -> Option<Attachment> {
     let usual = Attachment::of(method, classifier).ok();
     usual.or_else(|| {
         let mut maps = feature_maps(classifier);
-        if method != Method::VisualBackProp {
-            maps.drain(..maps.len().saturating_sub(1));
+        match method {
+            // One of each size, the last: products of dozens of maps leave the range of floats.
+            Method::VisualBackProp => {
+                let sides = |id: &ValueId| classifier.shape(*id)[2..].to_vec();
+                maps.reverse();
+                maps.dedup_by_key(|id| sides(id));
+                maps.reverse();
+            }
+            _ => drop(maps.drain(..maps.len().saturating_sub(1))),
         }
         let layers = maps.into_iter().map(|id| classifier.value(id).name.clone()).collect();
         let attachment = Attachment::at(method, layers);

@@ -177,6 +177,10 @@ pub fn measure(
     table: &Path,
     quiet: bool,
 ) -> Result<(), MeasureError> {
+    if let Some(folder) = table.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| MeasureError::Io { path: folder.to_owned(), source })?;
+    }
     let bar = bar("audits", list.model.len(), quiet);
     for entry in &list.model {
         let row = audited(entry, folder, how)?;

@@ -1,6 +1,7 @@
 //! Maps against what predictions rest on.
 
 use saligate_models::metrics::interval::Mean;
+use saligate_models::saliency::Method;
 
 use super::occluded::{falls, parts};
 use crate::bench::Bench;
@@ -9,7 +10,7 @@ use crate::deadline::Deadline;
 use crate::error::Stop;
 use crate::finding::{Finding, Number, Verdict};
 use crate::ordinary;
-use crate::similarity::ranked;
+use crate::similarity::{is_flat, ranked};
 
 /// Pictures that are looked at.
 const PICTURES: usize = 24;
@@ -28,12 +29,23 @@ fn run(bench: &Bench<'_>, deadline: Deadline) -> Result<Vec<Finding>, Stop> {
     let [_, rows, columns] = bench.pictures.shape();
     let mut findings = Vec::new();
     for (at, layout, _) in bench.methods() {
+        // VisualBackProp shows what the layers react to, whatever is predicted.
+        if layout.method == Method::VisualBackProp {
+            continue;
+        }
         let maps: Vec<Vec<f32>> = (0..count)
             .map(|picture| {
                 let attribution = &bench.answer(picture).attributions[at];
                 parts(&layout.shown(attribution, [rows, columns]), rows, columns)
             })
             .collect();
+        if maps.iter().filter(|map| is_flat(map)).count() * 2 > count {
+            let says = "most maps are empty";
+            findings.push(
+                Finding::new(EVIDENCE.name, Verdict::Unknown, says).of_method(layout.method.name()),
+            );
+            continue;
+        }
         let alike = correlations(&falls, &maps)?;
         // What is left where the part that all pictures share is taken away.
         let own = correlations(&less_mean(&falls), &less_mean(&maps))?;

@@ -13,6 +13,8 @@ use crate::finding::{Finding, Number, Verdict};
 const BLENDS: usize = 8;
 /// Deviations below the median at which an entropy is an outlier.
 const OUTLIER: f64 = 3.5;
+/// Fewest such pictures that count: one or two of some dozens are ordinary.
+const LEAST: usize = 3;
 
 pub(crate) const STRIP: CheckInfo = CheckInfo {
     name: "strip",
@@ -50,7 +52,7 @@ fn run(bench: &Bench<'_>, deadline: Deadline) -> Result<Vec<Finding>, Stop> {
     let spread = 1.4826 * median(&entropies.iter().map(|e| (e - middle).abs()).collect::<Vec<_>>());
     let below =
         entropies.iter().filter(|e| middle - **e > OUTLIER * spread && spread > 0.0).count();
-    let found = below > 0;
+    let found = below >= LEAST;
     let says = match found {
         true => format!(
             "{below} of {count} pictures keep their class under blends much more firmly than the others: \
