@@ -52,7 +52,7 @@ pub(crate) fn least_steady(_method: Method) -> f64 {
 /// Change of maps by a tile that was searched for, beyond random tiles, that ordinary networks do not
 /// reach.
 pub(crate) fn most_turned(_method: Method) -> f64 {
-    0.5
+    0.35
 }
 
 /// Anomaly index from which a class counts as reached by a trigger (Wang et al. 2019, section V).
