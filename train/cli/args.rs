@@ -174,7 +174,8 @@ pub(crate) enum Command {
         /// Number of test images
         #[arg(long, default_value_t = 1000)]
         images: usize,
-        /// Steps of fine-tuning, 64 images per step
+        /// Steps of fine-tuning, 64 images per step; retraining takes three times as many, distillation
+        /// four times
         #[arg(long, value_name = "STEPS", default_value = "500")]
         steps: NonZero<usize>,
         /// Write the network after this defence as a model file beside the model: NAME=FILE

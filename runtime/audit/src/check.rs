@@ -57,6 +57,7 @@ pub const CHECKS: &[CheckInfo] = &[
     structure::CLAIMS,
     behaviour::DIFFERENCES,
     behaviour::SAME,
+    behaviour::AGREEMENT,
     behaviour::EVIDENCE,
     behaviour::CLASSES,
     behaviour::WEIGHTS,

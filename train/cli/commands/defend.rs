@@ -76,10 +76,11 @@ fn changes(opened: &Opened<'_>, steps: usize) -> Result<Vec<Change>, TrainError>
     changes.push(model(&format!("pruning of {cut} channels"), &pruned)?);
     changes.push(model("fine-pruning", &tuned(&pruned)?)?);
     changes.push(Change::Statistics);
-    for (name, recipe) in
-        [("hard retraining", &Recipe::RETRAINED[0]), ("distillation", &Recipe::STUDENT)]
+    for (name, recipe, times) in
+        [("hard retraining", Recipe::RETRAINED[0], 3), ("distillation", Recipe::STUDENT, 4)]
     {
-        changes.push(model(name, &copied(config, recipe, &network, &images.train, options)?)?);
+        let recipe = Recipe { steps: times * steps, ..recipe };
+        changes.push(model(name, &copied(config, &recipe, &network, &images.train, options)?)?);
     }
     for (name, thrown) in [("straightened", false), ("straightened, thrown", true)] {
         if let Some(graph) = defences::straightened(&network, &images.train, thrown)? {

@@ -3,17 +3,15 @@
 use saligate_models::metrics::interval::Mean;
 use saligate_models::saliency::Method;
 
-use super::occluded::{falls, parts};
+use super::occluded::falls;
+use super::parts::{correlations, less_mean, parts};
 use crate::bench::Bench;
 use crate::check::{Area, CheckInfo};
 use crate::deadline::Deadline;
 use crate::error::Stop;
 use crate::finding::{Finding, Number, Verdict};
 use crate::ordinary;
-use crate::similarity::{is_flat, ranked};
-
-/// Pictures that are looked at.
-const PICTURES: usize = 24;
+use crate::similarity::is_flat;
 
 pub(crate) const EVIDENCE: CheckInfo = CheckInfo {
     name: "evidence",
@@ -24,7 +22,7 @@ pub(crate) const EVIDENCE: CheckInfo = CheckInfo {
 };
 
 fn run(bench: &Bench<'_>, deadline: Deadline) -> Result<Vec<Finding>, Stop> {
-    let count = PICTURES.min(bench.count());
+    let count = bench.count();
     let falls = falls(bench, count, deadline)?;
     let [_, rows, columns] = bench.pictures.shape();
     let mut findings = Vec::new();
@@ -73,27 +71,4 @@ fn run(bench: &Bench<'_>, deadline: Deadline) -> Result<Vec<Finding>, Stop> {
         );
     }
     Ok(findings)
-}
-
-/// Correlation of each pair; 0 where a map ranks nothing.
-fn correlations(falls: &[Vec<f32>], maps: &[Vec<f32>]) -> Result<Vec<f64>, Stop> {
-    let pairs = falls.iter().zip(maps);
-    pairs.map(|(fall, map)| Ok(ranked(fall, map)?.unwrap_or(0.0))).collect()
-}
-
-/// Standardized maps without their mean over the pictures.
-fn less_mean(maps: &[Vec<f32>]) -> Vec<Vec<f32>> {
-    let scored: Vec<Vec<f32>> = maps.iter().map(|map| z_scored(map)).collect();
-    let mut mean = vec![0.0f32; scored[0].len()];
-    for map in &scored {
-        mean.iter_mut().zip(map).for_each(|(m, v)| *m += v / scored.len() as f32);
-    }
-    scored.iter().map(|map| map.iter().zip(&mean).map(|(v, m)| v - m).collect()).collect()
-}
-
-fn z_scored(map: &[f32]) -> Vec<f32> {
-    let count = map.len() as f32;
-    let mean = map.iter().sum::<f32>() / count;
-    let deviation = (map.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count).sqrt();
-    map.iter().map(|v| (v - mean) / deviation.max(f32::MIN_POSITIVE)).collect()
 }

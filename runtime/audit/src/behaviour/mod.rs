@@ -1,13 +1,16 @@
 //! What maps do where pictures, classes and weights change.
 
+mod agreement;
 mod classes;
 mod differences;
 mod evidence;
 mod noise;
 mod occluded;
+mod parts;
 mod same;
 mod weights;
 
+pub(crate) use agreement::AGREEMENT;
 pub(crate) use classes::CLASSES;
 pub(crate) use differences::DIFFERENCES;
 pub(crate) use evidence::EVIDENCE;

@@ -1,12 +1,10 @@
 //! What predictions rest on, found without gradients: by covering parts of the picture.
 
+use super::parts::{PARTS, place};
 use crate::bench::Bench;
 use crate::deadline::Deadline;
 use crate::error::Stop;
 use crate::explainer::Explainer;
-
-/// Parts along a side.
-pub(super) const PARTS: usize = 8;
 
 /// For each of the first pictures, how much the logit of the predicted class falls where a part is
 /// covered by the mean colour of the picture, `[part row, part column]`.
@@ -45,19 +43,4 @@ pub(super) fn falls(
             Ok(answers.iter().map(|answer| score(whole) - score(&answer.logits)).collect())
         })
         .collect()
-}
-
-/// The part that a pixel lies in.
-fn place(pixel: usize, rows: usize, columns: usize) -> usize {
-    (pixel / columns * PARTS / rows) * PARTS + pixel % columns * PARTS / columns
-}
-
-/// The mean of a map `[row, column]` of the picture's size in every part.
-pub(super) fn parts(map: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let (mut sums, mut counts) = ([0.0f32; PARTS * PARTS], [0.0f32; PARTS * PARTS]);
-    for (pixel, value) in map.iter().enumerate() {
-        sums[place(pixel, rows, columns)] += value;
-        counts[place(pixel, rows, columns)] += 1.0;
-    }
-    sums.iter().zip(&counts).map(|(sum, count)| sum / count.max(1.0)).collect()
 }
