@@ -200,6 +200,31 @@ pub(crate) enum Command {
         #[arg(short, long)]
         quiet: bool,
     },
+    /// Score the saliency methods of a model on test images: insertion, deletion, pixel flipping,
+    /// infidelity, sensitivity, sparseness, randomisation, pointing game and others
+    Metrics {
+        /// Model file
+        model: PathBuf,
+        /// Images of the model's classes, read in its size: scenes:SIDE, idx:DIR, cifar10:DIR or
+        /// folder:DIR; the test ones are read
+        #[arg(long, value_name = "SOURCE")]
+        data: DataSource,
+        /// Methods, separated by commas
+        #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
+        method: Vec<String>,
+        /// JSON file to put the scores into; the tables go beside it
+        #[arg(long, value_name = "FILE")]
+        table: PathBuf,
+        /// Number of test images
+        #[arg(long, default_value_t = 100)]
+        images: usize,
+        /// Threads, each with an image of its own
+        #[arg(long, default_value = "1")]
+        threads: NonZero<usize>,
+        /// No progress bars
+        #[arg(short, long)]
+        quiet: bool,
+    },
     /// Train a network with a patch that changes labels (fit.poison), and measure which methods find the
     /// patch
     GroundTruth {

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::Path;
 
 use saligate_console::emit;
-use saligate_data::{DataSource, LoadOptions};
+use saligate_data::{DataSource, Dataset, LoadOptions};
 use saligate_files::manifest::InputSpec;
 use saligate_measure::localise;
 use saligate_runtime::Model;
@@ -23,10 +23,19 @@ pub(crate) fn run(
 ) -> Result<(), TrainError> {
     limit_threads(threads);
     let model = Model::open(file)?;
+    let data = test_images(&model, source, quiet)?;
+    localise::put(table, localise::measure(&model, &source.to_string(), &data, quiet)?)?;
+    Ok(emit(&table.display().to_string())?)
+}
+
+/// The test images of a source in the size that a model asks for, with its classes.
+pub(super) fn test_images(
+    model: &Model,
+    source: &DataSource,
+    quiet: bool,
+) -> Result<Dataset, TrainError> {
     let InputSpec { height, width, resize, .. } = model.manifest().input;
     let framing = source.takes_size().then_some(Framing { height, width, resize });
     let options = LoadOptions { framing, quiet, seed: 1, ..LoadOptions::default() };
-    let data = for_labels(source.load(&options)?.test, &model.manifest().labels)?;
-    localise::put(table, localise::measure(&model, &source.to_string(), &data, quiet)?)?;
-    Ok(emit(&table.display().to_string())?)
+    for_labels(source.load(&options)?.test, &model.manifest().labels)
 }

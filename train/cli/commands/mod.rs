@@ -8,6 +8,7 @@ mod gate;
 mod ground_truth;
 mod images;
 mod localise;
+mod metrics;
 mod revoke;
 mod run;
 mod seal;
@@ -75,6 +76,9 @@ pub(crate) fn run(command: Command) -> Result<(), TrainError> {
         }
         Command::Localise { model, data, table, threads, quiet } => {
             localise::run(&model, &data, &table, threads, quiet)
+        }
+        Command::Metrics { model, data, method, table, images, threads, quiet } => {
+            metrics::run(&model, &data, &method, &table, images, threads, quiet)
         }
         Command::GroundTruth { run, table, images } => ground_truth::run(&run, &table, images),
         Command::Detection { list, models, table, pictures, seed, budget, threads, quiet } => {

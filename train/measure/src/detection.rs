@@ -19,6 +19,9 @@ use crate::MeasureError;
 use crate::evaluate::picture;
 use crate::rows;
 
+/// What stands above the table.
+const HEAD: &str = include_str!("detection.md");
+
 /// What was done to a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -208,13 +211,8 @@ fn anonymous(classifier: &Graph) -> Result<Graph, GraphError> {
 }
 
 fn markdown(all: &[Audited]) -> String {
-    let mut text = String::from(
-        "# What an audit sees\n\n\
-         Made by `saligate-train detection`: networks of which neither names nor metadata are left are audited as \
-         `saligate audit`\ndoes it, with its default settings. *Found*: at least one check found something. The \
-         intervals are of 95 %.\n\n\
-         | networks | number | found | interval |\n|---|---|---|---|\n",
-    );
+    let mut text = String::from(HEAD);
+    text.push_str("| networks | number | found | interval |\n|---|---|---|---|\n");
     for kind in Kind::ALL {
         let own: Vec<&Audited> = all.iter().filter(|row| row.kind == kind).collect();
         let found = own.iter().filter(|row| !row.found.is_empty()).count();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use image::ImageError;
 use saligate_audit::AuditError;
+use saligate_audit::metrics::MetricsError;
 use saligate_audit::search::SearchError;
 use saligate_data::DataError;
 use saligate_files::FileError;
@@ -139,6 +140,17 @@ from!(
     Audit(AuditError),
     Data(DataError),
 );
+
+impl From<MetricsError> for MeasureError {
+    fn from(error: MetricsError) -> Self {
+        match error {
+            MetricsError::Runtime(error) => Self::Runtime(error),
+            MetricsError::Picture(error) => Self::Picture(error),
+            MetricsError::Metric(error) => Self::Metric(error),
+            MetricsError::NoPictures => Self::NoImages,
+        }
+    }
+}
 
 impl From<SearchError> for MeasureError {
     fn from(error: SearchError) -> Self {

@@ -11,7 +11,7 @@ use saligate_models::metrics::interval::Rate;
 use saligate_models::metrics::localisation::{pointing_game, relevance_inside};
 use saligate_models::names::LOGITS;
 use saligate_models::random::Stream;
-use saligate_models::saliency::{Attachment, Method};
+use saligate_models::saliency::{Attachment, Method, attach};
 use saligate_runtime::method::{Explainer, Settings, all};
 use saligate_runtime::{Model, Target};
 use serde::{Deserialize, Serialize};
@@ -69,8 +69,11 @@ pub fn measure(
 ) -> Result<GroundTruth, MeasureError> {
     let file = ModelFile::open(clean)?;
     let classifier = file.graph().extract(&[LOGITS])?;
-    let methods: Vec<Attachment> =
-        Method::ALL.iter().filter_map(|&method| Attachment::of(method, &classifier).ok()).collect();
+    let attached = |&method: &Method| {
+        let attachment = Attachment::of(method, &classifier).ok()?;
+        attach(&classifier, std::slice::from_ref(&attachment)).ok().map(|_| attachment)
+    };
+    let methods: Vec<Attachment> = Method::ALL.iter().filter_map(attached).collect();
     let model = Model::new(file.with_methods(&methods)?)?;
     let names: Vec<&str> = all().filter(|name| *name != Method::Activation.name()).collect();
     let explainers: Vec<Explainer> = names

@@ -10,6 +10,7 @@
 //! | [`detection`] | how often an audit sees that a network was manipulated |
 //! | [`ground_truth`] | whether maps find a patch that a network decides by |
 //! | [`patch`] | a patch that changes labels |
+//! | [`maps`] | scores of saliency methods: insertion, infidelity and others |
 //! | [`accuracy`](fn@accuracy) | how often a classifier is right |
 //! | [`results`] | rows of figures, and their tables |
 //! | [`strength`] | what the file of a locked or sealed model gives away |
@@ -24,6 +25,7 @@ mod floor;
 pub mod ground_truth;
 pub mod leaks;
 pub mod localise;
+pub mod maps;
 pub mod near_misses;
 pub mod patch;
 pub mod removal;

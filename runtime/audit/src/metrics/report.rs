@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use saligate_models::metrics::interval::{CONFIDENCE, Mean, Rate};
 use saligate_models::metrics::{Direction, MAP_METRICS, MapMetric};
 use saligate_runtime::render::RenderError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::measured::Figures;
 use super::{MapSettings, MetricsError, RANDOM};
@@ -17,7 +17,7 @@ use crate::report::{curves, short};
 pub const SCHEMA: u32 = 1;
 
 /// A mean with its interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Mean over the pictures.
     pub value: f64,
@@ -32,15 +32,15 @@ impl From<Mean> for Score {
 }
 
 /// What was measured of a method.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MethodScores {
     /// Its name.
     pub method: String,
     /// By the names of [`MAP_METRICS`]; those that do not apply are absent.
-    pub scores: BTreeMap<&'static str, Score>,
+    pub scores: BTreeMap<String, Score>,
     /// How much each score is better than that of a random map, picture by picture, for those that are
     /// to tell faith; positive is better.
-    pub beyond_random: BTreeMap<&'static str, Score>,
+    pub beyond_random: BTreeMap<String, Score>,
     /// Mean curves, from none of the pixels to all.
     pub insertion_curve: Vec<f64>,
     /// Likewise.
@@ -48,7 +48,7 @@ pub struct MethodScores {
 }
 
 /// Scores of all methods on some pictures.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MapReport {
     /// Version of this form.
     pub schema: u32,
@@ -115,13 +115,17 @@ impl MapReport {
         text
     }
 
-    /// The same as a Markdown table.
+    /// The same in Markdown.
     pub fn markdown(&self) -> String {
         let names: Vec<&str> = self.methods.iter().map(|m| m.method.as_str()).collect();
         let mut text = format!("| metric | direction | {} |\n", names.join(" | "));
         let _ = writeln!(text, "|---|---|{}", "---|".repeat(names.len()));
         for metric in self.measured() {
             let _ = writeln!(text, "| {} |", self.row(metric).join(" | "));
+        }
+        text.push('\n');
+        for told in self.told_apart() {
+            let _ = writeln!(text, "- {told}");
         }
         text
     }
@@ -146,8 +150,12 @@ impl MapReport {
         page.table(&head, &rows);
         page.heading(2, "Right maps and random ones");
         for told in self.told_apart() {
-            let mark = if told.fails { Mark::Open } else { Mark::Good };
-            let word = if told.fails { "not told" } else { "told apart" };
+            let mark = if told.not_by.is_empty() { Mark::Good } else { Mark::Open };
+            let word = match (told.by.len(), told.not_by.len()) {
+                (0, _) => "not told apart",
+                (_, 0) => "told apart",
+                _ => "partly",
+            };
             page.marked(mark, word, &told.to_string());
         }
         page.heading(2, "Curves");
@@ -204,18 +212,12 @@ impl MapReport {
         let methods = self.methods.iter().filter(|method| method.method != RANDOM);
         methods
             .map(|method| {
-                let (told, untold): (Vec<_>, Vec<_>) =
-                    method.beyond_random.iter().partition(|(_, score)| score.interval[0] > 0.0);
-                let names = |some: Vec<(&&'static str, &Score)>| {
-                    some.into_iter().map(|(name, _)| *name).collect::<Vec<_>>()
+                let names = |told: bool| -> Vec<&str> {
+                    let all = method.beyond_random.iter();
+                    let own = all.filter(|(_, score)| (score.interval[0] > 0.0) == told);
+                    own.map(|(name, _)| name.as_str()).collect()
                 };
-                let untold = names(untold);
-                Told {
-                    method: &method.method,
-                    by: names(told),
-                    fails: !untold.is_empty(),
-                    not_by: untold,
-                }
+                Told { method: &method.method, by: names(true), not_by: names(false) }
             })
             .collect()
     }
@@ -224,9 +226,8 @@ impl MapReport {
 /// Which metrics tell a method from random maps.
 struct Told<'a> {
     method: &'a str,
-    by: Vec<&'static str>,
-    not_by: Vec<&'static str>,
-    fails: bool,
+    by: Vec<&'a str>,
+    not_by: Vec<&'a str>,
 }
 
 impl std::fmt::Display for Told<'_> {
@@ -265,14 +266,14 @@ fn method(name: &str, at: usize, all: &[Vec<Figures>]) -> Result<MethodScores, M
         if values.is_empty() {
             continue;
         }
-        scores.insert(metric.name, score(metric, &values)?);
+        scores.insert(metric.name.to_owned(), score(metric, &values)?);
         if metric.tells_faith && name != RANDOM {
             let sign = if metric.direction == Direction::LowerIsBetter { -1.0 } else { 1.0 };
             let pairs = own.iter().zip(&control);
             let better: Vec<f64> = pairs
                 .map(|(own, other)| sign * (own.scores[metric.name] - other.scores[metric.name]))
                 .collect();
-            beyond_random.insert(metric.name, Mean::of(&better)?.into());
+            beyond_random.insert(metric.name.to_owned(), Mean::of(&better)?.into());
         }
     }
     let mean = |curve: fn(&Figures) -> &[f64]| -> Vec<f64> {

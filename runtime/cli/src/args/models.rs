@@ -128,6 +128,10 @@ pub(crate) struct DemoArgs {
     /// that ships in the program]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// Audit the models instead, side by side
+    #[cfg(feature = "audit")]
+    #[arg(long, conflicts_with_all = ["out", "json"])]
+    pub(crate) audit: bool,
     /// Where to write the panel (PNG)
     #[arg(short, long, value_name = "FILE", default_value = "saligate-demo.png")]
     pub(crate) out: PathBuf,

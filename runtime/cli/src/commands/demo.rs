@@ -1,5 +1,7 @@
 //! `saligate demo`: the shipped models, with their key and without.
 
+#[cfg(feature = "audit")]
+mod audits;
 mod data;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +22,10 @@ const STATES: [&str; 3] = ["no key", "wrong key", "key"];
 const TRAINED: [&str; 2] = ["trained, no key", "trained, key"];
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
+    #[cfg(feature = "audit")]
+    if args.audit {
+        return audits::run(args.dir.as_deref());
+    }
     let read = args.dir.as_deref().map_or(Ok(Vec::new()), Demo::files)?;
     outputs::check([args.out.as_path()], read.iter().map(PathBuf::as_path))?;
     let Demo { clean, locked, trained, samples } = match &args.dir {

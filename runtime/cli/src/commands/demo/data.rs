@@ -69,6 +69,24 @@ const SAMPLES: [(&str, &[u8], &[u8]); 4] = [
     ("triangle", shipped!("samples/triangle.png"), shipped!("keyed/triangle.png")),
 ];
 
+/// The models that ship in the program, under what each is.
+#[cfg(feature = "audit")]
+pub(super) fn models_shipped() -> Result<[(&'static str, ModelFile); 3], Failure> {
+    Ok([
+        ("clean", ModelFile::from_bytes(shipped!("clean.edge"))?),
+        ("built-in gate", ModelFile::from_bytes(shipped!("locked.edge"))?),
+        ("trained gate", ModelFile::from_bytes(shipped!("trained.edge"))?),
+    ])
+}
+
+/// The same in a folder, those that are there.
+#[cfg(feature = "audit")]
+pub(super) fn models_of_folder(dir: &Path) -> Result<Vec<(&'static str, ModelFile)>, Failure> {
+    let names = ["clean", "built-in gate", "trained gate"].into_iter().zip(models(dir));
+    let there = names.filter(|(_, path)| path.exists());
+    there.map(|(name, path)| Ok((name, ModelFile::open(&path)?))).collect()
+}
+
 impl Demo {
     /// The demo that ships in the program.
     pub(super) fn shipped() -> Result<Self, Failure> {
