@@ -33,6 +33,9 @@ pub struct Settings {
     pub checks: Vec<String>,
 }
 
+/// What a row of a figure shows of a picture.
+type Draw<'a> = &'a dyn Fn(usize) -> Result<Canvas, Stop>;
+
 /// A model on pictures.
 pub(crate) struct Bench<'a> {
     pub(crate) subject: &'a Subject,
@@ -94,11 +97,7 @@ impl<'a> Bench<'a> {
     }
 
     /// A figure: the first pictures, and below them what the rows show of each.
-    pub(crate) fn figure(
-        &self,
-        caption: &str,
-        rows: &[(&str, &dyn Fn(usize) -> Result<Canvas, Stop>)],
-    ) -> Result<Shown, Stop> {
+    pub(crate) fn figure(&self, caption: &str, rows: &[(&str, Draw<'_>)]) -> Result<Shown, Stop> {
         let count = SHOWN.min(self.count());
         let mut panel = Panel::new((0..count).map(|at| self.label(self.answers[at].class())));
         for (label, draw) in rows {

@@ -49,8 +49,21 @@ pub(crate) fn least_evidence(method: Method) -> f64 {
     }
 }
 
-/// Rank correlation of gradient and Grad-CAM maps below which they have nothing to do with each other.
-pub(crate) const LEAST_AGREEMENT: f64 = 0.05;
+/// Rank correlation of gradient and Grad-CAM maps below which they contradict each other. Networks whose
+/// gradients were steadied come to -.25 without anybody's doing.
+pub(crate) const LEAST_AGREEMENT: f64 = -0.3;
+
+/// Fewest rows and columns of Grad-CAM maps that are compared with what happens in parts of a picture.
+pub(crate) const LEAST_SIDE: usize = 4;
+
+/// Rank correlation from which maps do not depend on the weights. Products of many layers, as
+/// VisualBackProp makes them, keep much of a picture whatever the weights are.
+pub(crate) fn most_kept(method: Method) -> f64 {
+    match method {
+        Method::VisualBackProp => 0.97,
+        _ => 0.9,
+    }
+}
 
 /// Rank correlation with the map of the picture without noise, below which a map is not steady.
 pub(crate) fn least_steady(_method: Method) -> f64 {

@@ -8,6 +8,7 @@ use crate::bench::Bench;
 use crate::check::{Area, CheckInfo};
 use crate::deadline::Deadline;
 use crate::error::Stop;
+use crate::explainer::Layout;
 use crate::finding::{Finding, Number, Verdict};
 use crate::ordinary;
 use crate::similarity::is_flat;
@@ -25,8 +26,13 @@ pub(crate) const AGREEMENT: CheckInfo = CheckInfo {
 
 fn run(bench: &Bench<'_>, _: Deadline) -> Result<Vec<Finding>, Stop> {
     let [_, rows, columns] = bench.pictures.shape();
+    let coarse =
+        |layout: &Layout| layout.shape[1..].iter().any(|&side| side < ordinary::LEAST_SIDE);
     let maps = PAIR.map(|method| {
         let (at, layout, _) = bench.methods().find(|(_, layout, _)| layout.method == method)?;
+        if coarse(layout) {
+            return None;
+        }
         let shown = |picture: usize| {
             parts(
                 &layout.shown(&bench.answer(picture).attributions[at], [rows, columns]),
@@ -37,7 +43,7 @@ fn run(bench: &Bench<'_>, _: Deadline) -> Result<Vec<Finding>, Stop> {
         Some((0..bench.count()).map(shown).collect::<Vec<Vec<f32>>>())
     });
     let [Some(one), Some(other)] = maps else {
-        let says = "the network has no feature map for Grad-CAM to read";
+        let says = "the network has no feature map of some rows and columns for Grad-CAM to read";
         return Err(Stop::Inapplicable(says.to_owned()));
     };
     let empty = other.iter().filter(|map| is_flat(map)).count();
@@ -49,7 +55,7 @@ fn run(bench: &Bench<'_>, _: Deadline) -> Result<Vec<Finding>, Stop> {
     let found = own.high < bound;
     let names = PAIR.map(Method::name).join(" and ");
     let says = match found {
-        true => format!("{names} maps have nothing to do with each other"),
+        true => format!("{names} maps contradict each other"),
         false => format!("{names} maps agree as far as they do in ordinary networks"),
     };
     let number = Number::mean(

@@ -37,8 +37,12 @@ fn run(bench: &Bench<'_>, deadline: Deadline) -> Result<Vec<Finding>, Stop> {
                 parts(&layout.shown(attribution, [rows, columns]), rows, columns)
             })
             .collect();
-        if maps.iter().filter(|map| is_flat(map)).count() * 2 > count {
-            let says = "most maps are empty";
+        let empty = maps.iter().filter(|map| is_flat(map)).count() * 2 > count;
+        if empty || layout.shape[1..].iter().any(|&side| side < ordinary::LEAST_SIDE) {
+            let says = match empty {
+                true => "most maps are empty",
+                false => "the maps have too few rows and columns to be compared",
+            };
             findings.push(
                 Finding::new(EVIDENCE.name, Verdict::Unknown, says).of_method(layout.method.name()),
             );

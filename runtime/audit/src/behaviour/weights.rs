@@ -16,8 +16,6 @@ use crate::similarity::ranked;
 
 /// Pictures that are looked at.
 const PICTURES: usize = 12;
-/// Correlation from which maps do not depend on the weights.
-const BOUND: f64 = 0.9;
 
 pub(crate) const WEIGHTS: CheckInfo = CheckInfo {
     name: "shuffled-weights",
@@ -49,13 +47,14 @@ fn run(bench: &Bench<'_>, deadline: Deadline) -> Result<Vec<Finding>, Stop> {
             continue;
         }
         let mean = Mean::of(&alike)?;
-        let found = mean.low > BOUND;
+        let bound = ordinary::most_kept(layout.method);
+        let found = mean.low > bound;
         let says = match found {
             true => format!("{name} maps stay what they are when all weights are shuffled"),
             false => format!("{name} maps change when all weights are shuffled"),
         };
         let number = Number::mean("rank correlation of maps before and after", &mean)
-            .bound(BOUND)
+            .bound(bound)
             .ordinary(ordinary::range(WEIGHTS.name, Some(layout.method)));
         findings.push(
             Finding::new(WEIGHTS.name, Verdict::of(found), says).of_method(name).numbers([number]),

@@ -10,8 +10,11 @@ const MARGIN: [f64; 4] = [40.0, 14.0, 150.0, 30.0];
 /// Colours that are told apart on light and dark ground, and by most who do not see all.
 const COLOURS: [&str; 6] = ["#3b82c4", "#d9792b", "#3f9e6b", "#b0538f", "#8a8f2f", "#7a6fd0"];
 
+/// A name, and values at equal distances.
+pub(crate) type Curve<'a> = (&'a str, &'a [f64]);
+
 /// A drawing of its own, with a title above each set of curves.
-pub(crate) fn sheet(sets: &[(&str, &[(&str, &[f64])])]) -> String {
+pub(crate) fn sheet(sets: &[(&str, &[Curve<'_>])]) -> String {
     let [width, height] = SIZE;
     let each = height + 24.0;
     let mut text = format!(
@@ -37,7 +40,7 @@ pub(crate) fn sheet(sets: &[(&str, &[(&str, &[f64])])]) -> String {
 }
 
 /// One drawing with all curves, whose values lie in [0, 1].
-pub(super) fn svg(curves: &[(&str, &[f64])]) -> String {
+pub(super) fn svg(curves: &[Curve<'_>]) -> String {
     let [width, height] = SIZE;
     let (left, right) = (MARGIN[0], width - MARGIN[2]);
     let (top, bottom) = (MARGIN[1], height - MARGIN[3]);

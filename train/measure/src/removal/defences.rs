@@ -24,9 +24,9 @@ const PICTURES: usize = 64;
 /// # Errors
 /// The network cannot be run.
 pub fn pruned(network: &Graph, data: &Dataset, fall: f64) -> Result<(Graph, usize), MeasureError> {
-    let convolutions =
+    let mut convolutions =
         network.weighted().into_iter().filter(|l| network.shape(l.output).len() == 4);
-    let Some(last) = convolutions.last() else { return Ok((network.clone(), 0)) };
+    let Some(last) = convolutions.next_back() else { return Ok((network.clone(), 0)) };
     let activation = activation(network, last.output);
     let one = NonZero::<usize>::MIN;
     let images = data.images().take(PICTURES);
