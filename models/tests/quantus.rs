@@ -134,10 +134,10 @@ fn infidelity_agrees() {
         let (mut promises, mut found) = (Vec::new(), Vec::new());
         let per_side = golden.side / golden.blocks;
         for block in 0..per_side * per_side {
-            for pixel in 0..golden.pixels() {
+            for (pixel, value) in covered.iter_mut().enumerate() {
                 let (row, column) = (pixel / golden.side, pixel % golden.side);
                 if row / golden.blocks * per_side + column / golden.blocks == block {
-                    covered[pixel] = 0.0;
+                    *value = 0.0;
                 }
             }
             promises.push(promised(attribution, whole, &covered).unwrap());

@@ -64,6 +64,7 @@ impl Unsealed {
     }
 
     /// How exactly the weights of the true network were stored.
+    #[cfg(feature = "lock")]
     pub(crate) fn precision(&self) -> Precision {
         self.sealed.precision
     }
