@@ -21,6 +21,11 @@ use crate::evaluate::picture;
 use crate::patch::{Patch, Poison};
 use crate::rows;
 
+/// Share of the images that the patch has to take for the network to decide by it.
+const DECIDES: f64 = 0.9;
+/// What stands above the rows of methods.
+const TABLE_HEAD: &str = "| method | hit | inside |\n|---|---|---|\n";
+
 /// How well methods find a patch that a network decides by.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GroundTruth {
@@ -173,6 +178,13 @@ fn table(all: &[GroundTruth]) -> String {
             row.chance,
             side = row.side,
         );
+        if row.success[0] < DECIDES {
+            text.insert_str(
+                text.len() - TABLE_HEAD.len(),
+                "The patch takes too few images: what this network decides by is not known, and this is no ground \
+                 truth. Train longer.\n\n",
+            );
+        }
         for found in &row.methods {
             let (hit, inside) = (rows::cell(found.hit), rows::cell(found.inside));
             let _ = writeln!(text, "| {} | {hit} | {inside} |", found.method);
