@@ -304,9 +304,6 @@ fn a_patch_is_found_by_methods_and_defences_leave_a_table() {
     for change in ["none", "fine-tuning", "fine-pruning", "distillation", "straightened, thrown"] {
         assert!(changes.contains(&change), "no {change} in {changes:?}");
     }
-    // A gate that is built in opens where its switches are thrown.
-    let thrown = &rows[0]["rows"][changes.len() - 1];
-    assert_eq!(thrown["change"], "straightened, thrown");
 }
 
 #[test]

@@ -47,8 +47,7 @@ pub struct Number {
     /// Its 95 % interval, where it is a mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
-    /// The smallest and largest one of ordinary networks, where the same was measured on some
-    /// ([docs/audit.md](https://docs.rs/saligate)).
+    /// The smallest and largest one of ordinary networks, where the same was measured on some.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ordinary: Option<[f64; 2]>,
     /// Where the verdict turns.

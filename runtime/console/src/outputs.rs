@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use saligate_files::atomic::write_atomic;
 use saligate_keys::{FileError, KeyFile};
 
 use crate::Failure;
@@ -68,4 +69,13 @@ fn is_record(path: &Path) -> bool {
         File::open(path).and_then(|file| file.take(RECORD.len() as u64).read_to_end(&mut start));
     // Key files of version 1 begin with a comment.
     read.is_ok() && start == RECORD || KeyFile::read(path).is_ok()
+}
+
+/// Writes a text file, replacing an old one once the new one is complete.
+///
+/// # Errors
+/// The file cannot be written; the error names it.
+pub fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
+    write_atomic(path, text.as_bytes())
+        .map_err(|error| Failure::new(error.to_string()).in_file(path))
 }

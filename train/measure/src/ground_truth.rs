@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use saligate_console::progress::bar;
 use saligate_data::Dataset;
 use saligate_files::ModelFile;
-use saligate_models::metrics::interval::Rate;
 use saligate_models::metrics::localisation::{pointing_game, relevance_inside};
 use saligate_models::names::LOGITS;
 use saligate_models::random::Stream;
@@ -121,7 +120,7 @@ pub fn measure(
         let inside: Vec<f64> = scored.iter().map(|(_, inside)| *inside).collect();
         found.push(Found {
             method: explainer.name().to_owned(),
-            hit: share(&hits)?,
+            hit: rows::rate(&hits)?,
             inside: rows::mean(&inside)?,
         });
     }
@@ -131,18 +130,12 @@ pub fn measure(
         model: model.manifest().architecture.clone(),
         seed,
         side: poison.side,
-        accuracy: share(&right)?,
-        success: share(&taken)?,
+        accuracy: rows::rate(&right)?,
+        success: rows::rate(&taken)?,
         images: shown.len(),
         chance: (poison.side * poison.side) as f64 / data.shape().pixels() as f64,
         methods: found,
     })
-}
-
-fn share(hits: &[bool]) -> Result<[f64; 3], MeasureError> {
-    let hit = hits.iter().filter(|&&hit| hit).count();
-    let Rate { value, low, high, .. } = Rate::of(hit as u64, hits.len() as u64)?;
-    Ok([value, low, high])
 }
 
 /// Puts what was measured into a JSON file, in place of an older row of the same run, and writes the

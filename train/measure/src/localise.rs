@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rayon::prelude::*;
-use saligate_models::metrics::interval::{Mean, Rate};
+use saligate_models::metrics::interval::Mean;
 use saligate_models::metrics::localisation::{pointing_game, relevance_inside};
 use saligate_runtime::{Model, Target};
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,7 @@ pub fn measure(
         let floor = floor::measure(&data.only(&boxed), &maps)?;
         methods.push(Located {
             method: spec.name.clone(),
-            pointing: rate(&hits)?,
+            pointing: rows::rate(&hits)?,
             inside: [inside.value, inside.low, inside.high],
             pointing_floor: floor.get("pointing_floor").map_or(0.0, |floor| floor.0),
         });
@@ -100,15 +100,9 @@ pub fn measure(
         data: source.to_owned(),
         images: data.len(),
         boxed: boxed.len(),
-        accuracy: rate(&right)?,
+        accuracy: rows::rate(&right)?,
         methods,
     })
-}
-
-fn rate(hits: &[bool]) -> Result<[f64; 3], MeasureError> {
-    let hit = hits.iter().filter(|&&hit| hit).count();
-    let Rate { value, low, high, .. } = Rate::of(hit as u64, hits.len() as u64)?;
-    Ok([value, low, high])
 }
 
 /// Puts what was measured into a JSON file, in place of an older row of the same model, gated or not,

@@ -17,9 +17,6 @@ use crate::MeasureError;
 use crate::evaluate::picture;
 use crate::rows;
 
-/// Networks with shuffled weights that maps are compared with.
-const SHUFFLED: u64 = 2;
-
 /// Scores methods by name on the first `images` test images. Methods that the file lacks are attached to
 /// its network.
 ///
@@ -56,10 +53,6 @@ pub fn measure(
     });
     let samples = samples.collect::<Result<Vec<_>, MeasureError>>()?;
     let settings = MapSettings { threads, ..MapSettings::default() };
-    let mut shuffled = Vec::new();
-    for number in 0..SHUFFLED {
-        shuffled.extend(model.shuffled(settings.seed + number)?);
-    }
     let methods: Vec<Studied<'_>> = explainers
         .iter()
         .map(|explainer| Studied {
@@ -71,8 +64,7 @@ pub fn measure(
         .collect();
     let bar = bar("metrics", samples.len() * (methods.len() + 1), quiet);
     let told = || bar.inc(1);
-    let report =
-        saligate_audit::metrics::measure(&model, &shuffled, &methods, &samples, &settings, &told)?;
+    let report = saligate_audit::metrics::measure(&model, &methods, &samples, &settings, &told)?;
     bar.finish_and_clear();
     Ok(report.of(&file.manifest().architecture, source))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use saligate_files::atomic::write_atomic;
-use saligate_models::metrics::interval::Mean;
+use saligate_models::metrics::interval::{Mean, Rate};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -59,6 +59,16 @@ pub(crate) fn tabulate<T: Serialize + DeserializeOwned>(
 pub(crate) fn mean(values: &[f64]) -> Result<[f64; 3], MeasureError> {
     let mean = Mean::of(values)?;
     Ok([mean.value, mean.low, mean.high])
+}
+
+/// A share of hits with its 95 % interval.
+///
+/// # Errors
+/// There are none to count.
+pub(crate) fn rate(hits: &[bool]) -> Result<[f64; 3], MeasureError> {
+    let hit = hits.iter().filter(|&&hit| hit).count();
+    let Rate { value, low, high, .. } = Rate::of(hit as u64, hits.len() as u64)?;
+    Ok([value, low, high])
 }
 
 /// A mean with its interval, as a cell of a table.

@@ -28,6 +28,8 @@ pub use saligate_models::metrics::MAP_METRICS;
 
 /// What the control is called.
 pub const RANDOM: &str = "random";
+/// Networks with shuffled weights that maps are compared with.
+const SHUFFLED: u64 = 2;
 
 /// Why there are no scores.
 #[derive(Debug, Error)]
@@ -92,14 +94,13 @@ impl Default for MapSettings {
 
 /// Scores methods, and the control, on pictures.
 ///
-/// `shuffled` are the same network with other weights, for randomisation; without them it is left out.
+/// Randomisation is left out of a model that was sealed, whose weights are not copied.
 /// `told` is called for every picture and method that is done, `pictures * (methods + 1)` times.
 ///
 /// # Errors
 /// There is no picture, the model does not explain one, or a map is not finite.
 pub fn measure(
     model: &Model,
-    shuffled: &[Model],
     methods: &[Studied<'_>],
     samples: &[Sample],
     settings: &MapSettings,
@@ -108,6 +109,10 @@ pub fn measure(
     if samples.is_empty() {
         return Err(MetricsError::NoPictures);
     }
+    let mut shuffled = Vec::new();
+    for number in 0..SHUFFLED {
+        shuffled.extend(model.shuffled(settings.seed + number)?);
+    }
     let all = in_parallel(samples.len(), settings.threads, |at| {
         let changed = Changed::new(model, &samples[at], settings, at)?;
         let mut figures = Vec::with_capacity(methods.len() + 1);
@@ -115,10 +120,10 @@ pub fn measure(
             let explain = |model: &Model, picture: &Picture, target: Target| {
                 (method.explain)(model, picture, target)
             };
-            figures.push(measured(model, shuffled, &changed, settings, &explain)?);
+            figures.push(measured(model, &shuffled, &changed, settings, &explain)?);
             told();
         }
-        figures.push(measured(model, shuffled, &changed, settings, &random_maps(settings, at))?);
+        figures.push(measured(model, &shuffled, &changed, settings, &random_maps(settings, at))?);
         told();
         Ok(figures)
     });

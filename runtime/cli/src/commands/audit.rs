@@ -1,6 +1,6 @@
 //! `saligate audit`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,9 @@ use saligate_audit::report::{About, Report};
 use saligate_audit::{
     AuditError, CHECKS, Event, Finding, Pictures, Settings, Subject, Verdict, audit,
 };
+use saligate_console::outputs::write_text;
 use saligate_console::{Failure, emit, outputs, printable, progress, shown};
 use saligate_data::DataSource;
-use saligate_files::atomic::write_atomic;
 use saligate_files::{ModelFile, onnx, read_file};
 
 use crate::args::{AuditArgs, ForeignArgs};
@@ -174,16 +174,12 @@ impl Work {
 }
 
 fn give(args: &AuditArgs, report: &Report) -> Result<(), Failure> {
-    let write = |path: &Path, text: &str| {
-        write_atomic(path, text.as_bytes())
-            .map_err(|error| Failure::new(error.to_string()).in_file(path))
-    };
     if let Some(path) = &args.html {
-        write(path, &report.page()?)?;
+        write_text(path, &report.page()?)?;
     }
     match &args.json {
         Some(path) if path.as_os_str() == STDOUT => emit(&report.json())?,
-        Some(path) => write(path, &report.json())?,
+        Some(path) => write_text(path, &report.json())?,
         None => (),
     }
     if args.json.as_deref().is_none_or(|path| path.as_os_str() != STDOUT) {
@@ -237,6 +233,7 @@ fn command(args: &AuditArgs) -> String {
     if !args.check.is_empty() {
         words.extend(["--check".to_owned(), args.check.join(",")]);
     }
+    words.extend(args.foreign.words());
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 

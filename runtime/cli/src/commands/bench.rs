@@ -209,8 +209,7 @@ fn page(
     all.extend(peak.map(|b| vec!["peak memory".to_owned(), format!("{:.1} MB", b as f64 / 1e6)]));
     page.heading(2, "Here");
     page.table(&["", ""], &all);
-    saligate_files::atomic::write_atomic(path, page.finished().as_bytes())
-        .map_err(|error| Failure::new(error.to_string()).in_file(path))
+    saligate_console::outputs::write_text(path, &page.finished())
 }
 
 /// The most memory that this process had, where the system tells.

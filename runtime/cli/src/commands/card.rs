@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use saligate_console::{Failure, emit, outputs, printable, shown};
-use saligate_files::atomic::write_atomic;
 use saligate_files::manifest::{Gate, Manifest};
 use saligate_files::{ModelFile, onnx, read_file};
 use saligate_keys::Family;
@@ -43,8 +42,7 @@ pub(crate) fn run(args: &CardArgs) -> Result<(), Failure> {
     match &args.out {
         None => emit(card.text.trim_end()),
         Some(path) => {
-            write_atomic(path, card.text.as_bytes())
-                .map_err(|error| Failure::new(error.to_string()).in_file(path))?;
+            outputs::write_text(path, &card.text)?;
             emit(&format!("wrote {}", path.display()))
         }
     }

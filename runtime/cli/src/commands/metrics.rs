@@ -1,10 +1,10 @@
 //! `saligate metrics`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use saligate_audit::metrics::{MapReport, MapSettings, RANDOM, Studied, measure};
+use saligate_console::outputs::write_text;
 use saligate_console::{Failure, emit, outputs, progress, shown};
-use saligate_files::atomic::write_atomic;
 use saligate_files::{onnx, read_file};
 use saligate_keys::Timestamp;
 use saligate_models::saliency::Method;
@@ -26,8 +26,6 @@ const USUAL: [Method; 5] = [
     Method::GradCam,
     Method::VisualBackProp,
 ];
-/// Networks with other weights that maps are compared with.
-const SHUFFLED: u64 = 2;
 
 pub(crate) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     let written = [&args.html, &args.json, &args.plot];
@@ -65,10 +63,6 @@ pub(crate) fn run(args: &MetricsArgs) -> Result<(), Failure> {
 
     let wanted = Wanted { source: args.data.as_ref(), count: args.pictures.get(), seed: args.seed };
     let (samples, origin) = wanted.samples(&model.manifest().input)?;
-    let mut shuffled = Vec::new();
-    for number in 0..SHUFFLED {
-        shuffled.extend(model.shuffled(args.seed + number)?);
-    }
     let methods: Vec<Studied<'_>> = explainers
         .iter()
         .zip(triggers)
@@ -83,26 +77,22 @@ pub(crate) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     let settings =
         MapSettings { seed: args.seed, threads: threads(args.threads), ..MapSettings::default() };
     let bar = progress::bar("metrics", samples.len() * (methods.len() + 1), false);
-    let report = measure(&model, &shuffled, &methods, &samples, &settings, &|| bar.inc(1));
+    let report = measure(&model, &methods, &samples, &settings, &|| bar.inc(1));
     bar.finish_and_clear();
     let report = report.map_err(|error| Failure::new(error.to_string()).in_file(&args.model))?;
     give(args, &report.of(&shown(&args.model), &origin))
 }
 
 fn give(args: &MetricsArgs, report: &MapReport) -> Result<(), Failure> {
-    let write = |path: &Path, text: &str| {
-        write_atomic(path, text.as_bytes())
-            .map_err(|error| Failure::new(error.to_string()).in_file(path))
-    };
     if let Some(path) = &args.html {
-        write(path, &report.page()?)?;
+        write_text(path, &report.page()?)?;
     }
     if let Some(path) = &args.plot {
-        write(path, &report.plot())?;
+        write_text(path, &report.plot())?;
     }
     match &args.json {
         Some(path) if path.as_os_str() == STDOUT => return emit(&report.json()),
-        Some(path) => write(path, &report.json())?,
+        Some(path) => write_text(path, &report.json())?,
         None => (),
     }
     emit(report.text().trim_end())?;

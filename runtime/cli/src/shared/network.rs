@@ -180,6 +180,29 @@ impl ForeignArgs {
             || self.says_how_pixels_enter()
     }
 
+    /// The same as words of a command line.
+    #[cfg(feature = "audit")]
+    pub(crate) fn words(&self) -> Vec<String> {
+        let numbers = |all: &[f32]| {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            (!all.is_empty()).then(|| all.join(","))
+        };
+        let crop = self.crop.map(|[rows, columns]| format!("{rows}x{columns}"));
+        let named = [
+            ("--range", numbers(&self.range)),
+            ("--mean", numbers(&self.mean)),
+            ("--std", numbers(&self.std)),
+            ("--resize", self.resize.map(|side| side.to_string())),
+            ("--crop", crop),
+            ("--logits", self.logits.clone()),
+            ("--head", self.head.map(|head| head.name().to_owned())),
+            ("--labels", self.labels.as_deref().map(saligate_console::shown)),
+        ];
+        let given = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        let words = given.flatten();
+        words.chain(self.bgr.then(|| "--bgr".to_owned())).collect()
+    }
+
     pub(crate) fn says_how_pixels_enter(&self) -> bool {
         self.bgr || [&self.range, &self.mean, &self.std].iter().any(|values| !values.is_empty())
     }

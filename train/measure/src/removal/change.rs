@@ -193,9 +193,7 @@ fn restored(
 
 #[cfg(test)]
 mod tests {
-    use saligate_data::{DataSource, LoadOptions};
-    use saligate_models::zoo::{Architecture, Task, build};
-
+    use super::super::testing::small;
     use super::*;
 
     #[test]
@@ -212,18 +210,7 @@ mod tests {
 
     #[test]
     fn channels_get_their_statistics_back() {
-        let options =
-            LoadOptions { train_count: Some(8), test_count: Some(1), ..LoadOptions::default() };
-        let data = DataSource::Scenes { size: 16 }.load(&options).unwrap().train;
-        let task = Task {
-            image: [3, 16, 16],
-            classes: data.class_names().len(),
-            mean: vec![0.5; 3],
-            std: vec![0.25; 3],
-            bgr: false,
-            widths: Some([4, 4, 4, 4, 8, 4]),
-        };
-        let clean = build(Architecture::Small, &task, 1).unwrap();
+        let (clean, data) = small(8);
         let mut other = clean.clone();
         for (name, mut values) in clean.weights() {
             let (factor, more) = if name.contains("bias") { (1.0, 0.1) } else { (1.5, 0.0) };

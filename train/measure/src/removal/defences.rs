@@ -129,37 +129,20 @@ pub fn straightened(
 
 #[cfg(test)]
 mod tests {
-    use saligate_data::{DataSource, LoadOptions};
-
     use saligate_models::names::IMAGE;
-    use saligate_models::zoo::{Architecture, Task, build};
 
+    use super::super::testing::small;
     use super::*;
-
-    fn small() -> (Graph, Dataset) {
-        let options =
-            LoadOptions { train_count: Some(16), test_count: Some(1), ..LoadOptions::default() };
-        let data = DataSource::Scenes { size: 16 }.load(&options).unwrap().train;
-        let task = Task {
-            image: [3, 16, 16],
-            classes: data.class_names().len(),
-            mean: vec![0.5; 3],
-            std: vec![0.25; 3],
-            bgr: false,
-            widths: Some([4, 4, 4, 4, 8, 4]),
-        };
-        (build(Architecture::Small, &task, 1).unwrap(), data)
-    }
 
     #[test]
     fn an_ordinary_network_has_nothing_to_straighten() {
-        let (network, data) = small();
+        let (network, data) = small(16);
         assert!(straightened(&network, &data, false).unwrap().is_none());
     }
 
     #[test]
     fn a_switch_becomes_what_it_is_on_plain_pictures_or_is_thrown() {
-        let (_, data) = small();
+        let (_, data) = small(16);
         let mut graph = Graph::new();
         let image = graph.input(IMAGE, &[1, 3, 16, 16]).unwrap();
         let pool = graph.node("pool", Op::GlobalAveragePool, &[image]).unwrap();
@@ -184,7 +167,7 @@ mod tests {
 
     #[test]
     fn channels_are_pruned_while_predictions_hold() {
-        let (network, data) = small();
+        let (network, data) = small(16);
         let (pruned, cut) = pruned(&network, &data, 1.0).unwrap();
         assert!(cut > 0);
         let zeros = |graph: &Graph| {

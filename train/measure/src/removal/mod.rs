@@ -214,3 +214,29 @@ fn rows_of(mut text: String, all: &[Removal]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod testing {
+    use saligate_data::{DataSource, Dataset, LoadOptions};
+    use saligate_models::graph::Graph;
+    use saligate_models::zoo::{Architecture, Task, build};
+
+    /// A small network that nobody trained, and images for it.
+    pub(super) fn small(images: usize) -> (Graph, Dataset) {
+        let options = LoadOptions {
+            train_count: Some(images),
+            test_count: Some(1),
+            ..LoadOptions::default()
+        };
+        let data = DataSource::Scenes { size: 16 }.load(&options).unwrap().train;
+        let task = Task {
+            image: [3, 16, 16],
+            classes: data.class_names().len(),
+            mean: vec![0.5; 3],
+            std: vec![0.25; 3],
+            bgr: false,
+            widths: Some([4, 4, 4, 4, 8, 4]),
+        };
+        (build(Architecture::Small, &task, 1).unwrap(), data)
+    }
+}

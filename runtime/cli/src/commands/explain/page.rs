@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use saligate_audit::report::page::Page;
-use saligate_console::{Failure, emit, shown};
-use saligate_files::atomic::write_atomic;
+use saligate_console::{Failure, emit, outputs, shown};
 use saligate_runtime::render::Canvas;
 
 use super::report::Told;
@@ -46,8 +45,7 @@ impl Sheet {
             head.figure(&canvas, &shown(&image))?;
         }
         head.paragraph(&format!("Made by saligate {}.", env!("CARGO_PKG_VERSION")));
-        write_atomic(&path, head.finished().as_bytes())
-            .map_err(|error| Failure::new(error.to_string()).in_file(&path))?;
+        outputs::write_text(&path, &head.finished())?;
         emit(&format!("wrote {}", path.display()))
     }
 }
